@@ -1,0 +1,116 @@
+//! What the real-time core asks of a model, in plain data: the request, the frame, the decoder.
+//!
+//! A frame is a pure function of its request. Arrival time never decides sound: a request carries
+//! everything that shapes the frame, and says when the frame is due.
+
+use thiserror::Error;
+
+/// Latent axes that have a parameter of their own.
+pub const MAX_LATENT: usize = 16;
+/// Class conditions that have a parameter of their own.
+pub const MAX_CLASSES: usize = 4;
+/// Continuous descriptors that have a parameter of their own.
+pub const MAX_DESCRIPTORS: usize = 8;
+
+/// The conditions a player controls, latched by each request at its hop boundary.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Conditions {
+    /// Latent position in the pack's knob units (0 is the mean, 1 a standard deviation).
+    pub latent: [f32; MAX_LATENT],
+    /// Index into each class condition's labels.
+    pub class: [u16; MAX_CLASSES],
+    /// Continuous descriptors in the unit the manifest states.
+    pub descriptor: [f32; MAX_DESCRIPTORS],
+    /// Sampling temperature of stochastic packs.
+    pub temperature: f32,
+}
+
+impl Default for Conditions {
+    fn default() -> Self {
+        Self {
+            latent: [0.0; MAX_LATENT],
+            class: [0; MAX_CLASSES],
+            descriptor: [0.0; MAX_DESCRIPTORS],
+            temperature: 1.0,
+        }
+    }
+}
+
+/// Asks for one spectrum column of one voice. Emitted by the Processor at a hop boundary.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct FrameRequest {
+    /// Bumped by reset and model change; answers to older epochs are recycled unheard.
+    pub epoch: u32,
+    /// Slot of the voice that will sound the frame.
+    pub voice: u16,
+    /// Ordinal of the note since reset: tells two notes in one slot apart, and keys randomness.
+    pub note: u32,
+    /// Frame index within the note; frame `n` is centred `n * hop` samples after note-on.
+    pub frame_index: u32,
+    /// Model-rate sample on the output timeline at which the frame must be there.
+    pub due_sample: u64,
+    /// Pitch in MIDI note numbers, fractional (bend and tuning included).
+    pub pitch: f32,
+    /// Note-on velocity, 0 to 1.
+    pub velocity: f32,
+    /// Seconds from note-on to the frame's centre.
+    pub time_on_s: f32,
+    /// Seconds from note-off to the frame's centre, or -1 while the note is held.
+    pub time_off_s: f32,
+    /// Latent, classes and descriptors at the hop boundary.
+    pub conditions: Conditions,
+    /// Seed of the instance.
+    pub seed: u64,
+}
+
+/// One spectrum column on its way to the audio thread. The buffer is allocated once and recycled.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Frame {
+    /// The request this frame answers.
+    pub request: FrameRequest,
+    /// Raw STFT magnitudes `[bins]`, linear, finite and not negative: what `|STFT|` of the wanted
+    /// sound would be with the pack's own window and size.
+    pub magnitudes: Box<[f32]>,
+    /// True when every bin lies under the pack's gate.
+    pub silent: bool,
+    /// Values that were not finite or negative and were set to zero.
+    pub cleaned_values: u32,
+}
+
+/// A loaded `decode` graph. Lives on the worker; `&mut` because a session has one owner.
+pub trait Decoder: Send {
+    /// Answers each request into the frame at the same index.
+    ///
+    /// `frames[i].magnitudes`: `[bins]` raw STFT magnitudes. A row must not depend on the rows
+    /// beside it, nor on how many there are. Not real-time safe: called on the worker only.
+    ///
+    /// # Errors
+    /// When the backend fails; the caller then conceals the frames and reports the sentence.
+    fn decode(&mut self, requests: &[FrameRequest], frames: &mut [Frame]) -> Result<(), DecodeError>;
+
+    /// The largest number of rows one call takes.
+    fn max_rows(&self) -> usize;
+}
+
+/// Why a decoder could not answer.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+pub enum DecodeError {
+    /// The backend's own words.
+    #[error("the decoder of '{pack}' failed: {reason}; the last sound is held, reload the pack to go on")]
+    Backend {
+        /// Name of the pack.
+        pack: String,
+        /// What the backend said.
+        reason: String,
+    },
+    /// A call with more rows than the decoder takes, or unequal lengths.
+    #[error("the decoder of '{pack}' was given {given} rows, but takes 1 to {limit}")]
+    Rows {
+        /// Name of the pack.
+        pack: String,
+        /// Rows given.
+        given: usize,
+        /// Rows taken at most.
+        limit: usize,
+    },
+}

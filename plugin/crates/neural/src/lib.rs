@@ -1,0 +1,1 @@
+//! Packs, manifests and inference backends. The only crate that knows `ort` and `rten`.

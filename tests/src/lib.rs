@@ -1,0 +1,1 @@
+//! Hosts, detectors and scenes for the tests of the built bundles.
