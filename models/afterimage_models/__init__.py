@@ -1,0 +1,3 @@
+"""Training, export and judging of the models that Afterimage ships."""
+
+__version__ = "0.1.0"
