@@ -1,0 +1,143 @@
+//! What a session saves besides parameters: which pack it plays. Main thread, loader thread.
+//!
+//! Loading state does not re-activate the plugin, so `set` only leaves the wish in a mailbox and
+//! wakes the loader; it may be called from inside the audio callback by the framework.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::thread::Thread;
+
+use nice_plug::params::persist::PersistentField;
+use parking_lot::Mutex;
+use serde::{Deserialize, Serialize};
+
+/// Version of the saved model reference; older ones are migrated by serde's defaults.
+pub const REFERENCE_VERSION: u32 = 1;
+
+/// A pack as a session names it: by id and hash, never by content.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ModelReference {
+    /// Version of this record.
+    pub version: u32,
+    /// The manifest's id; empty means the pack the plugin opens with.
+    pub id: String,
+    /// SHA-256 of the pack, hexadecimal; empty accepts any version.
+    pub hash: String,
+    /// Where it was loaded from, if it did not come with the plugin.
+    pub path: Option<PathBuf>,
+    /// The backend that rendered the session, so that a fallback can be announced.
+    pub backend: String,
+}
+
+impl Default for ModelReference {
+    fn default() -> Self {
+        Self {
+            version: REFERENCE_VERSION,
+            id: String::new(),
+            hash: String::new(),
+            path: None,
+            backend: String::new(),
+        }
+    }
+}
+
+/// The saved reference and the mailbox of wishes to load another.
+#[derive(Clone, Default)]
+pub struct ModelField {
+    cell: Arc<ModelCell>,
+}
+
+#[derive(Default)]
+struct ModelCell {
+    reference: Mutex<ModelReference>,
+    wish: Mutex<Option<ModelReference>>,
+    loader: Mutex<Option<Thread>>,
+}
+
+impl ModelField {
+    /// Asks the loader for a pack. The reference itself changes only when the load succeeds or the
+    /// session said so.
+    pub fn wish(&self, reference: ModelReference) {
+        *self.cell.wish.lock() = Some(reference);
+        if let Some(loader) = &*self.cell.loader.lock() {
+            loader.unpark();
+        }
+    }
+
+    /// Takes the newest wish. Loader thread.
+    pub fn take_wish(&self) -> Option<ModelReference> {
+        self.cell.wish.lock().take()
+    }
+
+    /// True while a wish waits to be taken.
+    pub fn has_wish(&self) -> bool {
+        self.cell.wish.lock().is_some()
+    }
+
+    /// Names the thread that `wish` wakes.
+    pub fn set_loader(&self, thread: Option<Thread>) {
+        *self.cell.loader.lock() = thread;
+    }
+
+    /// The reference a session would save now.
+    pub fn reference(&self) -> ModelReference {
+        self.cell.reference.lock().clone()
+    }
+
+    /// Records what is loaded now.
+    pub fn record(&self, reference: ModelReference) {
+        *self.cell.reference.lock() = reference;
+    }
+}
+
+impl PersistentField<'_, ModelReference> for ModelField {
+    fn set(&self, new_value: ModelReference) {
+        // Kept even when the load fails: saving again must not lose what the session asked for.
+        *self.cell.reference.lock() = new_value.clone();
+        self.wish(new_value);
+    }
+
+    fn map<F, R>(&self, f: F) -> R
+    where
+        F: Fn(&ModelReference) -> R,
+    {
+        f(&self.cell.reference.lock())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{ModelField, ModelReference};
+    use nice_plug::params::persist::PersistentField;
+
+    fn reference(id: &str) -> ModelReference {
+        ModelReference {
+            id: id.into(),
+            ..ModelReference::default()
+        }
+    }
+
+    #[test]
+    fn loading_state_leaves_one_wish_the_newest() {
+        let field = ModelField::default();
+        field.set(reference("first"));
+        field.set(reference("second"));
+        assert_eq!(field.take_wish(), Some(reference("second")));
+        assert_eq!(field.take_wish(), None);
+    }
+
+    #[test]
+    fn a_session_keeps_its_reference_until_another_is_recorded() {
+        let field = ModelField::default();
+        field.set(reference("missing"));
+        field.take_wish();
+        assert_eq!(field.map(Clone::clone), reference("missing"));
+    }
+
+    #[test]
+    fn an_older_record_without_fields_still_reads() {
+        let old: ModelReference = serde_json::from_str(r#"{"id":"a"}"#).expect("reads");
+        assert_eq!(old, reference("a"));
+    }
+}

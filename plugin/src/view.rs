@@ -1,0 +1,47 @@
+//! What the window may see: parameters, names, the load status and the engine's Monitor. Main thread.
+
+use std::sync::Arc;
+
+use parking_lot::RwLock;
+
+use crate::params::{InstrumentParams, SharedNames};
+use crate::state::ModelField;
+
+/// How the last load went, in words for a person.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct LoadStatus {
+    /// Name of the pack that sounds; empty before the first load.
+    pub pack_name: String,
+    /// Short description from the manifest.
+    pub description: String,
+    /// SPDX licence of the pack.
+    pub license: String,
+    /// Backend that runs it ("ONNX Runtime 1.28.0" or "rten (embedded)").
+    pub backend: String,
+    /// Measured frames per second over the frames per second that one voice needs.
+    pub real_time_factor: f32,
+    /// A load is under way.
+    pub loading: bool,
+    /// One sentence when something needs the person's attention; empty when all is well.
+    pub sentence: String,
+    /// Presets of the pack: name and latent, in the pack's knob units.
+    pub presets: Vec<(String, Vec<f32>)>,
+    /// What each latent axis changes most, one short text an axis.
+    pub axis_effects: Vec<String>,
+}
+
+/// Shared between loader and window.
+pub type SharedStatus = Arc<RwLock<LoadStatus>>;
+
+/// Everything the window draws from.
+#[derive(Clone)]
+pub struct InstrumentView {
+    /// Parameters; changed through the framework's setter only.
+    pub params: Arc<InstrumentParams>,
+    /// The pack's names for the parameters.
+    pub names: SharedNames,
+    /// How loading went.
+    pub status: SharedStatus,
+    /// Where the window leaves the wish for another pack.
+    pub model: ModelField,
+}
