@@ -1,0 +1,71 @@
+"""The decoder as the plugin takes it: knob units in, gated frames out, manifest inside the ONNX file."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import onnx
+import torch
+from torch import Tensor, nn
+
+from ..spectrum import BINS
+from .network import LATENT, Decoder, gate
+from .render import DB_TO_NEPER, TINY_POWER
+
+OPSET = 17
+CEILING_DB = 6.0  # a frame above full scale is a decoder gone wrong
+INPUTS = ("latent", "pitch", "velocity", "time_on", "time_off")
+MANIFEST_KEY = "neural_audio.manifest"
+
+
+class PackDecoder(nn.Module):
+    """Knobs [batch, 16] in standard deviations of the rotated aggregate posterior -> frame [batch, BINS] dB."""
+
+    def __init__(self, decoder: Decoder, rotation: np.ndarray, mean: np.ndarray) -> None:
+        super().__init__()
+        self.decoder = decoder
+        self.register_buffer("rotation", torch.tensor(rotation, dtype=torch.float32))
+        self.register_buffer("mean", torch.tensor(mean, dtype=torch.float32))
+
+    def forward(self, latent: Tensor, pitch: Tensor, velocity: Tensor, time_on: Tensor, time_off: Tensor) -> Tensor:
+        """All but `latent` are [batch, 1]: MIDI note, 0..1, seconds, seconds (-1 while held)."""
+        inner = latent @ self.rotation + self.mean
+        frame = self.decoder(inner, pitch, velocity, (time_on, time_off))
+        return gate(torch.clamp(frame, max=CEILING_DB))
+
+
+def export_onnx(pack: PackDecoder, path: Path) -> None:
+    """Write the graph with a dynamic batch axis and constants folded."""
+    pack.eval()
+    ones = torch.ones(4, 1)
+    example = (torch.zeros(4, LATENT), 60.0 * ones, 0.8 * ones, 0.1 * ones, -ones)
+    axes = {name: {0: "batch"} for name in (*INPUTS, "frame")}
+    torch.onnx.export(
+        pack, example, str(path), input_names=list(INPUTS), output_names=["frame"], dynamic_axes=axes,
+        opset_version=OPSET, dynamo=False, do_constant_folding=True,
+    )  # fmt: skip
+
+
+def embed_manifest(path: Path, manifest: dict) -> None:
+    """Put the manifest and the flat keys of other ONNX audio tools into the file's metadata."""
+    model = onnx.load(str(path))
+    entries = {
+        MANIFEST_KEY: json.dumps(manifest, sort_keys=True, separators=(",", ":")),
+        "model_type": manifest["family"],
+        "sample_rate": str(manifest["representation"]["sample_rate"]),
+        "version": manifest["version"],
+        "model_author": ", ".join(manifest["authors"]),
+        "comment": manifest["description"]["short"],
+    }
+    del model.metadata_props[:]
+    onnx.helper.set_model_props(model, entries)
+    model.producer_name, model.producer_version, model.doc_string = "afterimage", "", ""
+    for node in model.graph.node:
+        node.doc_string = ""
+    onnx.checker.check_model(model)
+    onnx.save(model, str(path))
+
+
+__all__ = ["BINS", "DB_TO_NEPER", "TINY_POWER", "PackDecoder", "embed_manifest", "export_onnx"]

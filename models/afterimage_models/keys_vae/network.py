@@ -1,0 +1,134 @@
+"""Encoder and decoder of the keys VAE."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from .. import note_summary
+from ..spectrum import BINS, FLOOR_DB, GATE_DB
+from .render import anchor_partials, noise_matrix, partial_matrix, render_db
+
+LATENT = 16
+TRUNK = 448
+RESIDUAL_RANK = 48
+PITCH_CENTRES = np.linspace(30.0, 104.0, 9)
+ON_CENTRES = np.linspace(math.log(0.004), math.log(2.4), 16)
+OFF_CENTRES = np.linspace(math.log(0.004), math.log(0.9), 10)
+TIME_OFFSET_S = 0.004
+LAST_ON_S, LAST_OFF_S = 2.2, 0.85  # trained this far; later frames follow the extrapolated decay
+FEATURES = LATENT + 1 + 1 + len(PITCH_CENTRES) + len(ON_CENTRES) + 1 + len(OFF_CENTRES) + 1
+STATIC_FEATURES = LATENT + 1 + 1 + len(PITCH_CENTRES)
+RELEASE_FLOOR_DB_PER_S = 60.0  # past LAST_OFF_S every note falls at least this fast: notes end
+
+
+def _bumps(x: Tensor, centres: Tensor) -> Tensor:
+    step = centres[1] - centres[0]
+    return torch.exp(-0.5 * ((x - centres) / step) ** 2)
+
+
+class Encoder(nn.Module):
+    """Note summary [batch, SIZE] -> mean and log-variance of the latent, each [batch, LATENT]."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.net = nn.Sequential(
+            nn.Linear(note_summary.SIZE, 512), nn.SiLU(), nn.Dropout(0.1), nn.Linear(512, 256), nn.SiLU(),
+            nn.Linear(256, 2 * LATENT),
+        )  # fmt: skip
+
+    def forward(self, summary: Tensor) -> tuple[Tensor, Tensor]:
+        """Mean and log-variance; the latter bounded so that early steps stay finite."""
+        mean, log_variance = self.net(summary).chunk(2, dim=1)
+        return mean, torch.clamp(log_variance - 2.0, -8.0, 2.0)
+
+
+class Decoder(nn.Module):
+    """Latent, pitch, velocity and times of one frame -> its log-amplitude bins in dB. Rows are independent."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        partials = partial_matrix()
+        self.anchors = partials.shape[0]
+        bands = noise_matrix()
+        self.bands = bands.shape[0]
+        for name, value in (("pitch_centres", PITCH_CENTRES), ("on_centres", ON_CENTRES), ("off_centres", OFF_CENTRES)):
+            self.register_buffer(name, torch.tensor(value, dtype=torch.float32))
+        self.register_buffer("partial_matrix", torch.from_numpy(partials))
+        self.register_buffer("noise_matrix", torch.from_numpy(bands))
+        self.register_buffer("bins", torch.arange(BINS, dtype=torch.float32))
+        self.first = nn.Linear(FEATURES, TRUNK)
+        self.hidden = nn.ModuleList([nn.Linear(TRUNK, TRUNK) for _ in range(2)])
+        self.heads = nn.Linear(TRUNK, self.anchors + self.bands + 3)
+        self.residual_in = nn.Linear(TRUNK, RESIDUAL_RANK)
+        self.residual_out = nn.Linear(RESIDUAL_RANK, BINS, bias=False)
+        self.static = nn.Sequential(nn.Linear(STATIC_FEATURES, 48), nn.SiLU(), nn.Linear(48, 2))
+        self._start()
+
+    def _start(self) -> None:
+        with torch.no_grad():
+            tilt = -12.0 * np.log2(anchor_partials()) - 30.0
+            self.heads.weight *= 0.3
+            self.heads.bias[: self.anchors] = torch.tensor(tilt / 20.0, dtype=torch.float32)
+            self.heads.bias[self.anchors : self.anchors + self.bands] = -4.0
+            self.heads.bias[-3:] = torch.tensor([0.0, -3.0, 0.0])
+            self.residual_out.weight *= 0.05
+            self.static[2].bias[:] = torch.tensor([-9.0, -4.0])
+
+    def features(self, latent: Tensor, pitch: Tensor, velocity: Tensor, times: tuple[Tensor, Tensor]) -> Tensor:
+        """Trunk input [batch, FEATURES] from physical units; `times`: since on and since off (-1 held), s."""
+        time_on, time_off = times
+        on_s = torch.clamp(time_on, 0.0, LAST_ON_S)
+        off_s = torch.clamp(time_off, 0.0, LAST_OFF_S)
+        released = (time_off >= 0.0).float()
+        return torch.cat(
+            [
+                latent, velocity, (pitch - 66.0) / 24.0, _bumps(pitch, self.pitch_centres),
+                _bumps(torch.log(on_s + TIME_OFFSET_S), self.on_centres), on_s - 1.0,
+                _bumps(torch.log(off_s + TIME_OFFSET_S), self.off_centres) * released, released,
+            ],
+            dim=1,
+        )  # fmt: skip
+
+    def trunk(self, features: Tensor) -> Tensor:
+        """[batch, FEATURES] -> [batch, TRUNK]."""
+        x = nn.functional.silu(self.first(features))
+        for layer in self.hidden:
+            x = x + nn.functional.silu(layer(x))
+        return x
+
+    def forward(
+        self, latent: Tensor, pitch: Tensor, velocity: Tensor, times: tuple[Tensor, Tensor], chosen: Tensor | None = None
+    ) -> Tensor:
+        """Bins in dB, [batch, BINS] or, with `chosen` [n] bin indices, [batch, n]; not gated."""
+        x = self.features(latent, pitch, velocity, times)
+        fixed = self.static(x[:, :STATIC_FEATURES])
+        x = self.trunk(x)
+        head = self.heads(x)
+        split = self.anchors, self.anchors + self.bands
+        partial_db = (20.0 * head[:, : split[0]]) @ self.partial_matrix
+        residual_weight, noise_weight, bins = self.residual_out.weight, self.noise_matrix, self.bins
+        if chosen is not None:
+            residual_weight, noise_weight, bins = residual_weight[chosen], noise_weight[:, chosen], bins[chosen]
+        noise_db = (20.0 * head[:, split[0] : split[1]]) @ noise_weight
+        inharmonicity = torch.exp(torch.clamp(fixed[:, :1], -16.0, -5.0))
+        width = 1.0 + nn.functional.softplus(head[:, -3:-2] - 2.0)
+        skirt = torch.exp(torch.clamp(head[:, -2:-1] * 2.0 - 4.0, -20.0, 0.0))
+        frame = render_db(bins, pitch, partial_db, noise_db, (inharmonicity, width, skirt))
+        frame = frame + self.residual_in(x) @ residual_weight.t()
+        return frame - self.later_decay_db(fixed[:, 1:2], times)
+
+    @staticmethod
+    def later_decay_db(slope: Tensor, times: tuple[Tensor, Tensor]) -> Tensor:
+        """Fall in dB past the trained times: a learned slope while held, at least the floor after release."""
+        held_s = torch.clamp(times[0] - LAST_ON_S, min=0.0)
+        released_s = torch.clamp(times[1] - LAST_OFF_S, min=0.0)
+        return nn.functional.softplus(slope) * 8.0 * held_s + RELEASE_FLOOR_DB_PER_S * released_s
+
+
+def gate(frame_db: Tensor) -> Tensor:
+    """Set everything under GATE_DB to FLOOR_DB, so that a decoder leaves no haze."""
+    return torch.where(frame_db < GATE_DB, torch.full_like(frame_db, FLOOR_DB), frame_db)
