@@ -1,5 +1,29 @@
 //! Pure DSP: windows, STFT, scales, phase reconstruction, overlap-add and resampling.
 //!
 //! No threads, no unsafe code. Whatever carries the words "Real-time safe" neither allocates,
-//! locks nor panics once constructed.
+//! locks nor panics once constructed, and its cost has a bound that does not depend on the data.
+//!
+//! The way of a decoded frame: [`scale`] (decibels to magnitudes) -> [`clean`] (NaN and the like
+//! counted and zeroed) -> [`voice::VoiceInverse`] (phase, inverse FFT, overlap-add) ->
+//! [`resample::Resampler`] (model rate to host rate). [`stft`] goes the other way.
 #![forbid(unsafe_code)]
+
+pub mod approx;
+pub mod clean;
+pub mod counter_rng;
+mod error;
+mod overlap_add;
+pub mod phase;
+pub mod resample;
+pub mod scale;
+mod spec;
+pub mod stft;
+pub mod voice;
+pub mod window;
+
+pub use error::{ResampleError, SpecError};
+pub use phase::PhaseMethod;
+pub use resample::Resampler;
+pub use scale::{LogUnit, Scale};
+pub use spec::StftSpec;
+pub use voice::{SynthesisFrame, VoiceInverse};

@@ -1,0 +1,92 @@
+//! The errors of this crate: one sentence a variant, both sides of a mismatch, what to do next.
+
+use thiserror::Error;
+
+/// Why a representation cannot be analysed or inverted.
+#[derive(Clone, Copy, Debug, Error, PartialEq)]
+pub enum SpecError {
+    /// The transform length is odd, too short or too long.
+    #[error(
+        "fft_size is {fft_size}, expected an even number from {min} to {max}; choose a power of two such as 2048"
+    )]
+    FftSize {
+        /// Length given.
+        fft_size: usize,
+        /// Shortest length taken.
+        min: usize,
+        /// Longest length taken.
+        max: usize,
+    },
+    /// The hop does not tile the window so that squared periodic Hann windows sum to a constant.
+    #[error(
+        "hop {hop} does not fit fft_size {fft_size}: fft_size / hop must be an even whole number of at least 4; \
+         choose hop {} or {}", fft_size / 8, fft_size / 4
+    )]
+    Hop {
+        /// Length of the transform.
+        fft_size: usize,
+        /// Hop given.
+        hop: usize,
+    },
+    /// A log-amplitude scale whose numbers cannot be used.
+    #[error(
+        "log-amplitude {field} is {given}, expected {expected}; correct the representation in the manifest"
+    )]
+    Scale {
+        /// Name of the field.
+        field: &'static str,
+        /// Value given.
+        given: f32,
+        /// What is taken.
+        expected: &'static str,
+    },
+    /// A buffer of the wrong length was given to an offline function.
+    #[error("{what} holds {given} values, expected {expected}; allocate it from the StftSpec")]
+    Length {
+        /// Which buffer.
+        what: &'static str,
+        /// Length given.
+        given: usize,
+        /// Length taken.
+        expected: usize,
+    },
+}
+
+/// Why a resampler cannot be built.
+#[derive(Clone, Debug, Error, PartialEq)]
+pub enum ResampleError {
+    /// A rate outside the range that the filter was designed for.
+    #[error(
+        "the {side} rate is {given} Hz, expected {min} to {max} Hz; choose a rate in that range"
+    )]
+    Rate {
+        /// `model` or `host`.
+        side: &'static str,
+        /// Rate given.
+        given: f64,
+        /// Lowest rate taken.
+        min: f64,
+        /// Highest rate taken.
+        max: f64,
+    },
+    /// More channels than two, or none.
+    #[error("{given} channels asked for, expected 1 or {max}; resample in pairs")]
+    Channels {
+        /// Channels given.
+        given: usize,
+        /// Most channels taken.
+        max: usize,
+    },
+    /// The filter library refused the ratio.
+    #[error(
+        "no resampler from {model_rate_hz} Hz to {host_rate_hz} Hz: {reason}; choose another model rate"
+    )]
+    Filter {
+        /// Model rate.
+        model_rate_hz: f64,
+        /// Host rate.
+        host_rate_hz: f64,
+        /// The library's words.
+        reason: String,
+    },
+}

@@ -1,0 +1,138 @@
+//! Windowed overlap-add on a grid that starts in the middle of frame 0. Audio thread.
+//!
+//! Leaves phases and transforms to its callers: it takes time-domain frames and gives hops.
+
+use crate::spec::StftSpec;
+use crate::window::hann_periodic;
+
+/// What divides the sum of windowed frames: the sum of squared windows of the frames that exist.
+#[derive(Clone, Debug)]
+pub(crate) struct WindowSums {
+    window: Vec<f32>,
+    // Reciprocals, `[pre_centre_frames][hop]`; the last row is the steady state.
+    reciprocal: Vec<f32>,
+    spec: StftSpec,
+}
+
+impl WindowSums {
+    /// `gain` is folded into the synthesis window (1 / fft_size after an unscaled inverse FFT). Allocates.
+    pub(crate) fn new(spec: &StftSpec, gain: f32) -> Self {
+        let (size, hop) = (spec.fft_size(), spec.hop());
+        let window = hann_periodic(size);
+        let rows = spec.pre_centre_frames();
+        let mut reciprocal = vec![0.0; rows * hop];
+        for row in 0..rows {
+            for offset in 0..hop {
+                let sample = row * hop + offset;
+                let mut sum = 0.0_f64;
+                // Divide by the window sum of the frames that exist: a note's first hop has no left half.
+                for frame in 0..=row + rows {
+                    let place = sample + size / 2;
+                    if place >= frame * hop && place - frame * hop < size {
+                        sum += f64::from(window[place - frame * hop]).powi(2);
+                    }
+                }
+                reciprocal[row * hop + offset] = (1.0 / sum) as f32;
+            }
+        }
+        let window = window.iter().map(|w| w * gain).collect();
+        Self {
+            window,
+            reciprocal,
+            spec: *spec,
+        }
+    }
+
+    fn row(&self, hop_index: u64) -> &[f32] {
+        let last = self.spec.pre_centre_frames() as u64 - 1;
+        let row = hop_index.min(last) as usize;
+        &self.reciprocal[row * self.spec.hop()..(row + 1) * self.spec.hop()]
+    }
+}
+
+/// The running sum of one channel: a ring of two windows, so that a caller may run ahead.
+#[derive(Clone, Debug)]
+pub(crate) struct OverlapAdd {
+    ring: Vec<f32>,
+    frames_added: u64,
+    hops_taken: u64,
+}
+
+impl OverlapAdd {
+    /// Allocates a ring of twice the window.
+    pub(crate) fn new(spec: &StftSpec) -> Self {
+        Self {
+            ring: vec![0.0; 2 * spec.fft_size()],
+            frames_added: 0,
+            hops_taken: 0,
+        }
+    }
+
+    /// Forgets everything; the next frame is frame 0. Real-time safe.
+    pub(crate) fn clear(&mut self) {
+        self.ring.fill(0.0);
+        self.frames_added = 0;
+        self.hops_taken = 0;
+    }
+
+    /// Adds the next frame, `[fft_size]`, rotated so that its centre is at index 0 (as an inverse FFT
+    /// of a zero-phase spectrum gives it). Real-time safe.
+    pub(crate) fn add(&mut self, sums: &WindowSums, centred: &[f32]) {
+        self.make_room(sums);
+        let half = centred.len() / 2;
+        let (after, before) = centred.split_at(half);
+        let (left, right) = sums.window.split_at(half);
+        let centre = self.frames_added * sums.spec.hop() as u64;
+        let first = centre.saturating_sub(half as u64);
+        let skipped = half - (centre - first) as usize; // what lies before sample 0
+        self.add_from(first, &before[skipped..], &left[skipped..]);
+        self.add_from(centre, after, right);
+        self.frames_added += 1;
+    }
+
+    /// Counts a frame that is silent. Real-time safe.
+    pub(crate) fn add_silence(&mut self, sums: &WindowSums) {
+        self.make_room(sums);
+        self.frames_added += 1;
+    }
+
+    // A caller that never takes hops loses the oldest instead of overrunning the ring.
+    fn make_room(&mut self, sums: &WindowSums) {
+        let hop = sums.spec.hop() as u64;
+        let end = self.frames_added * hop + sums.spec.fft_size() as u64 / 2;
+        while end > self.hops_taken * hop + self.ring.len() as u64 {
+            let start = (self.hops_taken * hop % self.ring.len() as u64) as usize;
+            self.ring[start..start + hop as usize].fill(0.0);
+            self.hops_taken += 1;
+        }
+    }
+
+    fn add_from(&mut self, sample: u64, frame: &[f32], window: &[f32]) {
+        let start = (sample % self.ring.len() as u64) as usize;
+        let until_wrap = frame.len().min(self.ring.len() - start);
+        let (head, tail) = frame.split_at(until_wrap);
+        let (head_window, tail_window) = window.split_at(until_wrap);
+        accumulate(&mut self.ring[start..], head, head_window);
+        accumulate(&mut self.ring, tail, tail_window);
+    }
+
+    /// Takes the next hop, `[hop]`; a shorter or longer slice gets what fits, then zeros. Real-time safe.
+    pub(crate) fn take_hop(&mut self, sums: &WindowSums, out: &mut [f32]) {
+        let hop = sums.spec.hop();
+        let start = (self.hops_taken * hop as u64 % self.ring.len() as u64) as usize;
+        let ring = &mut self.ring[start..start + hop];
+        let reciprocal = sums.row(self.hops_taken);
+        for ((out, value), scale) in out.iter_mut().zip(ring.iter()).zip(reciprocal) {
+            *out = value * scale;
+        }
+        out.iter_mut().skip(hop).for_each(|sample| *sample = 0.0);
+        ring.fill(0.0);
+        self.hops_taken += 1;
+    }
+}
+
+fn accumulate(ring: &mut [f32], frame: &[f32], window: &[f32]) {
+    for ((sum, sample), weight) in ring.iter_mut().zip(frame).zip(window) {
+        *sum += sample * weight;
+    }
+}

@@ -1,0 +1,90 @@
+//! A white noise that begins with the note, seen through the voice's own STFT. Audio thread.
+//!
+//! Random phases drawn anew for each frame do not agree where frames overlap: noise then comes back
+//! weaker by the redundancy (9 dB at 8) and smears over a whole window at the start. The spectra of
+//! one real noise agree by construction, and before sample 0 that noise is silent.
+
+use crate::counter_rng::{Purpose, Stream};
+use crate::spec::StftSpec;
+use crate::window::hann_periodic;
+use realfft::num_complex::Complex32;
+use realfft::{RealFftPlanner, RealToComplex};
+use std::sync::Arc;
+
+/// STFT of the noise of one voice.
+pub(crate) struct NoiseSpectrum {
+    spec: StftSpec,
+    window: Vec<f32>,
+    ring: Vec<f32>,
+    stream: Stream,
+    samples_made: u64,
+    frame: Vec<f32>,
+    scratch: Vec<Complex32>,
+    spectrum: Vec<Complex32>,
+    forward: Arc<dyn RealToComplex<f32>>,
+}
+
+impl NoiseSpectrum {
+    /// Allocates.
+    pub(crate) fn new(spec: &StftSpec) -> Self {
+        let forward = RealFftPlanner::new().plan_fft_forward(spec.fft_size());
+        // Scaled so that a bin's expected squared magnitude is 1.
+        let raw = hann_periodic(spec.fft_size());
+        let power: f64 = raw.iter().map(|w| f64::from(*w).powi(2)).sum();
+        let scale = (3.0 / power).sqrt() as f32; // a uniform value in -1..1 has the variance 1/3
+        Self {
+            spec: *spec,
+            window: raw.iter().map(|w| w * scale).collect(),
+            ring: vec![0.0; spec.fft_size()],
+            stream: Stream::new(0, Purpose::NOISE, 0, 0),
+            samples_made: 0,
+            frame: forward.make_input_vec(),
+            scratch: forward.make_scratch_vec(),
+            spectrum: forward.make_output_vec(),
+            forward,
+        }
+    }
+
+    /// Starts the noise of another note. Real-time safe.
+    pub(crate) fn start(&mut self, seed: u64) {
+        self.stream = Stream::new(seed, Purpose::NOISE, 0, 0);
+        self.ring.fill(0.0);
+        self.samples_made = 0;
+    }
+
+    /// Spectrum `[bins]` of frame `index` about its centre; frames are asked for in order. Real-time safe.
+    pub(crate) fn frame(&mut self, index: u64) -> &[Complex32] {
+        let size = self.spec.fft_size();
+        let half = size / 2;
+        let centre = index * self.spec.hop() as u64;
+        self.make_samples(centre + half as u64);
+        // Ring position of the frame's centre; the rotated frame starts there.
+        let start = (centre % size as u64) as usize;
+        for (offset, sample) in self.frame.iter_mut().enumerate() {
+            let place = start + offset;
+            let place = if place >= size { place - size } else { place };
+            let tap = if offset < half {
+                offset + half
+            } else {
+                offset - half
+            };
+            *sample = self.ring[place] * self.window[tap];
+        }
+        // Lengths come from the plan itself, so this cannot fail; a failure would leave old values.
+        let _ = self.forward.process_with_scratch(
+            &mut self.frame,
+            &mut self.spectrum,
+            &mut self.scratch,
+        );
+        &self.spectrum
+    }
+
+    fn make_samples(&mut self, end: u64) {
+        let size = self.spec.fft_size() as u64;
+        let from = self.samples_made.max(end.saturating_sub(size));
+        for position in from..end {
+            self.ring[(position % size) as usize] = self.stream.bipolar_at(position);
+        }
+        self.samples_made = self.samples_made.max(end);
+    }
+}
