@@ -1,2 +1,64 @@
-//! Project tasks.
-fn main() {}
+//! Project tasks. `cargo xtask` lists them; each does its own set-up and says what it does.
+#![allow(
+    clippy::disallowed_macros,
+    reason = "a command-line tool speaks on its terminal"
+)]
+
+mod arguments;
+mod bundle;
+mod install;
+mod platform;
+mod process;
+mod render;
+mod runtime_library;
+
+use std::process::ExitCode;
+
+use anyhow::{Result, bail};
+
+use arguments::Arguments;
+
+const USAGE: &str = "\
+cargo xtask <command>
+
+  demo [--out DIR]           build the bundle, play a piece through it, write a WAV, a picture and a table
+  test [--only SUITE] [--list]
+                             everything that continuous integration runs
+  bundle [--debug]           build the CLAP and VST3 bundles; --debug: with the allocation guard
+  install                    copy the bundles to this user's plugin folders
+  render --out WAV --seconds S [--pack P] [--midi F] [--automation JSON] [--rate R] [--block N|mix]
+         [--live] [--seed K] [--midi-out F]
+                             render through the bundled plugin
+  check-model PATH           open a pack as the plugin would, and say what is wrong with it
+  golden [--write]           compare the golden vectors with their independent source, or write them anew
+  bench                      measure the callback and the worker against their deadlines
+  package                    an archive of the bundles for this platform
+";
+
+fn main() -> ExitCode {
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> Result<()> {
+    let mut arguments = Arguments::from_environment();
+    let Some(command) = arguments.command() else {
+        print!("{USAGE}");
+        return Ok(());
+    };
+    match command.as_str() {
+        "bundle" => bundle::command(arguments),
+        "install" => install::command(arguments),
+        "render" => render::command(arguments),
+        "help" | "--help" | "-h" => {
+            print!("{USAGE}");
+            Ok(())
+        }
+        unknown => bail!("no command '{unknown}'\n\n{USAGE}"),
+    }
+}

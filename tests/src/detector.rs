@@ -1,0 +1,1 @@
+//! The host's side of the libc-level detector.

@@ -1,0 +1,230 @@
+//! The audio thread of the host: one call a block, everything prepared before.
+//!
+//! Between [`BlockWatch::enter`] and [`BlockWatch::leave`] only the plugin runs, so that a detector
+//! blames nobody else.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+use clack_host::events::event_types::{TransportEvent, TransportFlags};
+use clack_host::events::{EventFlags, EventHeader};
+use clack_host::prelude::{
+    AudioPortBuffer, AudioPortBufferType, AudioPorts, EventBuffer, InputAudioBuffers, InputEvents,
+    OutputEvents, StartedPluginAudioProcessor,
+};
+use clack_host::utils::{BeatTime, SecondsTime};
+
+use super::timeline::send;
+use super::{CallbackTimes, Event, HeadlessHost, Pace};
+
+/// Watches the plugin's callback from outside.
+pub trait BlockWatch: Send {
+    /// Called on the audio thread right before the plugin's callback.
+    fn enter(&mut self) {}
+    /// Called right after it.
+    fn leave(&mut self) {}
+}
+
+impl BlockWatch for () {}
+
+/// Beats a minute of the host's transport.
+const TEMPO_BPM: f64 = 120.0;
+/// Events of one block that fit without growing the list.
+const EVENT_CAPACITY: usize = 32_768;
+
+/// Runs the blocks of one render. Moves to the audio thread.
+pub struct AudioCallback<'a, W: BlockWatch> {
+    pub(super) rate_hz: f64,
+    pub(super) events: &'a [(u64, Event)],
+    pub(super) pace: Pace,
+    pub(super) watch: W,
+    pub(super) position: u64,
+    pub(super) output: [Vec<f32>; 2],
+    pub(super) midi_out: Vec<(u64, [u8; 3])>,
+    pub(super) times: CallbackTimes,
+    input_list: EventBuffer,
+    output_list: EventBuffer,
+    ports: AudioPorts,
+    scratch: [Vec<f32>; 2],
+    started: Option<(Instant, u64)>,
+}
+
+impl<'a, W: BlockWatch> AudioCallback<'a, W> {
+    pub(super) fn new(
+        rate_hz: f64,
+        events: &'a [(u64, Event)],
+        pace: Pace,
+        max_block: u32,
+        total: u64,
+        watch: W,
+    ) -> Self {
+        let samples = total as usize;
+        Self {
+            rate_hz,
+            events,
+            pace,
+            watch,
+            position: 0,
+            output: [Vec::with_capacity(samples), Vec::with_capacity(samples)],
+            midi_out: Vec::new(),
+            times: CallbackTimes::with_capacity(samples / 32 + 1),
+            input_list: EventBuffer::with_capacity(EVENT_CAPACITY),
+            output_list: EventBuffer::with_capacity(EVENT_CAPACITY),
+            ports: AudioPorts::with_capacity(2, 1),
+            scratch: [vec![0.0; max_block as usize], vec![0.0; max_block as usize]],
+            started: None,
+        }
+    }
+
+    /// Runs `blocks` one after another until `stop` is raised; returns true when all of them ran.
+    pub(super) fn run(
+        &mut self,
+        plugin: &mut StartedPluginAudioProcessor<HeadlessHost>,
+        blocks: &mut dyn Iterator<Item = u32>,
+        stop: &AtomicBool,
+    ) -> Result<bool> {
+        loop {
+            if stop.load(Ordering::Acquire) {
+                return Ok(false);
+            }
+            let Some(block) = blocks.next() else {
+                return Ok(true);
+            };
+            self.wait_for_the_clock();
+            self.block(plugin, block)?;
+        }
+    }
+
+    /// A live host calls when the previous buffer has been played.
+    fn wait_for_the_clock(&mut self) {
+        let Pace::Live { speed } = self.pace else {
+            return;
+        };
+        let (start, from) = *self.started.get_or_insert((Instant::now(), self.position));
+        let played_s = (self.position - from) as f64 / self.rate_hz / speed;
+        let ahead = Duration::from_secs_f64(played_s).saturating_sub(start.elapsed());
+        if !ahead.is_zero() {
+            #[expect(
+                clippy::disallowed_methods,
+                reason = "this is the sound card's clock, not a wait for a result"
+            )]
+            std::thread::sleep(ahead);
+        }
+    }
+
+    fn block(
+        &mut self,
+        plugin: &mut StartedPluginAudioProcessor<HeadlessHost>,
+        samples: u32,
+    ) -> Result<()> {
+        self.collect_events(samples);
+        let transport = transport(self.position, self.rate_hz);
+        for channel in &mut self.scratch {
+            // A plugin that does not fill its output must not find old sound there.
+            channel[..samples as usize].fill(f32::NAN);
+        }
+        let [left, right] = &mut self.scratch;
+        let channels = [
+            &mut left[..samples as usize],
+            &mut right[..samples as usize],
+        ];
+        let mut audio = self.ports.with_output_buffers([AudioPortBuffer {
+            latency: 0,
+            channels: AudioPortBufferType::f32_output_only(channels.into_iter()),
+        }]);
+        let no_input = InputAudioBuffers::empty();
+        let input = InputEvents::from_buffer(&self.input_list);
+        let mut output = OutputEvents::from_buffer(&mut self.output_list);
+        self.watch.enter();
+        let began = Instant::now();
+        let result = plugin.process(
+            &no_input,
+            &mut audio,
+            &input,
+            &mut output,
+            Some(self.position),
+            Some(&transport),
+        );
+        let took = began.elapsed();
+        self.watch.leave();
+        result
+            .with_context(|| format!("the plugin refused the block at sample {}", self.position))?;
+        self.times.nanoseconds.push(took.as_nanos() as u64);
+        self.keep(samples);
+        Ok(())
+    }
+
+    fn collect_events(&mut self, samples: u32) {
+        self.input_list.clear();
+        self.output_list.clear();
+        let from = self
+            .events
+            .partition_point(|(time, _)| *time < self.position);
+        let end = self.position + u64::from(samples);
+        for (time, event) in self.events[from..]
+            .iter()
+            .take_while(|(time, _)| *time < end)
+        {
+            send(event, (time - self.position) as u32, &mut self.input_list);
+        }
+    }
+
+    fn keep(&mut self, samples: u32) {
+        for (kept, scratch) in self.output.iter_mut().zip(&self.scratch) {
+            kept.extend_from_slice(&scratch[..samples as usize]);
+        }
+        for event in self.output_list.iter() {
+            let at = self.position + u64::from(event.header().time());
+            if let Some(message) = short_message(event) {
+                self.midi_out.push((at, message));
+            }
+        }
+        self.position += u64::from(samples);
+    }
+}
+
+/// The three bytes of an outgoing note or MIDI event.
+fn short_message(event: &clack_host::events::UnknownEvent) -> Option<[u8; 3]> {
+    use clack_host::events::spaces::CoreEventSpace;
+    match event.as_core_event()? {
+        CoreEventSpace::NoteOn(note) => {
+            let (channel, key) = (note.channel().into_specific()?, note.key().into_specific()?);
+            Some([
+                0x90 | channel as u8,
+                key as u8,
+                (note.velocity() * 127.0).round().clamp(1.0, 127.0) as u8,
+            ])
+        }
+        CoreEventSpace::NoteOff(note) => {
+            let (channel, key) = (note.channel().into_specific()?, note.key().into_specific()?);
+            Some([0x80 | channel as u8, key as u8, 64])
+        }
+        CoreEventSpace::Midi(midi) => Some(midi.data()),
+        _ => None,
+    }
+}
+
+fn transport(position: u64, rate_hz: f64) -> TransportEvent {
+    let seconds = position as f64 / rate_hz;
+    TransportEvent {
+        header: EventHeader::new_core(0, EventFlags::empty()),
+        flags: TransportFlags::HAS_TEMPO
+            | TransportFlags::HAS_BEATS_TIMELINE
+            | TransportFlags::HAS_SECONDS_TIMELINE
+            | TransportFlags::HAS_TIME_SIGNATURE
+            | TransportFlags::IS_PLAYING,
+        song_pos_beats: BeatTime::from_float(seconds * TEMPO_BPM / 60.0),
+        song_pos_seconds: SecondsTime::from_float(seconds),
+        tempo: TEMPO_BPM,
+        tempo_inc: 0.0,
+        loop_start_beats: BeatTime::from_int(0),
+        loop_end_beats: BeatTime::from_int(0),
+        loop_start_seconds: SecondsTime::from_int(0),
+        loop_end_seconds: SecondsTime::from_int(0),
+        bar_start: BeatTime::from_int(0),
+        bar_number: 0,
+        time_signature_numerator: 4,
+        time_signature_denominator: 4,
+    }
+}

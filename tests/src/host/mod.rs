@@ -1,0 +1,22 @@
+//! A headless CLAP host: loads a bundle, plays a timeline, counts what the plugin did.
+//!
+//! [`Session`] owns the instance on the main thread; [`render`](Session::render) lends its audio
+//! half to a second thread and serves the plugin's requests meanwhile, as a DAW does.
+
+mod audio_callback;
+mod handlers;
+mod parameters;
+mod plan;
+mod session;
+mod status;
+mod timeline;
+mod timing;
+
+pub use audio_callback::{AudioCallback, BlockWatch};
+pub use handlers::HeadlessHost;
+pub use parameters::{Parameter, ParameterTable, parameter_hash};
+pub use plan::{BlockPlan, Pace};
+pub use session::{Activation, RenderSpec, Rendered, Session};
+pub use status::{STATUS_VARIABLE, Status};
+pub use timeline::{Automation, Event, FractionalNote, Timeline};
+pub use timing::CallbackTimes;

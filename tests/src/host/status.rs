@@ -1,0 +1,82 @@
+//! What the plugin says about itself after a run.
+//!
+//! The framework exposes no private CLAP extension, so the plugin writes its counters as JSON to
+//! the file that [`STATUS_VARIABLE`] names, when it is deactivated.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+
+use serde::Deserialize;
+
+/// The variable that the plugin reads the path of its status file from.
+pub const STATUS_VARIABLE: &str = "AFTERIMAGE_STATUS_FILE";
+
+/// Counters of one activation.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq)]
+#[serde(default)]
+pub struct Status {
+    /// Frames that came after they were due.
+    pub late_frames: u64,
+    /// Frames that were held and faded in their place.
+    pub concealed_frames: u64,
+    /// Requests that found the ring full.
+    pub dropped_requests: u64,
+    /// Offline waits that ran out.
+    pub wait_timeouts: u64,
+    /// Worker runs over the time there was.
+    pub overloads: u64,
+    /// Largest absolute sample the plugin put out.
+    pub peak: f64,
+    /// The backend that ran the model, such as `onnxruntime` or `rten`.
+    pub backend: String,
+    /// The loaded model, by id.
+    pub model: String,
+    /// Sentences the person at the window would read.
+    pub messages: Vec<String>,
+}
+
+/// Where the plugins of this process write their counters. One path a process: the plugin that is
+/// deactivated last has the word, so tests that read it run one after another.
+pub(super) fn status_path() -> &'static Path {
+    static PATH: OnceLock<PathBuf> = OnceLock::new();
+    PATH.get_or_init(|| {
+        if let Some(given) = std::env::var_os(STATUS_VARIABLE) {
+            return PathBuf::from(given);
+        }
+        let path =
+            std::env::temp_dir().join(format!("afterimage-status-{}.json", std::process::id()));
+        // SAFETY: every session passes here before it maps a plugin, so no foreign code of ours reads
+        // the environment yet, and std's own readers take the lock that this call takes.
+        unsafe { std::env::set_var(STATUS_VARIABLE, &path) };
+        path
+    })
+}
+
+/// Forgets the counters of an earlier run.
+pub(super) fn clear() {
+    // It may not have been written: nothing to remove then.
+    let _ = fs::remove_file(status_path());
+}
+
+/// Takes the counters away, or nothing when the plugin wrote none.
+pub(super) fn take() -> Option<Status> {
+    let text = fs::read_to_string(status_path()).ok()?;
+    clear();
+    serde_json::from_str(&text).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Status;
+
+    #[test]
+    fn a_status_with_unknown_and_missing_keys_is_read() {
+        let status: Status =
+            serde_json::from_str(r#"{"late_frames": 3, "peak": 0.5, "new_key": []}"#).unwrap();
+        assert_eq!(
+            (status.late_frames, status.peak, status.backend.as_str()),
+            (3, 0.5, "")
+        );
+    }
+}
