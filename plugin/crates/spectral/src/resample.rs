@@ -6,7 +6,8 @@
 use crate::error::ResampleError;
 use rubato::audioadapter_buffers::direct::SequentialSliceOfVecs;
 use rubato::{
-    Adjustable, Async, FixedAsync, Resampler as Filter, SincInterpolationParameters, WindowFunction,
+    Adjustable, Async, FixedAsync, Resampler as Filter, SincInterpolationParameters,
+    WindowFunction, calculate_cutoff,
 };
 
 /// Host frames made at a time; the filter asks for the model samples of one chunk at once.
@@ -133,8 +134,13 @@ impl FilterPath {
         let ratio = host_rate_hz / model_rate_hz;
         // The library rounds up to a multiple of 8; the delay below needs the number it uses.
         let taps = ((TAPS * (1.0 / ratio).max(1.0)) as usize).next_multiple_of(8);
-        let parameters = SincInterpolationParameters::new(taps, WindowFunction::BlackmanHarris)
+        // Left to itself the library would place the cutoff for a filter of `taps` at the host's rate.
+        let mut parameters = SincInterpolationParameters::new(taps, WindowFunction::BlackmanHarris)
             .oversampling_factor(STEPS);
+        parameters.f_cutoff = Some(calculate_cutoff(
+            TAPS as usize,
+            WindowFunction::BlackmanHarris,
+        ));
         let filter = Async::new_sinc(
             ratio,
             RATIO_ROOM,
