@@ -1,1 +1,31 @@
 //! Packs, manifests and inference backends. The only crate that knows `ort` and `rten`.
+//!
+//! [`Pack::open`] reads and checks a pack without running it; [`Runtime::discover`] finds a
+//! runtime; [`load`] makes the pack playable and measures it. Loader and worker threads only:
+//! everything here allocates, and nothing may be called from the audio thread.
+#![deny(unsafe_code)]
+
+mod backend;
+mod decoder;
+mod error;
+mod load;
+mod magnitudes;
+pub mod manifest;
+mod native;
+pub mod onnx;
+mod pack;
+mod plan;
+mod rows;
+mod runtime;
+mod validate;
+
+pub use backend::BackendKind;
+pub use decoder::NeuralDecoder;
+pub use error::PackError;
+pub use load::{LoadLimits, LoadReport, LoadedPack, load, load_within};
+pub use manifest::Manifest;
+pub use native::{DenormalFlags, flushes_denormals, set_flush_denormals};
+pub use pack::{Pack, PackGraph};
+pub use plan::MAX_ROWS;
+pub use rows::RowSizes;
+pub use runtime::{LIBRARY_NAME, Runtime, RuntimeStatus};

@@ -1,0 +1,263 @@
+//! The engine's `Decoder` over a backend: requests in, clean magnitudes out. Worker thread only.
+
+use std::sync::Arc;
+
+use afterimage_engine::contract::{DecodeError, Decoder, Frame, FrameRequest, MAX_LATENT};
+use afterimage_spectral::counter_rng::{Purpose, Stream};
+
+use crate::backend::{Backend, BackendKind, InputBuffer, Values};
+use crate::error::PackError;
+use crate::magnitudes::Magnitudes;
+use crate::manifest::{LatentAxis, Manifest};
+use crate::native::set_flush_denormals;
+use crate::pack::Pack;
+use crate::plan::{DecodePlan, Fill, MAX_ROWS};
+use crate::rows::RowSizes;
+
+/// A loaded decode graph.
+pub struct NeuralDecoder {
+    backend: Box<dyn Backend>,
+    buffers: Vec<InputBuffer>,
+    rows: RowSizes,
+    feed: Feed,
+    magnitudes: Magnitudes,
+    bins: usize,
+}
+
+/// What turns a request into input values.
+pub(crate) struct Feed {
+    pack: String,
+    fills: Vec<Fill>,
+    axes: Vec<LatentAxis>,
+    manifest: Arc<Manifest>,
+}
+
+impl Feed {
+    pub(crate) fn new(pack: &Pack, plan: &DecodePlan) -> Self {
+        let axes = pack
+            .manifest()
+            .latent
+            .as_ref()
+            .map_or_else(Vec::new, |latent| latent.axes.clone());
+        let fills = plan.inputs.iter().map(|input| input.fill).collect();
+        Self {
+            pack: pack.name().to_owned(),
+            fills,
+            axes,
+            manifest: pack.shared_manifest(),
+        }
+    }
+
+    /// Writes one request into row `row` of every buffer. Allocates nothing.
+    pub(crate) fn write(&self, request: &FrameRequest, row: usize, buffers: &mut [InputBuffer]) {
+        for (fill, buffer) in self.fills.iter().zip(buffers) {
+            let span = row * buffer.width..(row + 1) * buffer.width;
+            for (column, at) in span.enumerate() {
+                let value = self.value(*fill, column, request);
+                match &mut buffer.values {
+                    Values::F32(values) => values[at] = value,
+                    Values::I64(values) => values[at] = value as i64,
+                    Values::I32(values) => values[at] = value as i32,
+                }
+            }
+        }
+    }
+
+    fn value(&self, fill: Fill, column: usize, request: &FrameRequest) -> f32 {
+        let conditions = &request.conditions;
+        match fill {
+            Fill::Latent => self.latent(column, request),
+            Fill::Noise => {
+                let stream = Stream::new(request.seed, Purpose::NOISE, u64::from(request.note), 0);
+                conditions.temperature * stream.gaussian_at(column as u64)
+            }
+            Fill::Pitch => request.pitch,
+            Fill::Velocity => request.velocity.clamp(0.0, 1.0),
+            Fill::TimeOn => request.time_on_s,
+            Fill::TimeOff => request.time_off_s,
+            Fill::Class(first) => {
+                f32::from(conditions.class.get(first + column).copied().unwrap_or(0))
+            }
+            Fill::Descriptor(first) => conditions
+                .descriptor
+                .get(first + column)
+                .copied()
+                .unwrap_or(0.0),
+        }
+    }
+
+    /// The tensor's value of one latent axis: from its knob, or drawn by the seed where it has none.
+    fn latent(&self, axis: usize, request: &FrameRequest) -> f32 {
+        let Some(LatentAxis {
+            mean,
+            std,
+            min,
+            max,
+            ..
+        }) = self.axes.get(axis)
+        else {
+            return 0.0;
+        };
+        let knob = match request.conditions.latent.get(axis) {
+            Some(knob) if axis < MAX_LATENT => *knob,
+            _ => Stream::new(request.seed, Purpose::LATENT, 0, 0).gaussian_at(axis as u64),
+        };
+        mean + std * knob.clamp(*min, *max)
+    }
+}
+
+/// What a decoder is put together from.
+pub(crate) struct Parts {
+    pub(crate) backend: Box<dyn Backend>,
+    pub(crate) buffers: Vec<InputBuffer>,
+    pub(crate) rows: RowSizes,
+    pub(crate) feed: Feed,
+}
+
+impl NeuralDecoder {
+    pub(crate) fn new(parts: Parts) -> Result<Self, PackError> {
+        let Parts {
+            backend,
+            buffers,
+            rows,
+            feed,
+        } = parts;
+        let representation = &feed.manifest.representation;
+        let magnitudes = Magnitudes::new(&feed.pack, representation)?;
+        let bins = representation.bins;
+        Ok(Self {
+            backend,
+            buffers,
+            rows,
+            feed,
+            magnitudes,
+            bins,
+        })
+    }
+
+    /// Which runtime runs it.
+    pub fn backend(&self) -> BackendKind {
+        self.backend.kind()
+    }
+
+    /// The batch sizes it is run at.
+    pub fn row_sizes(&self) -> &RowSizes {
+        &self.rows
+    }
+
+    /// Values of a frame.
+    pub fn bins(&self) -> usize {
+        self.bins
+    }
+
+    /// Runs the graph on what the buffers hold, without conversion: what benches compare with.
+    ///
+    /// # Errors
+    /// When the backend fails.
+    pub fn run_bare(&mut self, rows: usize) -> Result<(), DecodeError> {
+        let flags = set_flush_denormals();
+        let outcome = self.backend.run(rows, &self.buffers, &mut |output| {
+            std::hint::black_box(output);
+        });
+        flags.restore();
+        outcome.map_err(|reason| DecodeError::Backend {
+            pack: self.feed.pack.clone(),
+            reason,
+        })
+    }
+
+    /// One call of `size` rows that answers all of `requests`, the last of them repeated as padding.
+    fn call(
+        &mut self,
+        size: usize,
+        requests: &[FrameRequest],
+        frames: &mut [Frame],
+    ) -> Result<(), String> {
+        for row in 0..size {
+            self.feed.write(
+                &requests[row.min(requests.len() - 1)],
+                row,
+                &mut self.buffers,
+            );
+        }
+        let (bins, magnitudes) = (self.bins, self.magnitudes);
+        let mut outcome = Ok(());
+        self.backend.run(size, &self.buffers, &mut |output| {
+            if output.len() != size * bins {
+                outcome = Err(format!(
+                    "{} values came out of {size} rows of {bins} bins",
+                    output.len()
+                ));
+                return;
+            }
+            for (values, (frame, request)) in output
+                .chunks_exact(bins)
+                .zip(frames.iter_mut().zip(requests))
+            {
+                let converted = magnitudes.convert(values, &mut frame.magnitudes);
+                frame.request = *request;
+                frame.silent = converted.silent;
+                frame.cleaned_values = converted.cleaned;
+            }
+        })?;
+        outcome
+    }
+
+    fn decode_all(
+        &mut self,
+        requests: &[FrameRequest],
+        frames: &mut [Frame],
+    ) -> Result<(), String> {
+        let mut done = 0;
+        while done < requests.len() {
+            let (size, answered) = self.rows.next_call(requests.len() - done);
+            let span = done..done + answered;
+            self.call(size, &requests[span.clone()], &mut frames[span])?;
+            done += answered;
+        }
+        Ok(())
+    }
+}
+
+impl Decoder for NeuralDecoder {
+    fn decode(
+        &mut self,
+        requests: &[FrameRequest],
+        frames: &mut [Frame],
+    ) -> Result<(), DecodeError> {
+        let fits = frames.len() == requests.len() && (1..=MAX_ROWS).contains(&requests.len());
+        if !fits {
+            return Err(DecodeError::Rows {
+                pack: self.feed.pack.clone(),
+                given: requests.len(),
+                limit: MAX_ROWS,
+            });
+        }
+        let failed = |reason| DecodeError::Backend {
+            pack: self.feed.pack.clone(),
+            reason,
+        };
+        if let Some(frame) = frames
+            .iter()
+            .find(|frame| frame.magnitudes.len() != self.bins)
+        {
+            return Err(failed(format!(
+                "a frame has room for {} of {} bins",
+                frame.magnitudes.len(),
+                self.bins
+            )));
+        }
+        // Whoever calls: the sound must not depend on the thread's flags.
+        let flags = set_flush_denormals();
+        let outcome = self.decode_all(requests, frames);
+        flags.restore();
+        outcome.map_err(|reason| DecodeError::Backend {
+            pack: self.feed.pack.clone(),
+            reason,
+        })
+    }
+
+    fn max_rows(&self) -> usize {
+        MAX_ROWS
+    }
+}

@@ -1,0 +1,139 @@
+//! Finds the runtimes: the bundled library by absolute path, or the embedded one.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rten::ThreadPool;
+
+use crate::backend::embedded::{self, Embedded};
+use crate::backend::onnxruntime::{self, Loaded, OnnxRuntime, VERSION};
+use crate::backend::{Backend, BackendKind};
+
+/// File name of the bundled library: a name of our own, so that no other plugin's copy is taken.
+#[cfg(target_os = "windows")]
+pub const LIBRARY_NAME: &str = "afterimage_onnxruntime.dll";
+/// File name of the bundled library: a name of our own, so that no other plugin's copy is taken.
+#[cfg(target_os = "macos")]
+pub const LIBRARY_NAME: &str = "libafterimage_onnxruntime.dylib";
+/// File name of the bundled library: a name of our own, so that no other plugin's copy is taken.
+#[cfg(not(any(target_os = "windows", target_os = "macos")))]
+pub const LIBRARY_NAME: &str = "libafterimage_onnxruntime.so";
+
+/// The runtimes of this process. Cheap to clone; clones share the library and the thread pool.
+#[derive(Clone)]
+pub struct Runtime {
+    onnxruntime: Option<Loaded>,
+    pool: Arc<ThreadPool>,
+    status: RuntimeStatus,
+}
+
+/// Which runtime is used, and why, for the window.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RuntimeStatus {
+    /// The runtime that packs are tried on first.
+    pub kind: BackendKind,
+    /// The library in use.
+    pub library: Option<PathBuf>,
+    /// One sentence for people.
+    pub sentence: String,
+}
+
+impl Runtime {
+    /// Looks for the bundled library in `resource_dirs`, in order; without it, the embedded runtime.
+    ///
+    /// Never fails: what went wrong is in [`Runtime::status`]. One library serves the whole process:
+    /// the first good one stays. Not real-time safe; keeps the caller's denormal flags.
+    pub fn discover(resource_dirs: &[PathBuf]) -> Self {
+        let mut reasons = Vec::new();
+        for dir in resource_dirs {
+            let path = dir.join(LIBRARY_NAME);
+            match onnxruntime::environment(&path) {
+                Ok(loaded) => return Self::with_library(loaded),
+                Err(reason) => reasons.push(format!("{} was refused: {reason}", path.display())),
+            }
+        }
+        if reasons.is_empty() {
+            reasons.push("no folder to look in was given".into());
+        }
+        Self::without_library(&reasons.join("; "))
+    }
+
+    /// Loads the library at one absolute path; without it, the embedded runtime.
+    pub fn from_library(path: &Path) -> Self {
+        match onnxruntime::environment(path) {
+            Ok(loaded) => Self::with_library(loaded),
+            Err(reason) => {
+                Self::without_library(&format!("{} was refused: {reason}", path.display()))
+            }
+        }
+    }
+
+    /// Only the runtime that is linked into the plugin.
+    pub fn embedded() -> Self {
+        Self::without_library("it was not asked for")
+    }
+
+    fn with_library(loaded: Loaded) -> Self {
+        let sentence = format!(
+            "ONNX Runtime {VERSION} runs the models (from {}).",
+            loaded.library.display()
+        );
+        let status = RuntimeStatus {
+            kind: BackendKind::OnnxRuntime,
+            library: Some(loaded.library.clone()),
+            sentence,
+        };
+        Self {
+            onnxruntime: Some(loaded),
+            pool: embedded::pool(),
+            status,
+        }
+    }
+
+    fn without_library(reason: &str) -> Self {
+        let sentence = format!(
+            "The embedded runtime runs the models, up to twice as slowly, because ONNX Runtime {VERSION} was not loaded: {reason}; install the bundle again to get it."
+        );
+        let status = RuntimeStatus {
+            kind: BackendKind::Embedded,
+            library: None,
+            sentence,
+        };
+        Self {
+            onnxruntime: None,
+            pool: embedded::pool(),
+            status,
+        }
+    }
+
+    /// Which runtime is used, and why.
+    pub fn status(&self) -> &RuntimeStatus {
+        &self.status
+    }
+
+    /// The runtimes that can be used, the preferred one first.
+    pub fn kinds(&self) -> &'static [BackendKind] {
+        const BOTH: [BackendKind; 2] = [BackendKind::OnnxRuntime, BackendKind::Embedded];
+        if self.onnxruntime.is_some() {
+            &BOTH
+        } else {
+            &BOTH[1..]
+        }
+    }
+
+    /// Makes a graph ready on one runtime.
+    pub(crate) fn open(
+        &self,
+        kind: BackendKind,
+        graph: &[u8],
+        output: &str,
+    ) -> Result<Box<dyn Backend>, String> {
+        match (kind, &self.onnxruntime) {
+            (BackendKind::OnnxRuntime, Some(loaded)) => {
+                Ok(Box::new(OnnxRuntime::open(loaded, graph, output)?))
+            }
+            (BackendKind::OnnxRuntime, None) => Err("it is not loaded".into()),
+            (BackendKind::Embedded, _) => Ok(Box::new(Embedded::open(&self.pool, graph, output)?)),
+        }
+    }
+}
