@@ -6,6 +6,8 @@
 
 pub(crate) mod bucket_queue;
 pub(crate) mod f0_lock;
+pub(crate) mod floor;
+pub(crate) mod free_peaks;
 pub(crate) mod noise;
 pub(crate) mod pan;
 pub(crate) mod partials;

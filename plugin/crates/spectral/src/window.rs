@@ -28,6 +28,7 @@ pub fn hann_transform(distance_bins: f64) -> f64 {
 #[derive(Clone, Debug)]
 pub(crate) struct LobeTable {
     rows: Vec<f32>,
+    powers: Vec<f32>,
 }
 
 impl LobeTable {
@@ -46,7 +47,12 @@ impl LobeTable {
                 rows.push(hann_transform(distance) as f32);
             }
         }
-        Self { rows }
+        let reach = (Self::REACH + 1) * Self::FRACTIONS;
+        let power = |index| hann_transform(index as f64 / Self::FRACTIONS as f64).powi(2) as f32;
+        Self {
+            rows,
+            powers: (0..=reach).map(power).collect(),
+        }
     }
 
     /// Lobe values at bins `nearest - REACH ..= nearest + REACH` of a partial that lies
@@ -55,5 +61,12 @@ impl LobeTable {
         let index = ((offset_bins + 0.5) * Self::FRACTIONS as f32 + 0.5) as usize;
         let start = index.min(Self::FRACTIONS) * Self::WIDTH;
         &self.rows[start..start + Self::WIDTH]
+    }
+
+    /// Squared lobe at a distance in bins; 0 beyond `REACH + 1`. Real-time safe.
+    #[inline]
+    pub(crate) fn power(&self, distance_bins: f32) -> f32 {
+        let index = (distance_bins.abs() * Self::FRACTIONS as f32 + 0.5) as usize;
+        self.powers.get(index).copied().unwrap_or(0.0)
     }
 }

@@ -1,12 +1,15 @@
 //! Phases from a known pitch. Audio thread, preallocated.
 //!
 //! Builds what the note's partials would look like through the window, and gives each bin the phase
-//! of that model; bins that stand well above the model are noise, and get the phase of a real noise.
+//! of that model; bins that stand well above the model are noise, and are filled from the spectrum of
+//! a real noise; peaks among those are tones that the pitch does not explain, and run free.
 //! Partials so close that their lobes overlap take the model's magnitude too: there the decoder's
 //! magnitudes depend on relative phases that nobody knows, and would beat.
 //! Source of the idea of drawing partials into a spectrum: Rodet, Depalle 1992, "Spectral envelopes
 //! and inverse FFT synthesis"; the rest is our own.
 
+use super::floor::NoiseFloor;
+use super::free_peaks::FreePeaks;
 use super::noise::NoiseSpectrum;
 use super::pan::PanField;
 use super::partials::Partials;
@@ -23,8 +26,7 @@ const FOREIGN_POWER_RATIO: f32 = 32.0;
 const FREE_SPACING_BINS: f32 = 4.0;
 /// Spacing below which only the model is trusted.
 const MERGED_SPACING_BINS: f32 = 3.0;
-/// Makes up for the energy that noise loses when only its phases are kept.
-const NOISE_GAIN: f32 = 1.0;
+/// Width of one pan of the noise.
 const NOISE_BAND_BINS: usize = 16;
 /// Below this frequency partials stay near the middle.
 const CENTRED_HZ: f32 = 150.0;
@@ -33,13 +35,16 @@ const CENTRED_HZ: f32 = 150.0;
 pub(crate) struct F0Lock {
     spec: StftSpec,
     bin_hz: f32,
-    lobes: LobeTable,
     partials: Partials,
     model: Vec<Complex32>,
+    model_power: Vec<f32>,
     side_model: Vec<Complex32>,
-    tonal: Vec<f32>,
+    // First the tonality of the slot, then the share of the bin that belongs to its partial.
+    own: Vec<f32>,
     noise_pan: Vec<f32>,
     noise: NoiseSpectrum,
+    floor: NoiseFloor,
+    peaks: FreePeaks,
     pan: PanField,
     frames: u64,
 }
@@ -60,13 +65,15 @@ impl F0Lock {
         Self {
             spec: *spec,
             bin_hz: sample_rate_hz / spec.fft_size() as f32,
-            lobes: LobeTable::new(),
             partials: Partials::new(spec),
             model: vec![Complex32::ZERO; bins],
+            model_power: vec![0.0; bins],
             side_model: vec![Complex32::ZERO; bins],
-            tonal: vec![0.0; bins],
+            own: vec![0.0; bins],
             noise_pan: vec![0.0; bins.div_ceil(NOISE_BAND_BINS)],
             noise: NoiseSpectrum::new(spec),
+            floor: NoiseFloor::new(bins),
+            peaks: FreePeaks::new(spec),
             pan: PanField::new(spec.hop(), sample_rate_hz),
             frames: 0,
         }
@@ -76,6 +83,7 @@ impl F0Lock {
     pub(crate) fn start(&mut self, seed: u64) {
         self.partials.start(seed);
         self.noise.start(seed);
+        self.peaks.start(seed);
         self.pan.start(seed);
         self.frames = 0;
     }
@@ -83,80 +91,98 @@ impl F0Lock {
     /// Fills the zero-phase spectrum of the next frame. Real-time safe.
     pub(crate) fn render(&mut self, frame: LockFrame<'_>) {
         let spacing = (frame.pitch_hz / self.bin_hz).clamp(0.25, self.spec.bins() as f32);
-        self.partials
-            .advance(frame.magnitudes, spacing, &self.lobes);
-        let wide = frame.spread > 0.0;
-        self.draw_partials(spacing, wide.then_some(frame.spread));
-        let merged = ((FREE_SPACING_BINS - spacing) / (FREE_SPACING_BINS - MERGED_SPACING_BINS))
-            .clamp(0.0, 1.0);
+        let span = FREE_SPACING_BINS - MERGED_SPACING_BINS;
+        let merged = ((FREE_SPACING_BINS - spacing) / span).clamp(0.0, 1.0);
+        self.partials.advance(frame.magnitudes, spacing);
+        self.draw_partials(spacing, frame.spread);
+        self.share_bins(frame.magnitudes, merged);
+        self.floor.measure(frame.magnitudes, &self.own);
         self.mix(frame, merged);
         self.frames += 1;
     }
 
-    fn draw_partials(&mut self, spacing: f32, spread: Option<f32>) {
+    fn draw_partials(&mut self, spacing: f32, spread: f32) {
         self.model.fill(Complex32::ZERO);
-        if spread.is_some() {
-            self.side_model.fill(Complex32::ZERO);
-        }
-        self.tonal.fill(0.0);
+        self.model_power.fill(0.0);
+        self.side_model.fill(Complex32::ZERO);
+        self.own.fill(0.0);
         let reach = ((0.5 * spacing) as usize + 3).min(LobeTable::REACH);
         let last = self.spec.bins() - 1;
-        let half_slot = 0.5 * spacing;
         for (index, partial) in self.partials.active().iter().enumerate() {
             let (cos, sin) = cos_sin_turns(partial.phase);
-            let value = Complex32::new(cos * partial.magnitude, sin * partial.magnitude);
+            let value = Complex32::new(cos, sin) * partial.magnitude;
             let nearest = (partial.bins + 0.5) as usize;
-            let row = self.lobes.row(partial.bins - nearest as f32);
             let from = nearest.saturating_sub(reach);
             let to = (nearest + reach).min(last);
-            let row = &row[LobeTable::REACH + from - nearest.min(LobeTable::REACH + from)..];
-            for (bin, lobe) in self.model[from..=to].iter_mut().zip(row) {
-                bin.re += value.re * lobe;
-                bin.im += value.im * lobe;
+            let row = self.partials.lobes().row(partial.bins - nearest as f32);
+            let row = &row[LobeTable::REACH + from - nearest..];
+            let bins = self.model[from..=to]
+                .iter_mut()
+                .zip(&mut self.model_power[from..=to]);
+            for ((bin, power), lobe) in bins.zip(row) {
+                *bin += value * lobe;
+                *power += (partial.magnitude * lobe).powi(2);
             }
-            if let Some(spread) = spread {
+            if spread > 0.0 {
                 let centred = (partial.bins * self.bin_hz / CENTRED_HZ).min(1.0);
-                let pan = spread * centred * self.pan.partial(index as u32, self.frames);
-                for (bin, lobe) in self.side_model[from..=to].iter_mut().zip(row) {
-                    bin.re += value.re * lobe * pan;
-                    bin.im += value.im * lobe * pan;
-                }
+                let side = value * (spread * centred * self.pan.partial(index as u32, self.frames));
+                self.side_model[from..=to]
+                    .iter_mut()
+                    .zip(row)
+                    .for_each(|(bin, lobe)| *bin += side * lobe);
             }
-            let slot_from = (partial.bins - half_slot).max(0.0).ceil() as usize;
-            let slot_to = ((partial.bins + half_slot).ceil() as usize).min(last + 1);
-            for tonal in &mut self.tonal[slot_from.min(slot_to)..slot_to] {
-                *tonal = partial.tonality;
-            }
+            let slot_from = (partial.bins - 0.5 * spacing).max(0.0).ceil() as usize;
+            let slot_to = ((partial.bins + 0.5 * spacing).ceil() as usize).min(last + 1);
+            self.own[slot_from.min(slot_to)..slot_to].fill(partial.tonality);
+        }
+    }
+
+    // Turns the tonality of each slot into the share of each bin that belongs to the partials.
+    fn share_bins(&mut self, magnitudes: &[f32], merged: f32) {
+        const SPAN: f32 = FOREIGN_POWER_RATIO - OWN_POWER_RATIO;
+        for ((own, model), magnitude) in self.own.iter_mut().zip(&self.model_power).zip(magnitudes)
+        {
+            let room = FOREIGN_POWER_RATIO * model - magnitude * magnitude;
+            let near = (room / (SPAN * model + 1e-30)).clamp(0.0, 1.0);
+            *own *= near + merged * (1.0 - near);
         }
     }
 
     fn mix(&mut self, frame: LockFrame<'_>, merged: f32) {
         let wide = frame.spread > 0.0;
-        if wide {
-            for (band, pan) in self.noise_pan.iter_mut().enumerate() {
-                *pan = frame.spread * self.pan.noise_band(band as u32, self.frames);
-            }
+        for (band, pan) in self.noise_pan.iter_mut().enumerate() {
+            *pan = if wide {
+                frame.spread * self.pan.noise_band(band as u32, self.frames)
+            } else {
+                0.0
+            };
         }
         let noise = self.noise.frame(self.frames);
-        let bins = frame.magnitudes.len().min(self.model.len());
-        for bin in 0..bins {
-            let magnitude = frame.magnitudes[bin];
-            let model = self.model[bin];
-            let model_power = model.norm_sqr() + 1e-30;
-            let noise_power = noise[bin].norm_sqr() + 1e-30;
-            let power = magnitude * magnitude;
-            let excess = (FOREIGN_POWER_RATIO * model_power - power)
-                / ((FOREIGN_POWER_RATIO - OWN_POWER_RATIO) * model_power);
-            let own = excess.clamp(0.0, 1.0).max(merged) * self.tonal[bin];
-            let level = magnitude + merged * (model_power.sqrt() - magnitude);
-            let tone_gain = own.sqrt() * level / model_power.sqrt();
-            let noise_gain = (1.0 - own).sqrt() * magnitude * NOISE_GAIN / noise_power.sqrt();
-            frame.mid[bin] = model * tone_gain + noise[bin] * noise_gain;
+        let floor = self.floor.levels();
+        let bins = frame
+            .magnitudes
+            .iter()
+            .zip(&self.model)
+            .zip(&self.own)
+            .zip(noise.iter().zip(floor));
+        let sides = self.side_model.iter().zip(frame.side.iter_mut());
+        for (bin, ((((magnitude, model), own), (noise, floor)), (side_model, side))) in
+            bins.zip(sides).enumerate()
+        {
+            let model_magnitude = model.norm_sqr().sqrt() + 1e-20;
+            let level = magnitude + merged * (model_magnitude - magnitude);
+            let tone_gain = own.sqrt() * level / model_magnitude;
+            let noise = noise * ((1.0 - own).sqrt() * floor);
+            frame.mid[bin] = model * tone_gain + noise;
             if wide {
-                let pan = self.noise_pan[bin / NOISE_BAND_BINS];
-                frame.side[bin] =
-                    self.side_model[bin] * tone_gain + noise[bin] * (noise_gain * pan);
+                *side = side_model * tone_gain + noise * self.noise_pan[bin / NOISE_BAND_BINS];
             }
         }
+        let pan = |bin: usize| self.noise_pan[bin / NOISE_BAND_BINS];
+        self.peaks
+            .draw(frame.magnitudes, floor, &self.own, |bin, value| {
+                frame.mid[bin] = value;
+                frame.side[bin] = value * pan(bin);
+            });
     }
 }

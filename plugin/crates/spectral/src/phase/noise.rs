@@ -31,7 +31,7 @@ impl NoiseSpectrum {
         // Scaled so that a bin's expected squared magnitude is 1.
         let raw = hann_periodic(spec.fft_size());
         let power: f64 = raw.iter().map(|w| f64::from(*w).powi(2)).sum();
-        let scale = (3.0 / power).sqrt() as f32; // a uniform value in -1..1 has the variance 1/3
+        let scale = (1.0 / power).sqrt() as f32;
         Self {
             spec: *spec,
             window: raw.iter().map(|w| w * scale).collect(),
@@ -83,8 +83,16 @@ impl NoiseSpectrum {
         let size = self.spec.fft_size() as u64;
         let from = self.samples_made.max(end.saturating_sub(size));
         for position in from..end {
-            self.ring[(position % size) as usize] = self.stream.bipolar_at(position);
+            self.ring[(position % size) as usize] = near_gaussian(self.stream.u64_at(position));
         }
         self.samples_made = self.samples_made.max(end);
     }
+}
+
+// Sum of four 16-bit uniform values, variance 1: white noise that is flat in loudness, without libm.
+#[inline(always)]
+fn near_gaussian(bits: u64) -> f32 {
+    const SCALE: f32 = 1.732_050_8 / 65_536.0; // four uniform values over 65536 have the variance 65536^2 / 3
+    let sum = (bits & 0xffff) + (bits >> 16 & 0xffff) + (bits >> 32 & 0xffff) + (bits >> 48);
+    (sum as i32 - 131_070) as f32 * SCALE
 }

@@ -12,11 +12,19 @@ const STRETCHED_CENTS: f32 = 15.0;
 const STRETCHED_BINS: f32 = 0.12;
 /// Share of the new measurement in a partial's place: about four frames.
 const PLACE_SMOOTHING: f32 = 0.25;
-/// Share of the new measurement in a partial's prominence: about six frames.
-const PROMINENCE_SMOOTHING: f32 = 0.16;
-/// Prominence (power ratio of peak and valley) below which a peak is noise, and above which it is a tone.
-const NOISE_PROMINENCE: f32 = 4.0;
-const TONE_PROMINENCE: f32 = 16.0;
+/// Share of the new measurement in a partial's noise: about six frames.
+const NOISE_SMOOTHING: f32 = 0.16;
+/// Peaks of overlapping partials are not where the partials are.
+const MEASURABLE_SPACING_BINS: f32 = 3.0;
+/// From this spacing on, neighbours no longer leak into a partial's three bins.
+const SEPARATE_SPACING_BINS: f32 = 4.0;
+/// A valley is looked for no further away than this, so that it tells about the partial's surroundings.
+const VALLEY_BINS: f32 = 6.0;
+/// Power of the noise beside a partial, relative to the partial's, in plain noise.
+const PLAIN_NOISE: f32 = 0.65;
+/// Shares of that up to which a partial is a tone, and from which it is noise.
+const TONE_SHARE: f32 = 0.15;
+const NOISE_SHARE: f32 = 0.5;
 
 /// One partial of the note.
 #[derive(Clone, Copy, Debug, Default)]
@@ -32,13 +40,16 @@ pub(crate) struct Partial {
     // Relative deviation from k * f0, smoothed.
     stretch: f32,
     stretched: bool,
-    prominence: f32,
+    // Smoothed powers: of the partial, and of the noise beside it (may dip below 0 by chance).
+    power: f32,
+    noise_power: f32,
 }
 
 /// All partials of one note.
 #[derive(Clone, Debug)]
 pub(crate) struct Partials {
     spec: StftSpec,
+    lobes: LobeTable,
     partials: Vec<Partial>,
     used: usize,
     frames: u64,
@@ -51,6 +62,7 @@ impl Partials {
         let partials = vec![Partial::default(); spec.bins()];
         Self {
             spec: *spec,
+            lobes: LobeTable::new(),
             partials,
             used: 0,
             frames: 0,
@@ -73,24 +85,44 @@ impl Partials {
         &self.partials[..self.used]
     }
 
+    /// The transform of the window that the partials are seen through.
+    pub(crate) fn lobes(&self) -> &LobeTable {
+        &self.lobes
+    }
+
     /// Moves on by one frame. Real-time safe.
     ///
     /// `magnitudes`: `[bins]`. `spacing_bins`: the note's pitch in bins, at least 0.25.
-    pub(crate) fn advance(&mut self, magnitudes: &[f32], spacing_bins: f32, lobes: &LobeTable) {
+    pub(crate) fn advance(&mut self, magnitudes: &[f32], spacing_bins: f32) {
+        let known = self.used;
         let highest = (self.spec.bins() - 2) as f32;
-        let wanted = ((highest / spacing_bins) as usize).min(self.partials.len());
-        let turns_per_bin = f64::from(self.spec.hop() as f32 / self.spec.fft_size() as f32);
-        let mut stretch_below = 0.0; // deviation of the partial below, extrapolated as stiffness makes it grow
-        for index in 0..wanted {
-            let fresh = index >= self.used;
+        self.used = ((highest / spacing_bins) as usize).min(self.partials.len());
+        for index in known..self.used {
+            self.partials[index] = self.fresh(index);
+        }
+        self.follow_places(magnitudes, spacing_bins, known);
+        self.measure_magnitudes(magnitudes, spacing_bins);
+        self.judge_tonality(magnitudes, spacing_bins, known);
+        self.frames += 1;
+    }
+
+    fn fresh(&self, index: usize) -> Partial {
+        let stream = Stream::new(self.seed, Purpose::START_PHASE, index as u64, 0);
+        let sign = stream.u32_at(0) & (1 << 31);
+        Partial {
+            phase: (1 << 30) ^ sign,
+            ..Partial::default()
+        }
+    }
+
+    fn follow_places(&mut self, magnitudes: &[f32], spacing: f32, known: usize) {
+        let turns_per_bin = self.spec.hop() as f64 / self.spec.fft_size() as f64;
+        let mut below = 0.0; // relative deviation of the partial below
+        for (index, partial) in self.partials[..self.used].iter_mut().enumerate() {
             let number = (index + 1) as f32;
-            let mut partial = if fresh {
-                self.fresh(index)
-            } else {
-                self.partials[index]
-            };
             let previous_bins = partial.bins;
-            let nominal = number * spacing_bins;
+            let nominal = number * spacing;
+            // Stiffness makes the deviation grow with the square of the number.
             let growth = if index > 0 {
                 (number / index as f32).powi(2)
             } else {
@@ -99,34 +131,114 @@ impl Partials {
             let expected = if partial.stretched {
                 partial.stretch
             } else {
-                stretch_below * growth
+                below * growth
             };
-            measure_place(&mut partial, magnitudes, nominal, expected, spacing_bins);
-            stretch_below = partial.stretch;
-            if self.frames > 0 && !fresh {
-                let mean_bins = 0.5 * (f64::from(previous_bins) + f64::from(partial.bins));
-                let turns = mean_bins * turns_per_bin;
-                partial.phase = partial.phase.wrapping_add((turns * TURN) as u64 as u32);
+            if spacing >= MEASURABLE_SPACING_BINS {
+                follow_peak(partial, magnitudes, nominal, expected, spacing);
             }
-            measure_strength(&mut partial, magnitudes, spacing_bins, lobes, fresh);
-            self.partials[index] = partial;
+            let last = (magnitudes.len() - 1) as f32;
+            partial.bins = (nominal * (1.0 + partial.stretch)).clamp(0.5, last - 0.5);
+            below = partial.stretch;
+            if self.frames > 0 && index < known {
+                let mean_bins = 0.5 * (f64::from(previous_bins) + f64::from(partial.bins));
+                let step = (mean_bins * turns_per_bin * TURN) as u64 as u32;
+                partial.phase = partial.phase.wrapping_add(step);
+            }
         }
-        self.used = wanted;
-        self.frames += 1;
     }
 
-    fn fresh(&self, index: usize) -> Partial {
-        let sign =
-            Stream::new(self.seed, Purpose::START_PHASE, index as u64, 0).u32_at(0) & (1 << 31);
-        Partial {
-            phase: (1 << 30) ^ sign,
-            ..Partial::default()
+    // Free partials: the main lobe fitted to three bins. Overlapping ones: powers that would add up
+    // to what is there, by two multiplicative steps.
+    fn measure_magnitudes(&mut self, magnitudes: &[f32], spacing: f32) {
+        let last = magnitudes.len() - 1;
+        for partial in &mut self.partials[..self.used] {
+            let nearest = (partial.bins + 0.5) as usize;
+            let row = self.lobes.row(partial.bins - nearest as f32);
+            let lobe = &row[LobeTable::REACH - 1..=LobeTable::REACH + 1];
+            let seen = [nearest - 1, nearest, (nearest + 1).min(last)].map(|bin| magnitudes[bin]);
+            let product: f32 = lobe.iter().zip(seen).map(|(lobe, seen)| lobe * seen).sum();
+            let square: f32 = lobe.iter().map(|lobe| lobe * lobe).sum();
+            partial.magnitude = product / square;
         }
+        if spacing < SEPARATE_SPACING_BINS {
+            for _ in 0..2 {
+                self.share_power(magnitudes);
+            }
+        }
+    }
+
+    fn share_power(&mut self, magnitudes: &[f32]) {
+        let last = magnitudes.len() - 1;
+        let mut left = None;
+        for index in 0..self.used {
+            let partial = self.partials[index];
+            let right = self.partials[..self.used].get(index + 1).copied();
+            let nearest = (partial.bins + 0.5) as usize;
+            let (mut seen, mut modelled) = (0.0, 1e-30);
+            for bin in nearest - 1..=(nearest + 1).min(last) {
+                let lobe = self.lobes.power(bin as f32 - partial.bins);
+                let around = [left, Some(partial), right].into_iter().flatten();
+                let model: f32 = around.map(|near| self.power_at(&near, bin as f32)).sum();
+                // Weighted by the partial's own lobe: its centre tells more about it than its flanks.
+                seen += lobe * magnitudes[bin] * magnitudes[bin];
+                modelled += lobe * model;
+            }
+            left = Some(partial);
+            self.partials[index].magnitude *= (seen / modelled).min(16.0).sqrt();
+        }
+    }
+
+    fn power_at(&self, partial: &Partial, bins: f32) -> f32 {
+        partial.magnitude * partial.magnitude * self.lobes.power(bins - partial.bins)
+    }
+
+    // Compares the valleys beside a partial with what pure tones would leave there.
+    fn judge_tonality(&mut self, magnitudes: &[f32], spacing: f32, known: usize) {
+        let plain = PLAIN_NOISE * (1.0 - self.flat_leak(spacing)).max(0.0);
+        for index in 0..self.used {
+            let partial = self.partials[index];
+            let reach = (0.5 * spacing).min(VALLEY_BINS);
+            let below = self.excess(magnitudes, index, partial.bins - reach);
+            let above = self.excess(magnitudes, index, partial.bins + reach);
+            let share = if index < known { NOISE_SMOOTHING } else { 1.0 };
+            let partial = &mut self.partials[index];
+            partial.power += share * (partial.magnitude * partial.magnitude - partial.power);
+            partial.noise_power += share * (0.5 * (below + above) - partial.noise_power);
+            let ratio = partial.noise_power / (partial.power + 1e-30);
+            let (tone, noise) = (TONE_SHARE * plain, NOISE_SHARE * plain);
+            partial.tonality = if plain < 0.1 {
+                1.0
+            } else {
+                ((noise - ratio) / (noise - tone)).clamp(0.0, 1.0)
+            };
+        }
+    }
+
+    // What equal partials at this spacing leave in the valley between them, relative to their power.
+    fn flat_leak(&self, spacing: f32) -> f32 {
+        let reach = (0.5 * spacing).min(VALLEY_BINS);
+        let pair = self.lobes.power(reach) + self.lobes.power(spacing - reach);
+        1.78 * pair // the lobe fit reads a flat floor 2.5 dB high
+    }
+
+    // Mean power of the two bins around a place, less what this partial and its neighbours leave there.
+    fn excess(&self, magnitudes: &[f32], index: usize, place: f32) -> f32 {
+        let last = magnitudes.len() - 1;
+        let near = &self.partials[index.saturating_sub(1)..(index + 2).min(self.used)];
+        let bin = (place.max(0.0) as usize).min(last - 1);
+        let excess = |bin: usize| {
+            let model: f32 = near
+                .iter()
+                .map(|partial| self.power_at(partial, bin as f32))
+                .sum();
+            magnitudes[bin] * magnitudes[bin] - model
+        };
+        0.5 * (excess(bin) + excess(bin + 1))
     }
 }
 
 // Looks for the peak near the expected place, and keeps to the harmonic unless the peak disagrees.
-fn measure_place(
+fn follow_peak(
     partial: &mut Partial,
     magnitudes: &[f32],
     nominal: f32,
@@ -144,24 +256,17 @@ fn measure_place(
             peak = bin;
         }
     }
-    let is_peak =
-        magnitudes[peak] > magnitudes[peak - 1] && magnitudes[peak] >= magnitudes[peak + 1];
-    if is_peak && spacing >= 3.0 {
-        let place = peak as f32 + hann_peak_offset(magnitudes, peak);
-        let deviation_bins = place - nominal;
-        let threshold =
-            (nominal * STRETCHED_CENTS * (std::f32::consts::LN_2 / 1200.0)).max(STRETCHED_BINS);
-        let off = deviation_bins.abs() > threshold;
-        let measured = deviation_bins / nominal;
-        if off && !partial.stretched {
-            (partial.stretch, partial.stretched) = (measured, true);
-        } else if partial.stretched {
-            partial.stretch += PLACE_SMOOTHING * (measured - partial.stretch);
-        } else {
-            partial.stretch = 0.0;
-        }
+    if magnitudes[peak] <= magnitudes[peak - 1] || magnitudes[peak] < magnitudes[peak + 1] {
+        return;
     }
-    partial.bins = (nominal * (1.0 + partial.stretch)).clamp(0.5, last as f32 - 0.5);
+    let deviation_bins = peak as f32 + hann_peak_offset(magnitudes, peak) - nominal;
+    let cents_bins = nominal * STRETCHED_CENTS * (std::f32::consts::LN_2 / 1200.0);
+    let measured = deviation_bins / nominal;
+    if partial.stretched {
+        partial.stretch += PLACE_SMOOTHING * (measured - partial.stretch);
+    } else if deviation_bins.abs() > cents_bins.max(STRETCHED_BINS) {
+        (partial.stretch, partial.stretched) = (measured, true);
+    }
 }
 
 // Place of a stationary sinusoid between two bins under a Hann window.
@@ -175,58 +280,4 @@ fn hann_peak_offset(magnitudes: &[f32], peak: usize) -> f32 {
     };
     let ratio = side / centre.max(f32::MIN_POSITIVE);
     (sign * (2.0 * ratio - 1.0) / (ratio + 1.0)).clamp(-0.5, 0.5)
-}
-
-// Fits the window's main lobe to the slot in the least-squares sense, and compares with the valleys.
-fn measure_strength(
-    partial: &mut Partial,
-    magnitudes: &[f32],
-    spacing: f32,
-    lobes: &LobeTable,
-    fresh: bool,
-) {
-    let last = magnitudes.len() - 1;
-    let nearest = (partial.bins + 0.5) as usize;
-    let row = lobes.row(partial.bins - nearest as f32);
-    let reach = ((0.5 * spacing) as usize).clamp(0, 1);
-    let (mut product, mut square) = (0.0, 0.0);
-    for offset in 0..=2 * reach {
-        let bin = (nearest + offset).saturating_sub(reach).min(last);
-        let lobe = row[LobeTable::REACH + offset - reach];
-        product += magnitudes[bin] * lobe;
-        square += lobe * lobe;
-    }
-    partial.magnitude = product / square;
-    let (low, high) = (partial.bins - 0.5 * spacing, partial.bins + 0.5 * spacing);
-    let valley = 0.5 * (around(magnitudes, low) + around(magnitudes, high));
-    let power = partial.magnitude * partial.magnitude;
-    let ratio = power / (valley + f32::MIN_POSITIVE).max(power * 1e-6);
-    let share = if fresh { 1.0 } else { PROMINENCE_SMOOTHING };
-    partial.prominence += share * (ratio.min(100.0) - partial.prominence);
-    // Lobes of neighbours meet in the valley: a pure tone shows no more prominence than this.
-    let overlap = crate::window::hann_transform(f64::from(0.5 * spacing)) as f32;
-    let most = if spacing < 4.0 {
-        0.5 / (overlap * overlap)
-    } else {
-        f32::MAX
-    };
-    let (low, high) = if most < 2.0 * TONE_PROMINENCE {
-        let span = 0.5 * most;
-        (1.0 + 0.3 * (span - 1.0), 1.0 + 0.8 * (span - 1.0))
-    } else {
-        (NOISE_PROMINENCE, TONE_PROMINENCE)
-    };
-    partial.tonality = if spacing < 2.3 {
-        1.0
-    } else {
-        ((partial.prominence - low) / (high - low)).clamp(0.0, 1.0)
-    };
-}
-
-// Mean power of the two bins around a place.
-fn around(magnitudes: &[f32], place: f32) -> f32 {
-    let last = magnitudes.len() - 1;
-    let bin = (place.max(0.0) as usize).min(last);
-    let (a, b) = (magnitudes[bin], magnitudes[(bin + 1).min(last)]);
-    0.5 * (a * a + b * b)
 }

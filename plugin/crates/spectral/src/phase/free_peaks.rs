@@ -1,0 +1,68 @@
+//! Tones that a note's pitch does not explain: bells, metal, a beating string. Audio thread.
+//!
+//! Each keeps the phase of the peak nearest to it in the frame before, as in single-pass inversion
+//! (Beauregard, Harish, Wyse 2015, sec. 3).
+
+use crate::approx::{TURN, cos_sin_turns};
+use crate::counter_rng::{Purpose, Stream};
+use crate::spec::StftSpec;
+use realfft::num_complex::Complex32;
+
+/// A peak this far (14 dB) above the noise's level is a tone; plain noise gets there in 1 bin of 10^11.
+const TONE_OVER_NOISE: f32 = 5.0;
+/// Bins of a tone on each side of its peak.
+const REACH: usize = 2;
+
+/// Phases of free tones, by bin.
+#[derive(Clone, Debug)]
+pub(crate) struct FreePeaks {
+    hop_over_size: f64,
+    phases: Vec<u32>,
+}
+
+impl FreePeaks {
+    /// Allocates.
+    pub(crate) fn new(spec: &StftSpec) -> Self {
+        Self {
+            hop_over_size: spec.hop() as f64 / spec.fft_size() as f64,
+            phases: vec![0; spec.bins()],
+        }
+    }
+
+    /// Starts a note. Real-time safe.
+    pub(crate) fn start(&mut self, seed: u64) {
+        let stream = Stream::new(seed, Purpose::START_PHASE, 0, 1);
+        for (bin, phase) in self.phases.iter_mut().enumerate() {
+            // Sine phase of random sign: a bell starts from zero like the partials.
+            *phase = (1 << 30) ^ (stream.u32_at(bin as u64) & (1 << 31));
+        }
+    }
+
+    /// Calls `draw` with each bin of a free tone and its value. Real-time safe.
+    pub(crate) fn draw(
+        &mut self,
+        magnitudes: &[f32],
+        floor: &[f32],
+        own: &[f32],
+        mut draw: impl FnMut(usize, Complex32),
+    ) {
+        let mut next = REACH;
+        for bin in REACH..magnitudes.len().saturating_sub(REACH) {
+            let (left, centre, right) = (magnitudes[bin - 1], magnitudes[bin], magnitudes[bin + 1]);
+            let peak = centre > left && centre >= right;
+            if !peak || centre < TONE_OVER_NOISE * floor[bin] || own[bin] > 0.5 {
+                continue;
+            }
+            let curvature = left - 2.0 * centre + right;
+            let offset = (0.5 * (left - right) / curvature).clamp(-0.5, 0.5);
+            let turns = (bin as f64 + f64::from(offset)) * self.hop_over_size;
+            let phase = self.phases[bin].wrapping_add((turns * TURN) as u64 as u32);
+            let (cos, sin) = cos_sin_turns(phase);
+            for near in (bin - REACH).max(next)..=bin + REACH {
+                self.phases[near] = phase;
+                draw(near, Complex32::new(cos, sin) * magnitudes[near]);
+            }
+            next = bin + REACH + 1;
+        }
+    }
+}
