@@ -13,6 +13,7 @@ from .loudness import max_momentary_lufs
 from .pitch import measure_note
 from .soundfonts import FONTS, PROGRAMS, Strike, install, render_strikes
 from .spectrum import HOP, N_FFT, SAMPLE_RATE, log_frames, note_to_hz
+from .variants import draw, render
 
 SEED = 20261122
 KEYS = list(range(33, 101, 3))
@@ -28,6 +29,8 @@ TRAIN, HELD_OUT_KEY, HELD_OUT_PRESET = 0, 1, 2
 MIN_HARMONIC_SHARE = 0.6
 MIN_NOTES = 18
 UINT8_STEP_DB = 0.5
+VARIANTS = 280
+FIRST_VARIANT = 1000  # preset indices from here on are variants
 
 
 @dataclass(frozen=True)
@@ -71,8 +74,13 @@ def harmonic_share(audio: np.ndarray, pitch: float) -> float:
 
 def render_preset(font: str, program: int, wanted: list[Strike]) -> list[RenderedNote]:
     """Render, normalise and measure the pitch of notes of one preset; silent ones are left out."""
+    return measured(wanted, render_strikes(font, program, wanted))
+
+
+def measured(wanted: list[Strike], recordings: list[np.ndarray]) -> list[RenderedNote]:
+    """Normalise recordings and measure their pitch; silent ones are left out."""
     notes = []
-    for strike, audio in zip(wanted, render_strikes(font, program, wanted), strict=True):
+    for strike, audio in zip(wanted, recordings, strict=True):
         velocity = strike.velocity / 127.0
         audio = normalise(audio, velocity)
         if not np.any(audio):
@@ -93,17 +101,31 @@ def frame_centres(hold_s: float, length_s: float, rng: np.random.Generator) -> n
     return np.unique(np.concatenate(chosen))
 
 
+def held_out_keys(program: int) -> np.ndarray:
+    """Keys of a preset kept from training; the same in both fonts, because they share samples."""
+    return np.random.default_rng([SEED, program]).choice(KEYS, HELD_OUT_KEYS, replace=False)
+
+
 def preset_arrays(job: tuple[str, int, int, int]) -> dict[str, np.ndarray] | None:
-    """Frames and note table of one preset; None if it has no steady pitch. `job`: font, program, index, split."""
+    """Frames and note table of one preset; None if it has no steady pitch. `job`: font, program, index, split.
+
+    Indices from FIRST_VARIANT on are made-up presets of training presets, all for training.
+    """
     font, program, index, split = job
-    rng = np.random.default_rng([SEED, program])  # both fonts hold out the same keys: they share samples
-    notes = render_preset(font, program, strikes())
+    rng = np.random.default_rng([SEED, 1, index])
+    if index >= FIRST_VARIANT:
+        variant = draw([(f, p) for f, p, _, s in preset_jobs() if s == TRAIN], index)
+        hidden = {int(k) + variant.shift for _, p in variant.sources for k in held_out_keys(p)}
+        wanted = [s for s in strikes() if s.key not in hidden]
+        notes = measured(wanted, render(variant, wanted))
+    else:
+        notes = render_preset(font, program, strikes())
     shares = [harmonic_share(n.audio, n.pitch) for n in notes if n.hold_s > 1.0]
     share = float(np.median(shares)) if shares else 0.0
     print(f"{font} {program}: {len(notes)} notes, harmonic share {share:.2f}", flush=True)
     if share < MIN_HARMONIC_SHARE or len(notes) < MIN_NOTES:
         return None
-    held_out = rng.choice(KEYS, HELD_OUT_KEYS, replace=False)
+    held_out = held_out_keys(program) if index < FIRST_VARIANT else ()
     rows: dict[str, list] = {k: [] for k in ("frames", "note", "time_on", "time_off", "table", "summary")}
     for number, note in enumerate(notes):
         n = frame_centres(note.hold_s, note.hold_s + TAIL_S, rng)
@@ -135,7 +157,8 @@ def build(folder: Path, processes: int = 2) -> None:
     install()
     folder.mkdir(parents=True, exist_ok=True)
     with Pool(processes) as pool:
-        parts = [part for part in pool.map(preset_arrays, preset_jobs(), chunksize=4) if part]
+        jobs = preset_jobs() + [("variant", 0, FIRST_VARIANT + n, TRAIN) for n in range(VARIANTS)]
+        parts = [part for part in pool.imap(preset_arrays, jobs) if part]
     offset = 0
     for part in parts:
         part["note"] += offset

@@ -114,12 +114,20 @@ class Decoder(nn.Module):
         if chosen is not None:
             residual_weight, noise_weight, bins = residual_weight[chosen], noise_weight[:, chosen], bins[chosen]
         noise_db = (20.0 * head[:, split[0] : split[1]]) @ noise_weight
-        inharmonicity = torch.exp(torch.clamp(fixed[:, :1], -16.0, -5.0))
+        inharmonicity = self._stiffness(fixed)
         width = 1.0 + nn.functional.softplus(head[:, -3:-2] - 2.0)
         skirt = torch.exp(torch.clamp(head[:, -2:-1] * 2.0 - 4.0, -20.0, 0.0))
         frame = render_db(bins, pitch, partial_db, noise_db, (inharmonicity, width, skirt))
         frame = frame + self.residual_in(x) @ residual_weight.t()
         return frame - self.later_decay_db(fixed[:, 1:2], times)
+
+    @staticmethod
+    def _stiffness(fixed: Tensor) -> Tensor:
+        return torch.exp(torch.clamp(fixed[:, :1], -16.0, -5.0))
+
+    def inharmonicity(self, features: Tensor) -> Tensor:
+        """Coefficient B of `partial_position` [batch, 1], which does not change over a note."""
+        return self._stiffness(self.static(features[:, :STATIC_FEATURES]))
 
     @staticmethod
     def later_decay_db(slope: Tensor, times: tuple[Tensor, Tensor]) -> Tensor:

@@ -1,0 +1,1 @@
+"""What the project says about sound in numbers, on WAV files that the plugin wrote."""
