@@ -12,6 +12,8 @@ const STRETCHED_CENTS: f32 = 15.0;
 const STRETCHED_BINS: f32 = 0.12;
 /// Share of the new measurement in a partial's place: about four frames.
 const PLACE_SMOOTHING: f32 = 0.25;
+/// Stiffness is read from the partials up to this one; above, peaks are crowded or gone.
+const STIFFNESS_PARTIALS: usize = 48;
 /// Share of the new measurement in a partial's noise: about six frames.
 const NOISE_SMOOTHING: f32 = 0.16;
 /// Peaks of overlapping partials are not where the partials are.
@@ -52,6 +54,8 @@ pub(crate) struct Partials {
     lobes: LobeTable,
     partials: Vec<Partial>,
     used: usize,
+    // Relative deviation of partial k, divided by k^2, as a stiff string has it for all k.
+    stiffness: f32,
     frames: u64,
     seed: u64,
 }
@@ -65,6 +69,7 @@ impl Partials {
             lobes: LobeTable::new(),
             partials,
             used: 0,
+            stiffness: 0.0,
             frames: 0,
             seed: 0,
         }
@@ -77,6 +82,7 @@ impl Partials {
     pub(crate) fn start(&mut self, seed: u64) {
         self.seed = seed;
         self.used = 0;
+        self.stiffness = 0.0;
         self.frames = 0;
     }
 
@@ -128,13 +134,14 @@ impl Partials {
             } else {
                 0.0
             };
-            let expected = if partial.stretched {
-                partial.stretch
-            } else {
-                below * growth
+            let expected = Expected {
+                nominal,
+                by_stiffness: self.stiffness * number * number,
+                by_neighbour: below * growth,
+                reach: (0.45 * spacing).min(1.6),
             };
             if spacing >= MEASURABLE_SPACING_BINS {
-                follow_peak(partial, magnitudes, nominal, expected, spacing);
+                partial.follow_peak(magnitudes, &expected);
             }
             let last = (magnitudes.len() - 1) as f32;
             partial.bins = (nominal * (1.0 + partial.stretch)).clamp(0.5, last - 0.5);
@@ -145,6 +152,22 @@ impl Partials {
                 partial.phase = partial.phase.wrapping_add(step);
             }
         }
+        self.read_stiffness();
+    }
+
+    // Mean over the stretched partials of what each says about the string.
+    fn read_stiffness(&mut self) {
+        let (mut sum, mut count) = (0.0, 0.0);
+        for (index, partial) in self.partials[..self.used.min(STIFFNESS_PARTIALS)]
+            .iter()
+            .enumerate()
+        {
+            if partial.stretched {
+                sum += partial.stretch / ((index + 1) as f32).powi(2);
+                count += 1.0;
+            }
+        }
+        self.stiffness = if count > 0.0 { sum / count } else { 0.0 };
     }
 
     // Free partials: the main lobe fitted to three bins. Overlapping ones: powers that would add up
@@ -237,35 +260,49 @@ impl Partials {
     }
 }
 
-// Looks for the peak near the expected place, and keeps to the harmonic unless the peak disagrees.
-fn follow_peak(
-    partial: &mut Partial,
-    magnitudes: &[f32],
+/// Where a partial may lie.
+struct Expected {
     nominal: f32,
-    expected: f32,
-    spacing: f32,
-) {
-    let last = magnitudes.len() - 1;
-    let guess = nominal * (1.0 + expected);
-    let reach = (0.45 * spacing).min(1.6);
-    let from = ((guess - reach).ceil() as usize).clamp(1, last - 1);
-    let to = ((guess + reach).floor() as usize).clamp(from, last - 1);
-    let mut peak = from;
-    for bin in from..=to {
-        if magnitudes[bin] > magnitudes[peak] {
-            peak = bin;
+    by_stiffness: f32,
+    by_neighbour: f32,
+    reach: f32,
+}
+
+impl Partial {
+    // Looks for the peak near the expected place. Keeps to the harmonic unless the peak lies clearly
+    // elsewhere, or where the string's stiffness puts it.
+    fn follow_peak(&mut self, magnitudes: &[f32], expected: &Expected) {
+        let last = magnitudes.len() - 1;
+        let deviation = if self.stretched {
+            self.stretch
+        } else {
+            expected.by_neighbour
+        };
+        let guess = expected.nominal * (1.0 + deviation);
+        let from = ((guess - expected.reach).ceil() as usize).clamp(1, last - 1);
+        let to = ((guess + expected.reach).floor() as usize).clamp(from, last - 1);
+        let mut peak = from;
+        for bin in from..=to {
+            if magnitudes[bin] > magnitudes[peak] {
+                peak = bin;
+            }
         }
-    }
-    if magnitudes[peak] <= magnitudes[peak - 1] || magnitudes[peak] < magnitudes[peak + 1] {
-        return;
-    }
-    let deviation_bins = peak as f32 + hann_peak_offset(magnitudes, peak) - nominal;
-    let cents_bins = nominal * STRETCHED_CENTS * (std::f32::consts::LN_2 / 1200.0);
-    let measured = deviation_bins / nominal;
-    if partial.stretched {
-        partial.stretch += PLACE_SMOOTHING * (measured - partial.stretch);
-    } else if deviation_bins.abs() > cents_bins.max(STRETCHED_BINS) {
-        (partial.stretch, partial.stretched) = (measured, true);
+        if magnitudes[peak] <= magnitudes[peak - 1] || magnitudes[peak] < magnitudes[peak + 1] {
+            return;
+        }
+        let deviation_bins = peak as f32 + hann_peak_offset(magnitudes, peak) - expected.nominal;
+        let cents_bins = expected.nominal * STRETCHED_CENTS * (std::f32::consts::LN_2 / 1200.0);
+        let measured = deviation_bins / expected.nominal;
+        let stiff = (measured - expected.by_stiffness).abs() < 0.5 * expected.by_stiffness.abs();
+        if self.stretched {
+            self.stretch += PLACE_SMOOTHING * (measured - self.stretch);
+        } else if deviation_bins.abs() > cents_bins.max(STRETCHED_BINS) {
+            (self.stretch, self.stretched) = (measured, true);
+        } else if stiff {
+            self.stretch += PLACE_SMOOTHING * (measured - self.stretch);
+        } else {
+            self.stretch -= PLACE_SMOOTHING * self.stretch;
+        }
     }
 }
 

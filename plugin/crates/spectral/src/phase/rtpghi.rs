@@ -152,9 +152,11 @@ impl Rtpghi {
             (None, 1) => slopes
                 .zip(now)
                 .for_each(|(slope, ((now, previous), _))| *slope = now - previous),
+            // Half of the second difference is added: with none of it glides suffer, with all of it
+            // (the second-order rule) noise and drums do, because it doubles their roughness.
             (None, _) => {
                 for (slope, ((now, previous), before)) in slopes.zip(now) {
-                    *slope = 1.5 * now - 2.0 * previous + 0.5 * before;
+                    *slope = 1.25 * now - 1.5 * previous + 0.25 * before;
                 }
             }
         }
