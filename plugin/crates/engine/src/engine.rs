@@ -1,0 +1,212 @@
+//! The part of an engine that any thread may hold: loads instruments, shows the monitor.
+//!
+//! Programs are built here, off the audio thread, and handed to the Processor through a mailbox.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use crossbeam::queue::ArrayQueue;
+use parking_lot::Mutex;
+
+use crate::error::EngineError;
+use crate::latency::{Latency, LatencyMode, DEFAULT_LEAD_MS};
+use crate::monitor::Monitor;
+use crate::program::{self, Program};
+use crate::service::{DecoderHandle, Service};
+use crate::spec::InstrumentSpec;
+
+/// Programs that can lie in the trash lane until the worker empties it. The Processor keeps an
+/// outgoing program until there is room, and takes no new one meanwhile.
+const TRASH_PROGRAMS: usize = 8;
+/// Model rate that latency is reported for while no pack is known: that of the shipped packs.
+const ASSUMED_MODEL_RATE_HZ: u32 = 48_000;
+
+/// What the host says at activation, and what the session saves about time.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct HostConfig {
+    /// Host rate in hertz.
+    pub sample_rate_hz: u32,
+    /// Longest block that the host announces, in samples.
+    pub max_block_samples: u32,
+    /// Lead in milliseconds: time for the decoder, saved with the session.
+    pub lead_ms: f32,
+    /// What the host is told.
+    pub latency_mode: LatencyMode,
+    /// Model rate of the pack that is being loaded, if it is known before the pack is.
+    pub expected_model_rate_hz: Option<u32>,
+}
+
+impl HostConfig {
+    /// A configuration with the default lead, in Exact mode.
+    pub fn new(sample_rate_hz: u32, max_block_samples: u32) -> Self {
+        Self {
+            sample_rate_hz,
+            max_block_samples,
+            lead_ms: DEFAULT_LEAD_MS,
+            latency_mode: LatencyMode::Exact,
+            expected_model_rate_hz: None,
+        }
+    }
+}
+
+/// A pack, ready to be played.
+#[derive(Clone, Debug)]
+pub struct Instrument {
+    /// Its description.
+    pub spec: InstrumentSpec,
+    /// Its decoder.
+    pub decoder: DecoderHandle,
+}
+
+/// What programs are built for: fixed by activation until the next one.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct HostSetup {
+    pub(crate) config: HostConfig,
+    pub(crate) latency: Latency,
+}
+
+#[derive(Default)]
+struct State {
+    host: Option<HostSetup>,
+    instrument: Option<Arc<Instrument>>,
+    /// Counts loads, so that activation knows whether its program is the newest.
+    loads: u64,
+}
+
+/// One instance's shared half: `Send + Sync`, held by `Arc`.
+pub struct Engine {
+    service: Arc<Service>,
+    monitor: Arc<Monitor>,
+    state: Mutex<State>,
+    pub(crate) mailbox: ArrayQueue<Box<Program>>,
+    pub(crate) trash: Arc<ArrayQueue<Box<Program>>>,
+    loading: AtomicU32,
+}
+
+/// Says that a pack is being loaded: an offline render waits for it, within its bound.
+pub struct LoadGuard {
+    engine: Arc<Engine>,
+}
+
+impl Drop for LoadGuard {
+    fn drop(&mut self) {
+        self.engine.loading.fetch_sub(1, Ordering::Release);
+    }
+}
+
+impl Engine {
+    /// An engine served by `service`. Allocates.
+    pub fn new(service: &Arc<Service>) -> Arc<Self> {
+        Arc::new(Self {
+            service: Arc::clone(service),
+            monitor: Arc::default(),
+            state: Mutex::default(),
+            mailbox: ArrayQueue::new(1),
+            trash: Arc::new(ArrayQueue::new(TRASH_PROGRAMS)),
+            loading: AtomicU32::new(0),
+        })
+    }
+
+    /// The window's view.
+    pub fn monitor(&self) -> &Arc<Monitor> {
+        &self.monitor
+    }
+
+    /// The service that decodes for this engine.
+    pub fn service(&self) -> &Arc<Service> {
+        &self.service
+    }
+
+    /// The description of the newest instrument that was loaded.
+    pub fn instrument(&self) -> Option<Arc<Instrument>> {
+        self.state.lock().instrument.clone()
+    }
+
+    /// Announces a load before it begins. Drop the guard after [`load`](Self::load), or when the
+    /// load failed.
+    pub fn announce_load(self: &Arc<Self>) -> LoadGuard {
+        self.loading.fetch_add(1, Ordering::Release);
+        LoadGuard { engine: Arc::clone(self) }
+    }
+
+    /// Whether a load was announced that has not ended. Real-time safe.
+    pub(crate) fn is_loading(&self) -> bool {
+        self.loading.load(Ordering::Acquire) > 0
+    }
+
+    /// Makes `instrument` the one that plays. Builds its program and posts it; the Processor takes
+    /// it at its next block and the old sound fades under the new. Before activation it is kept.
+    ///
+    /// Allocates; for a loader thread.
+    ///
+    /// # Errors
+    /// When the pack cannot be played at this host's settings. What played before plays on.
+    pub fn load(&self, instrument: Instrument) -> Result<(), EngineError> {
+        let instrument = Arc::new(instrument);
+        program::check(&instrument.spec)?;
+        let mut state = self.state.lock();
+        let fresh = match &state.host {
+            Some(setup) => Some(self.build(setup, &instrument)?),
+            None => None,
+        };
+        state.instrument = Some(instrument);
+        state.loads += 1;
+        self.monitor.set_last_error(None);
+        if let Some(mut fresh) = fresh {
+            fresh.load_number = state.loads;
+            drop(self.mailbox.force_push(fresh)); // one that nobody took is freed here
+        }
+        Ok(())
+    }
+
+    /// Fixes the host's settings. Returns them with the latency, and a program if one is needed:
+    /// when settings changed, or when `current_load` is not the newest.
+    pub(crate) fn activate(
+        &self,
+        config: HostConfig,
+        current_load: Option<u64>,
+    ) -> Result<(HostSetup, Option<Box<Program>>), EngineError> {
+        let mut state = self.state.lock();
+        let instrument = state.instrument.clone();
+        let model_rate_hz = instrument
+            .as_ref()
+            .map(|instrument| instrument.spec.sample_rate_hz)
+            .or(config.expected_model_rate_hz)
+            .unwrap_or(ASSUMED_MODEL_RATE_HZ);
+        let latency = program::latency_for(&config, model_rate_hz)?;
+        let setup = HostSetup { config, latency };
+        self.monitor.set_host(config.sample_rate_hz, latency.total_samples);
+        let unchanged = state.host == Some(setup) && current_load == Some(state.loads);
+        let fresh = match &instrument {
+            Some(instrument) if !unchanged => {
+                let mut fresh = self.build(&setup, instrument)?;
+                fresh.load_number = state.loads;
+                Some(fresh)
+            }
+            _ => None,
+        };
+        state.host = Some(setup);
+        drop(self.mailbox.pop()); // built for older settings, or the same as what we return
+        Ok((setup, fresh))
+    }
+
+    /// Forgets the host: loads are kept until the next activation.
+    pub(crate) fn deactivate(&self) {
+        self.state.lock().host = None;
+        drop(self.mailbox.pop());
+        self.empty_trash();
+    }
+
+    /// Frees what the audio thread threw away. Not for the audio thread.
+    pub fn empty_trash(&self) {
+        while let Some(program) = self.trash.pop() {
+            drop(program);
+        }
+    }
+
+    fn build(&self, setup: &HostSetup, instrument: &Arc<Instrument>) -> Result<Box<Program>, EngineError> {
+        let (program, link) = Program::build(setup, instrument, &self.monitor, &self.trash)?;
+        self.service.attach(link);
+        Ok(program)
+    }
+}

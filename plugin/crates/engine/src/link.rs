@@ -1,0 +1,110 @@
+//! The rings between one program on the audio thread and the worker.
+//!
+//! Requests go out, frames come back, used frames return by the recycle lane. The number of frames
+//! is fixed when the link is made: nothing is allocated or freed while sound runs.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, AtomicU64};
+use std::thread::Thread;
+
+use rtrb::{Consumer, Producer, RingBuffer};
+
+use crate::contract::{Conditions, Frame, FrameRequest};
+
+/// A frame on its way back, or the news that it could not be decoded.
+#[derive(Debug)]
+pub(crate) struct Delivery {
+    pub(crate) frame: Frame,
+    /// The decoder failed: the magnitudes mean nothing, the voice conceals.
+    pub(crate) failed: bool,
+}
+
+/// What both sides read.
+#[derive(Debug, Default)]
+pub(crate) struct LinkShared {
+    /// Written by the Processor: older requests are not worth decoding.
+    pub(crate) epoch: AtomicU32,
+    /// Written by the Processor: next model sample to be rendered, on the scale of `due_sample`.
+    pub(crate) position_model: AtomicU64,
+}
+
+/// The audio thread's ends.
+pub(crate) struct AudioLink {
+    pub(crate) requests: Producer<FrameRequest>,
+    pub(crate) deliveries: Consumer<Delivery>,
+    pub(crate) recycle: Producer<Delivery>,
+    pub(crate) shared: Arc<LinkShared>,
+}
+
+/// The worker's ends, with the pool that no frame ever leaves for good.
+pub(crate) struct WorkerEnds {
+    pub(crate) requests: Consumer<FrameRequest>,
+    pub(crate) deliveries: Producer<Delivery>,
+    pub(crate) recycle: Consumer<Delivery>,
+    pub(crate) shared: Arc<LinkShared>,
+    pub(crate) pool: Vec<Frame>,
+}
+
+/// Sizes of a link.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct LinkSizes {
+    pub(crate) bins: usize,
+    pub(crate) requests: usize,
+    pub(crate) frames: usize,
+}
+
+/// Makes both ends. Allocates every frame that will ever travel.
+pub(crate) fn make_link(sizes: LinkSizes) -> (AudioLink, WorkerEnds) {
+    let (request_in, request_out) = RingBuffer::new(sizes.requests);
+    let (delivery_in, delivery_out) = RingBuffer::new(sizes.frames);
+    let (recycle_in, recycle_out) = RingBuffer::new(sizes.frames);
+    let shared = Arc::new(LinkShared::default());
+    let audio = AudioLink {
+        requests: request_in,
+        deliveries: delivery_out,
+        recycle: recycle_in,
+        shared: Arc::clone(&shared),
+    };
+    let pool = (0..sizes.frames).map(|_| empty_frame(sizes.bins)).collect();
+    let worker = WorkerEnds { requests: request_out, deliveries: delivery_in, recycle: recycle_out, shared, pool };
+    (audio, worker)
+}
+
+fn empty_frame(bins: usize) -> Frame {
+    Frame {
+        request: FrameRequest {
+            epoch: 0,
+            voice: 0,
+            note: 0,
+            frame_index: 0,
+            due_sample: 0,
+            pitch: 0.0,
+            velocity: 0.0,
+            time_on_s: 0.0,
+            time_off_s: -1.0,
+            conditions: Conditions::default(),
+            seed: 0,
+        },
+        magnitudes: vec![0.0; bins].into_boxed_slice(),
+        silent: true,
+        cleaned_values: 0,
+    }
+}
+
+impl AudioLink {
+    /// Sends a used frame back. Real-time safe.
+    ///
+    /// The lane holds every frame of the pool, so that it is never full.
+    pub(crate) fn recycle(&mut self, delivery: Delivery) {
+        let sent = self.recycle.push(delivery);
+        debug_assert!(sent.is_ok(), "the recycle lane holds the whole pool");
+    }
+}
+
+/// Wakes the worker: the one call into the system that the audio thread makes, at most once a
+/// block, and only when requests were emitted or something was thrown away.
+///
+/// Does not block: it sets a token and, if the worker sleeps, asks the kernel to run it.
+pub(crate) fn wake_worker(worker: &Thread) {
+    worker.unpark();
+}

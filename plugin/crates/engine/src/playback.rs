@@ -1,0 +1,132 @@
+//! The playback head: voices and the frames that arrive for them, one latency behind the host.
+//!
+//! Audio thread. Spreads the phase work of frames that came early, so that a chord whose frames are
+//! all due on one sample fits into a short block; this never changes the sound.
+
+use std::sync::atomic::Ordering;
+
+use crate::contract::Conditions;
+use crate::link::AudioLink;
+use crate::voice::{Faults, Lane, Voice, VoiceShape};
+
+/// Early frames that a slice may always work on, so that a backlog melts even when little is due.
+const LEAST_EARLY_FRAMES: u32 = 1;
+
+/// Voices, rings and the position of the output on the model's timeline.
+pub(crate) struct Playback {
+    link: AudioLink,
+    voices: Box<[Voice]>,
+    pub(crate) shape: VoiceShape,
+    gain: f32,
+    pub(crate) epoch: u32,
+    /// Next model sample to be rendered.
+    pub(crate) position: u64,
+    lead_model: u64,
+    /// Conditions of the newest frame that was pushed, for the window.
+    pub(crate) newest_conditions: Option<Conditions>,
+    /// Frames that ever arrived.
+    pub(crate) frames_taken: u64,
+}
+
+impl Playback {
+    pub(crate) fn new(link: AudioLink, voices: Box<[Voice]>, shape: VoiceShape, gain: f32) -> Self {
+        Self { link, voices, shape, gain, epoch: 0, position: 0, lead_model: 0, newest_conditions: None, frames_taken: 0 }
+    }
+
+    /// Silences everything and begins a timeline: frames of older epochs will be recycled unheard.
+    pub(crate) fn begin(&mut self, epoch: u32, lead_model: u64) {
+        self.epoch = epoch;
+        self.position = 0;
+        self.lead_model = lead_model;
+        self.link.shared.epoch.store(epoch, Ordering::Release);
+        self.link.shared.position_model.store(lead_model, Ordering::Release);
+        for voice in &mut self.voices {
+            voice.clear(&mut self.link);
+        }
+    }
+
+    pub(crate) fn voices_and_link(&mut self) -> (&mut [Voice], &mut AudioLink) {
+        (&mut self.voices, &mut self.link)
+    }
+
+    pub(crate) fn link(&self) -> &AudioLink {
+        &self.link
+    }
+
+    pub(crate) fn sounding(&self) -> u32 {
+        self.voices.iter().filter(|voice| voice.sounds()).count() as u32
+    }
+
+    /// Hands frames that arrived to their voices; those of an older epoch go back unheard.
+    pub(crate) fn take_deliveries(&mut self, faults: &mut Faults) {
+        while let Ok(front) = self.link.deliveries.peek() {
+            let request = &front.frame.request;
+            let current = request.epoch == self.epoch;
+            let voice = self.voices.get_mut(usize::from(request.voice)).filter(|_| current);
+            if voice.as_ref().is_some_and(|voice| !voice.takes_frame()) {
+                return; // it makes room as it plays
+            }
+            let Ok(delivery) = self.link.deliveries.pop() else { return };
+            self.frames_taken += 1;
+            match voice {
+                Some(voice) => voice.accept(delivery),
+                None => {
+                    faults.unheard_frames += 1;
+                    self.link.recycle(delivery);
+                }
+            }
+        }
+    }
+
+    /// Pushes a share of the frames that came early: so many that, going on like this, each voice
+    /// is ready in half the time that is left.
+    pub(crate) fn work_ahead(&mut self, slice_model: u64, faults: &mut Faults) {
+        let mut share = 0.0_f32;
+        for voice in &self.voices {
+            if let Some((frames, due)) = voice.early_work(self.position) {
+                let left = ((due - self.position) / 2).max(slice_model);
+                share += frames as f32 * slice_model as f32 / left as f32;
+            }
+        }
+        if share == 0.0 {
+            return;
+        }
+        for _ in 0..(share.ceil() as u32).max(LEAST_EARLY_FRAMES) {
+            let work = self.voices.iter().enumerate();
+            let first = work.filter_map(|(index, voice)| Some((voice.early_work(self.position)?.1, index))).min();
+            let Some((_, index)) = first else { return };
+            let mut lane = Lane { link: &mut self.link, faults, newest: &mut self.newest_conditions };
+            self.voices[index].push_early(&mut lane);
+        }
+    }
+
+    /// Whether a frame that the next `samples` need may still come.
+    pub(crate) fn awaits_frames(&self, samples: u64) -> bool {
+        self.voices.iter().any(|voice| voice.awaits_frame(self.position, self.position + samples))
+    }
+
+    /// Overwrites `left` and `right`, model rate, with the next samples of all voices.
+    pub(crate) fn render(
+        &mut self,
+        left: &mut [f32],
+        right: &mut [f32],
+        faults: &mut Faults,
+        before_render: &mut impl FnMut(&mut Self, u64),
+    ) {
+        // Within a hop a voice needs at most one more hop: what it waits for can be told beforehand.
+        let hop = self.shape.hop;
+        for (left, right) in left.chunks_mut(hop).zip(right.chunks_mut(hop)) {
+            before_render(self, left.len() as u64);
+            left.fill(0.0);
+            right.fill(0.0);
+            for voice in &mut self.voices {
+                let mut lane = Lane { link: &mut self.link, faults, newest: &mut self.newest_conditions };
+                voice.render(self.position, left, right, &mut lane);
+            }
+            for sample in left.iter_mut().chain(right.iter_mut()) {
+                *sample *= self.gain;
+            }
+            self.position += left.len() as u64;
+        }
+    }
+}

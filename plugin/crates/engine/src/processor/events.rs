@@ -1,0 +1,189 @@
+//! Events in the order of their samples, and the request head that follows them.
+//!
+//! Audio thread; real-time safe. However many events a block brings, each costs a bounded time.
+
+use std::ops::Range;
+
+use super::Processor;
+use crate::event::{ControlChange, Event, NoteMatch, TimedEvent};
+use crate::monitor::count;
+use crate::program::Program;
+use crate::request::{NewNote, Tally};
+
+/// Cuts a block into pieces of the length that was announced, with the events of each.
+pub(super) struct Pieces<'a> {
+    events: &'a [TimedEvent],
+    length: usize,
+    piece: usize,
+    begins: usize,
+    /// Offsets do not go back: the largest so far.
+    reached: usize,
+    finished: bool,
+}
+
+/// The events of one piece: offsets are from the start of the block.
+pub(super) struct PieceEvents<'a> {
+    events: &'a [TimedEvent],
+    begins: usize,
+    length: usize,
+    reached: usize,
+}
+
+/// The offset that counts: within the block, not before that of the event before.
+fn clamped(event: &TimedEvent, reached: usize, length: usize) -> usize {
+    (event.offset_samples as usize).min(length.saturating_sub(1)).max(reached)
+}
+
+impl<'a> Pieces<'a> {
+    pub(super) fn new(events: &'a [TimedEvent], length: usize, piece: usize) -> Self {
+        Self { events, length, piece: piece.max(1), begins: 0, reached: 0, finished: false }
+    }
+
+    /// The samples of the next piece and its events. A block without samples is one empty piece.
+    pub(super) fn next_piece(&mut self) -> Option<(Range<usize>, PieceEvents<'a>)> {
+        if self.finished {
+            return None;
+        }
+        let begins = self.begins;
+        let ends = (begins + self.piece).min(self.length);
+        self.finished = ends == self.length;
+        let mut count = 0;
+        let mut reached = self.reached;
+        for event in self.events {
+            let offset = clamped(event, reached, self.length);
+            if offset >= ends && !self.finished {
+                break;
+            }
+            reached = offset;
+            count += 1;
+        }
+        let (now, later) = self.events.split_at(count);
+        let piece = PieceEvents { events: now, begins, length: self.length, reached: self.reached };
+        (self.events, self.begins, self.reached) = (later, ends, reached);
+        Some((begins..ends, piece))
+    }
+}
+
+impl Processor {
+    /// Lets the request heads read the events of a piece of `length` samples, and pass its end.
+    pub(super) fn request(&mut self, length: usize, piece: PieceEvents<'_>, tally: &mut Tally) {
+        let mut reached = piece.reached;
+        for event in piece.events {
+            reached = clamped(event, reached, piece.length);
+            let at_host = self.position_host + (reached - piece.begins.min(reached)) as u64;
+            self.handle(&event.event, at_host, tally);
+        }
+        let ends = self.position_host + length as u64;
+        self.advance(ends, tally);
+        if let Some(outgoing) = &mut self.outgoing {
+            outgoing.program.at(ends, &self.controls, tally, |_, _, _| {});
+        }
+    }
+
+    fn advance(&mut self, until_host: u64, tally: &mut Tally) {
+        if let Some(program) = &mut self.program {
+            program.at(until_host, &self.controls, tally, |_, _, _| {});
+        }
+    }
+
+    fn handle(&mut self, event: &Event, at_host: u64, tally: &mut Tally) {
+        match *event {
+            Event::Control(change) => self.control(change, at_host, tally),
+            Event::PitchBend { channel, bend } => {
+                self.advance(at_host, tally);
+                self.controls.set_bend(channel, bend);
+            }
+            Event::ModWheel { position } => {
+                self.advance(at_host, tally);
+                self.controls.set_mod_wheel(position);
+            }
+            Event::Sustain { channel, down } => self.sustain(channel, down, at_host, tally),
+            Event::NoteOn { key, channel, velocity, .. } if velocity == 0.0 => {
+                self.note_off(NoteMatch::key(key.min(127), channel.min(15)), at_host, tally);
+            }
+            Event::NoteOn { key, channel, note_id, velocity } => {
+                let ordinal = self.notes_started;
+                self.notes_started = self.notes_started.wrapping_add(1);
+                let note = NewNote { key: key.min(127), channel: channel.min(15), note_id, velocity, ordinal };
+                self.act(at_host, tally, |program, controls, tally| {
+                    program.at(at_host, controls, tally, |head, at, desk| head.note_on(at, note, desk));
+                });
+            }
+            Event::NoteOff(notes) => self.note_off(notes, at_host, tally),
+            Event::Choke(notes) => self.act(at_host, tally, |program, controls, tally| {
+                program.at(at_host, controls, tally, |head, at, desk| head.choke(at, notes, desk));
+            }),
+            Event::Pressure { notes, pressure } => self.act(at_host, tally, |program, controls, tally| {
+                program.at(at_host, controls, tally, |head, _, _| head.press(notes, pressure));
+            }),
+            Event::AllNotesOff => {
+                self.advance(at_host, tally);
+                self.controls.lift_pedals();
+                self.act(at_host, tally, |program, controls, tally| {
+                    program.at(at_host, controls, tally, |head, at, desk| head.all_notes_off(at, desk));
+                });
+            }
+        }
+    }
+
+    fn act(
+        &mut self,
+        _at_host: u64,
+        tally: &mut Tally,
+        act: impl FnOnce(&mut Program, &crate::controls::Controls, &mut Tally),
+    ) {
+        if let Some(program) = &mut self.program {
+            act(program, &self.controls, tally);
+        }
+    }
+
+    fn note_off(&mut self, notes: NoteMatch, at_host: u64, tally: &mut Tally) {
+        self.act(at_host, tally, |program, controls, tally| {
+            program.at(at_host, controls, tally, |head, at, desk| head.note_off(at, notes, desk));
+        });
+    }
+
+    fn sustain(&mut self, channel: u8, down: bool, at_host: u64, tally: &mut Tally) {
+        let channel = channel.min(15);
+        self.advance(at_host, tally);
+        self.controls.sustain[usize::from(channel)] = down;
+        if !down {
+            self.act(at_host, tally, |program, controls, tally| {
+                program.at(at_host, controls, tally, |head, at, desk| head.pedal_up(at, channel, desk));
+            });
+        }
+    }
+
+    fn control(&mut self, change: ControlChange, at_host: u64, tally: &mut Tally) {
+        let sounds_at = at_host + u64::from(self.latency().total_samples);
+        let merged = match change {
+            ControlChange::GainDb(gain_db) => self.output.gain_at(sounds_at, gain_db),
+            ControlChange::Width(width) => self.output.width_at(sounds_at, width),
+            _ => {
+                self.advance(at_host, tally);
+                self.controls.change(change);
+                false
+            }
+        };
+        count(&self.monitor.counters.merged_controls, u64::from(merged));
+    }
+
+    /// Strikes what was held under the old program again under the new one.
+    pub(super) fn strike_held_notes(&mut self, old: &Program) {
+        let mut tally = Tally::default();
+        let at_host = self.position_host;
+        for held in old.head().held_notes() {
+            let ordinal = self.notes_started;
+            self.notes_started = self.notes_started.wrapping_add(1);
+            let note = NewNote { ordinal, ..held.note };
+            if let Some(program) = &mut self.program {
+                program.at(at_host, &self.controls, &mut tally, |head, at, desk| {
+                    head.note_on(at, note, desk);
+                    if held.by_pedal {
+                        head.note_off(at, NoteMatch::key(note.key, note.channel), desk);
+                    }
+                });
+            }
+        }
+    }
+}

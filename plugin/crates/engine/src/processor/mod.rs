@@ -1,0 +1,370 @@
+//! The audio thread's half: events in, sound out.
+//!
+//! Never blocks, allocates, frees, logs or panics. The only wait lies in `wait.rs` and happens in
+//! offline renders; the only call into the system is `link::wake_worker`.
+
+mod events;
+mod pace;
+mod wait;
+
+use std::sync::Arc;
+use std::thread::Thread;
+
+use crate::controls::Controls;
+use crate::engine::{Engine, HostConfig, HostSetup};
+use crate::envelope::fade;
+use crate::error::EngineError;
+use crate::event::TimedEvent;
+use crate::latency::Latency;
+use crate::link::wake_worker;
+use crate::monitor::{Monitor, count};
+use crate::output::Output;
+use crate::playback::Playback;
+use crate::program::{Program, SLICE_SAMPLES};
+use crate::render::RenderMode;
+use crate::request::Tally;
+use crate::service::Membership;
+use crate::timeline::ms_to_samples;
+use crate::voice::Faults;
+use pace::Pace;
+pub use wait::{Clock, SystemClock};
+use wait::wait_until;
+
+/// The sound of an outgoing program fades this long under the new one.
+const SWAP_FADE_MS: f32 = 30.0;
+
+/// How a block went. The output is always filled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pull {
+    /// Every frame was there.
+    Complete,
+    /// Frames were missing; the last ones were held and faded.
+    Late {
+        /// How many.
+        missing_frames: u32,
+    },
+}
+
+/// A program on its way out.
+struct Outgoing {
+    program: Box<Program>,
+    fade_from_host: u64,
+}
+
+/// How blocks are rendered now.
+struct Rendering {
+    mode: RenderMode,
+    host_is_offline: bool,
+    pace: Pace,
+    clock: Box<dyn Clock>,
+    waits: bool,
+    /// A wait ran into its bound: no other until something arrives again.
+    frames_given_up: Option<u64>,
+    load_given_up: bool,
+}
+
+/// The audio thread's half of an engine: `Send`, not shared.
+pub struct Processor {
+    engine: Arc<Engine>,
+    monitor: Arc<Monitor>,
+    membership: Option<Membership>,
+    worker: Option<Thread>,
+    setup: Option<HostSetup>,
+    program: Option<Box<Program>>,
+    outgoing: Option<Outgoing>,
+    swap_fade_samples: u32,
+    controls: Controls,
+    output: Output,
+    rendering: Rendering,
+    epoch: u32,
+    position_host: u64,
+    notes_started: u32,
+}
+
+impl Processor {
+    /// The Processor of an engine; one each. Allocates.
+    pub fn new(engine: &Arc<Engine>) -> Self {
+        Self::with_clock(engine, Box::<SystemClock>::default())
+    }
+
+    /// The same with a clock of the caller's. Allocates.
+    pub fn with_clock(engine: &Arc<Engine>, clock: Box<dyn Clock>) -> Self {
+        Self {
+            monitor: Arc::clone(engine.monitor()),
+            engine: Arc::clone(engine),
+            membership: None,
+            worker: None,
+            setup: None,
+            program: None,
+            outgoing: None,
+            swap_fade_samples: 1,
+            controls: Controls::default(),
+            output: Output::new(),
+            rendering: Rendering {
+                mode: RenderMode::Auto,
+                host_is_offline: false,
+                pace: Pace::default(),
+                clock,
+                waits: false,
+                frames_given_up: None,
+                load_given_up: false,
+            },
+            epoch: 0,
+            position_host: 0,
+            notes_started: 0,
+        }
+    }
+
+    /// Prepares for a host's settings, starts the service if nobody else has, and resets.
+    ///
+    /// May be called again and again, with or without [`deactivate`](Self::deactivate) between: what
+    /// already fits stays. Allocates; for the main thread, while no block is processed.
+    ///
+    /// # Errors
+    /// When the host's settings cannot be played; what was prepared before stays.
+    pub fn activate(&mut self, config: HostConfig) -> Result<Latency, EngineError> {
+        if self.membership.is_none() {
+            self.membership = Some(self.engine.service().join()?);
+        }
+        self.worker = self.engine.service().worker_thread();
+        let current_load = self.program.as_ref().map(|program| program.load_number);
+        let (setup, fresh) = self.engine.activate(config, current_load)?;
+        self.engine.empty_trash();
+        self.outgoing = None;
+        if fresh.is_some() || self.setup != Some(setup) {
+            self.program = fresh;
+        }
+        if let Some(program) = &self.program {
+            self.controls.adopt(program.spec());
+        }
+        self.setup = Some(setup);
+        self.swap_fade_samples = ms_to_samples(SWAP_FADE_MS, config.sample_rate_hz, 1);
+        self.output.set_rate(config.sample_rate_hz);
+        self.reset();
+        Ok(setup.latency)
+    }
+
+    /// Lets go of the program and leaves the service; the last instance out joins its thread.
+    /// Does nothing if it was not active. For the main thread.
+    pub fn deactivate(&mut self) {
+        self.program = None;
+        self.outgoing = None;
+        self.setup = None;
+        self.worker = None;
+        self.engine.deactivate();
+        self.membership = None;
+    }
+
+    /// Sets how blocks are rendered. Real-time safe.
+    pub fn set_render(&mut self, mode: RenderMode, host_is_offline: bool) {
+        self.rendering.mode = mode;
+        self.rendering.host_is_offline = host_is_offline;
+    }
+
+    /// Latency since the last activation. Real-time safe.
+    pub fn latency(&self) -> Latency {
+        self.setup.map(|setup| setup.latency).unwrap_or_default()
+    }
+
+    /// Silences everything and begins the timeline at 0: frames on their way will be recycled
+    /// unheard. Knobs, wheels and bends stay; pedals come up. Real-time safe.
+    pub fn reset(&mut self) {
+        self.epoch = self.epoch.wrapping_add(1);
+        self.position_host = 0;
+        self.notes_started = 0;
+        self.controls.lift_pedals();
+        if let Some(program) = &mut self.program {
+            program.begin(0, self.epoch);
+        }
+        if let Some(outgoing) = &mut self.outgoing {
+            outgoing.program.begin(0, self.epoch);
+            outgoing.fade_from_host = 0;
+        }
+        self.throw_away_outgoing(u64::MAX);
+        self.output.reset();
+        self.rendering.pace = Pace::default();
+        self.rendering.frames_given_up = None;
+    }
+
+    /// Renders a block. Fills `left` and `right` (host rate; the shorter one rules), whatever comes.
+    ///
+    /// `events`: in the order of their samples. Blocks of no samples and blocks longer than was
+    /// announced are fine. Real-time safe, but in an offline render, where it may wait up to 5 s for
+    /// a frame or a pack.
+    pub fn process(&mut self, left: &mut [f32], right: &mut [f32], events: &[TimedEvent]) -> Pull {
+        let length = left.len().min(right.len());
+        let (left, right) = (&mut left[..length], &mut right[..length]);
+        let Some(setup) = self.setup else {
+            left.fill(0.0);
+            right.fill(0.0);
+            return Pull::Complete;
+        };
+        self.decide_whether_to_wait(length, &setup);
+        self.take_program();
+        let piece_samples = setup.config.max_block_samples as usize;
+        let mut pieces = events::Pieces::new(events, length, piece_samples);
+        let mut faults = Faults::default();
+        while let Some((range, events)) = pieces.next_piece() {
+            self.process_piece(&mut left[range.clone()], &mut right[range], events, &mut faults);
+        }
+        self.report(&faults);
+        match faults.late_frames {
+            0 => Pull::Complete,
+            missing_frames => Pull::Late { missing_frames },
+        }
+    }
+
+    fn process_piece(
+        &mut self,
+        left: &mut [f32],
+        right: &mut [f32],
+        events: events::PieceEvents<'_>,
+        faults: &mut Faults,
+    ) {
+        let mut tally = Tally::default();
+        self.request(left.len(), events, &mut tally);
+        self.wake_if_needed(&tally);
+        self.report_requests(&tally);
+        for (left, right) in left.chunks_mut(SLICE_SAMPLES).zip(right.chunks_mut(SLICE_SAMPLES)) {
+            self.render_slice(left, right, faults);
+        }
+        let begins = self.position_host - left.len() as u64;
+        let output_faults = self.output.process(begins, left, right);
+        count(&self.monitor.counters.limited_samples, u64::from(output_faults.limited_samples));
+        faults.non_finite_samples += output_faults.non_finite_samples;
+        self.throw_away_outgoing(self.position_host);
+        self.monitor.publish_output(left, right);
+    }
+
+    fn render_slice(&mut self, left: &mut [f32], right: &mut [f32], faults: &mut Faults) {
+        let Self { program, outgoing, rendering, worker, monitor, .. } = self;
+        let mut before_render = |playback: &mut Playback, samples: u64| {
+            if rendering.waits {
+                wait_for_frames(rendering, playback, samples, worker.as_ref(), monitor);
+            }
+        };
+        match program {
+            Some(program) => program.render(self.position_host, left, right, faults, &mut before_render),
+            None => {
+                left.fill(0.0);
+                right.fill(0.0);
+            }
+        }
+        if let Some(outgoing) = outgoing {
+            let (mut old_left, mut old_right) = ([0.0; SLICE_SAMPLES], [0.0; SLICE_SAMPLES]);
+            let (old_left, old_right) = (&mut old_left[..left.len()], &mut old_right[..left.len()]);
+            outgoing.program.render(self.position_host, old_left, old_right, faults, &mut before_render);
+            let old = old_left.iter().zip(old_right.iter());
+            for (((l, r), (old_l, old_r)), at) in left.iter_mut().zip(right.iter_mut()).zip(old).zip(self.position_host..) {
+                let level = fade(at.saturating_sub(outgoing.fade_from_host), self.swap_fade_samples);
+                *l += level * old_l;
+                *r += level * old_r;
+            }
+        }
+        self.position_host += left.len() as u64;
+    }
+
+    fn decide_whether_to_wait(&mut self, length: usize, setup: &HostSetup) {
+        let rendering = &mut self.rendering;
+        rendering.waits = match rendering.mode {
+            RenderMode::Live => false,
+            RenderMode::Wait => true,
+            RenderMode::Auto => {
+                let now_ns = rendering.clock.now_ns();
+                rendering.pace.block(now_ns, length, setup.config.sample_rate_hz) || rendering.host_is_offline
+            }
+        };
+        if !self.engine.is_loading() {
+            rendering.load_given_up = false;
+        } else if rendering.waits && !rendering.load_given_up {
+            let engine = &self.engine;
+            let waited = wait_until(rendering.clock.as_mut(), || !engine.is_loading());
+            rendering.pace.waited(waited.ns);
+            rendering.load_given_up = waited.timed_out;
+            count(&self.monitor.counters.wait_timeouts, u64::from(waited.timed_out));
+        }
+    }
+
+    /// Takes a program from the mailbox, once the one before it has faded.
+    fn take_program(&mut self) {
+        if self.outgoing.is_some() {
+            return;
+        }
+        let Some(mut fresh) = self.engine.mailbox.pop() else { return };
+        self.epoch = self.epoch.wrapping_add(1);
+        fresh.begin(self.position_host, self.epoch);
+        self.controls.adopt(fresh.spec());
+        if let Some(program) = self.program.replace(fresh) {
+            self.strike_held_notes(&program);
+            let fade_from_host = self.position_host + program.delay_host();
+            self.outgoing = Some(Outgoing { program, fade_from_host });
+        }
+    }
+
+    /// Sends the outgoing program to be freed, once it is silent and the lane has room.
+    fn throw_away_outgoing(&mut self, position_host: u64) {
+        let fade = u64::from(self.swap_fade_samples);
+        if let Some(outgoing) = self.outgoing.take_if(|outgoing| outgoing.fade_from_host.saturating_add(fade) <= position_host)
+            && let Err(program) = self.engine.trash.push(outgoing.program)
+        {
+            self.outgoing = Some(Outgoing { program, fade_from_host: 0 });
+        }
+    }
+
+    fn wake_if_needed(&self, tally: &Tally) {
+        let trash = !self.engine.trash.is_empty();
+        let unanswered = self.program.as_ref().is_some_and(|program| program.has_unanswered_requests());
+        if tally.requests > 0 || unanswered || trash {
+            count(&self.monitor.counters.worker_wakes, 1);
+            if let Some(worker) = &self.worker {
+                wake_worker(worker);
+            }
+        }
+    }
+
+    fn report_requests(&self, tally: &Tally) {
+        let counters = &self.monitor.counters;
+        count(&counters.dropped_requests, u64::from(tally.dropped_requests));
+        count(&counters.dropped_notes, u64::from(tally.dropped_notes));
+        count(&counters.stolen_voices, u64::from(tally.stolen_voices));
+    }
+
+    fn report(&mut self, faults: &Faults) {
+        let counters = &self.monitor.counters;
+        count(&counters.late_frames, u64::from(faults.late_frames));
+        count(&counters.unheard_frames, u64::from(faults.unheard_frames));
+        count(&counters.non_finite_samples, u64::from(faults.non_finite_samples));
+        let sounding = self.program.as_ref().map_or(0, |program| program.sounding());
+        self.monitor.set_block(sounding, self.rendering.waits);
+        if let Some(program) = &mut self.program {
+            program.publish(&self.monitor);
+        }
+        if let Some(outgoing) = &mut self.outgoing {
+            outgoing.program.publish_position();
+        }
+    }
+}
+
+/// Waits, offline, until the frames for the next samples are there or cannot come.
+fn wait_for_frames(
+    rendering: &mut Rendering,
+    playback: &mut Playback,
+    samples: u64,
+    worker: Option<&Thread>,
+    monitor: &Monitor,
+) {
+    if rendering.frames_given_up == Some(playback.frames_taken) || !playback.awaits_frames(samples) {
+        return;
+    }
+    let waited = wait_until(rendering.clock.as_mut(), || {
+        playback.take_deliveries(&mut Faults::default());
+        // Frames that were recycled since may be all that the worker waits for.
+        if let Some(worker) = worker {
+            wake_worker(worker);
+        }
+        !playback.awaits_frames(samples)
+    });
+    rendering.pace.waited(waited.ns);
+    rendering.frames_given_up = waited.timed_out.then_some(playback.frames_taken);
+    count(&monitor.counters.wait_timeouts, u64::from(waited.timed_out));
+}

@@ -1,0 +1,192 @@
+//! The background half: takes requests in order of their due time and has them decoded.
+//!
+//! Owns no thread: [`Worker::step`] does one unit of work and returns. The service calls it on its
+//! thread, tests call it inline. Never touches host buffers or parameters.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Instant;
+
+use afterimage_spectral::clean::clean_magnitudes;
+use crossbeam::queue::ArrayQueue;
+use parking_lot::Mutex;
+
+use super::decoders::DecoderHandle;
+use crate::contract::{DecodeError, Frame, FrameRequest};
+use crate::link::{Delivery, WorkerEnds};
+use crate::monitor::{Monitor, count};
+use crate::program::Program;
+
+/// Most rows of one call, whatever a decoder allows: one chord of a full set of voices.
+const MAX_ROWS: usize = 16;
+/// Share of the newest call in the smoothed load; some tens of calls settle it.
+const LOAD_SMOOTHING: f32 = 0.05;
+
+/// What a step did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// Nothing is to be done until something is asked for.
+    Idle,
+    /// One call was made, or there may be more to do.
+    Worked,
+}
+
+/// One program's place with the worker.
+pub(crate) struct WorkerLink {
+    pub(crate) name: String,
+    pub(crate) sample_rate_hz: u32,
+    pub(crate) hop: usize,
+    pub(crate) decoder: DecoderHandle,
+    pub(crate) ends: WorkerEnds,
+    pub(crate) monitor: Arc<Monitor>,
+    pub(crate) trash: Arc<ArrayQueue<Box<Program>>>,
+    /// Requests of the call at hand, `[rows]`.
+    pub(crate) requests: Vec<FrameRequest>,
+    /// Frames of the call at hand, `[rows]`.
+    pub(crate) rows: Vec<Frame>,
+}
+
+/// New links on their way to the worker.
+pub(crate) type Inbox = Mutex<Vec<WorkerLink>>;
+
+/// The inference service's only owner of decoders at work. `Send`; never on the audio thread.
+pub struct Worker {
+    inbox: Arc<Inbox>,
+    links: Vec<WorkerLink>,
+}
+
+impl Worker {
+    pub(super) fn new(inbox: Arc<Inbox>) -> Self {
+        Self { inbox, links: Vec::new() }
+    }
+
+    /// Does one unit of work: at most one decoder call for the program whose request is due first.
+    /// Also empties the trash lanes. Not real-time safe.
+    pub fn step(&mut self) -> Step {
+        self.links.append(&mut self.inbox.lock());
+        self.links.retain_mut(|link| {
+            while let Some(program) = link.trash.pop() {
+                drop(program);
+            }
+            link.take_back_frames();
+            !link.ends.requests.is_abandoned()
+        });
+        let most_urgent = self
+            .links
+            .iter_mut()
+            .enumerate()
+            .filter_map(|(index, link)| link.seconds_until_due().map(|seconds| (index, seconds)))
+            .min_by(|a, b| a.1.total_cmp(&b.1));
+        match most_urgent {
+            Some((index, _)) => self.links[index].decode_once(),
+            None => Step::Idle,
+        }
+    }
+
+    /// Steps until nothing is left to do. Not real-time safe.
+    pub fn run_until_idle(&mut self) {
+        while self.step() == Step::Worked {}
+    }
+
+    /// Programs that the worker serves.
+    pub fn links(&self) -> usize {
+        self.links.len() + self.inbox.lock().len()
+    }
+
+    /// Frames that lie ready for new requests, over all programs.
+    pub fn pooled_frames(&self) -> usize {
+        self.links.iter().map(|link| link.ends.pool.len()).sum()
+    }
+}
+
+impl WorkerLink {
+    fn take_back_frames(&mut self) {
+        while let Ok(delivery) = self.ends.recycle.pop() {
+            self.ends.pool.push(delivery.frame);
+        }
+    }
+
+    /// Time until the first request that is worth answering is due; `None` without one.
+    fn seconds_until_due(&mut self) -> Option<f64> {
+        let position = self.ends.shared.position_model.load(Ordering::Acquire);
+        self.skip_requests_past_due(position);
+        if self.ends.pool.is_empty() || self.ends.deliveries.is_full() {
+            return None; // the Processor recycles and then wakes us with its next request
+        }
+        let due = self.ends.requests.peek().ok()?.due_sample;
+        Some((due as f64 - position as f64) / f64::from(self.sample_rate_hz))
+    }
+
+    fn skip_requests_past_due(&mut self, position: u64) {
+        let epoch = self.ends.shared.epoch.load(Ordering::Acquire);
+        let mut skipped = 0;
+        while let Ok(request) = self.ends.requests.peek() {
+            if request.epoch == epoch && request.due_sample >= position {
+                break;
+            }
+            skipped += u64::from(request.epoch == epoch);
+            let _ = self.ends.requests.pop();
+        }
+        count(&self.monitor.counters.skipped_requests, skipped);
+    }
+
+    fn decode_once(&mut self) -> Step {
+        let limit = self
+            .decoder
+            .max_rows()
+            .min(MAX_ROWS)
+            .min(self.ends.deliveries.slots());
+        while self.requests.len() < limit {
+            let Some(mut frame) = self.ends.pool.pop() else { break };
+            let Ok(request) = self.ends.requests.pop() else {
+                self.ends.pool.push(frame);
+                break;
+            };
+            frame.request = request;
+            self.requests.push(request);
+            self.rows.push(frame);
+        }
+        let started = Instant::now();
+        let result = self.decode_rows();
+        self.note_load(started.elapsed().as_secs_f32());
+        self.deliver(result);
+        Step::Worked
+    }
+
+    fn decode_rows(&mut self) -> Result<(), DecodeError> {
+        let mut decoder = self.decoder.0.decoder.lock();
+        let call = catch_unwind(AssertUnwindSafe(|| decoder.decode(&self.requests, &mut self.rows)));
+        call.unwrap_or_else(|_| {
+            Err(DecodeError::Backend { pack: self.name.clone(), reason: "the backend panicked".to_owned() })
+        })
+    }
+
+    fn deliver(&mut self, result: Result<(), DecodeError>) {
+        let failed = result.is_err();
+        if let Err(error) = result {
+            count(&self.monitor.counters.failed_decodes, 1);
+            self.monitor.set_last_error(Some(error));
+        } else {
+            count(&self.monitor.counters.decoded_frames, self.rows.len() as u64);
+        }
+        for (mut frame, request) in self.rows.drain(..).zip(self.requests.drain(..)) {
+            frame.request = request; // a decoder fills magnitudes; it does not readdress frames
+            if !failed {
+                frame.cleaned_values += clean_magnitudes(&mut frame.magnitudes);
+                count(&self.monitor.counters.cleaned_values, u64::from(frame.cleaned_values));
+            }
+            let sent = self.ends.deliveries.push(Delivery { frame, failed });
+            debug_assert!(sent.is_ok(), "rows were limited to the free slots");
+        }
+    }
+
+    fn note_load(&self, seconds: f32) {
+        let rows = self.requests.len().max(1) as f32;
+        let hop_s = self.hop as f32 / self.sample_rate_hz as f32;
+        let voices = self.monitor.voices().max(1) as f32;
+        let load = seconds / rows * voices / hop_s;
+        let before = self.monitor.worker_load();
+        self.monitor.set_worker_load(before + (load - before) * LOAD_SMOOTHING);
+    }
+}

@@ -1,0 +1,81 @@
+//! What the engine must know about a pack: plain data that the pack loader fills.
+
+use crate::contract::MAX_LATENT;
+use afterimage_spectral::{PhaseMethod, StftSpec};
+
+/// A playable pack, described for the engine.
+#[derive(Clone, Debug)]
+pub struct InstrumentSpec {
+    /// Name, as the window shows it.
+    pub name: String,
+    /// The pack's id, as its manifest states it.
+    pub id: String,
+    /// Hash of the pack's content, as hexadecimal text.
+    pub hash: String,
+    /// Model rate in hertz.
+    pub sample_rate_hz: u32,
+    /// Size and hop of the pack's frames, in samples at the model rate.
+    pub stft: StftSpec,
+    /// How phases are found for the pack's magnitudes.
+    pub phase: PhaseMethod,
+    /// Latent axes that the pack has; the first [`MAX_LATENT`] have a knob.
+    pub latent_size: usize,
+    /// Where the latent knobs stand until a control moves them.
+    pub default_latent: [f32; MAX_LATENT],
+    /// Lowest and highest pitch that the pack was trained on, in MIDI note numbers.
+    pub pitch_range: (f32, f32),
+    /// Latent positions that the mod wheel passes through, from 0 to 1 in equal steps. The offset
+    /// from the first position is added to the latent knobs. Empty: the wheel does nothing.
+    pub mod_wheel_path: Vec<[f32; MAX_LATENT]>,
+    /// Latent offset at full pressure, if pressure plays the pack.
+    pub pressure_direction: Option<[f32; MAX_LATENT]>,
+    /// Per-pack loudness normalisation, linear.
+    pub gain_linear: f32,
+    /// How far the softest velocity lies below the loudest, in decibels. The model hears the
+    /// velocity too; this is the engine's own share.
+    pub velocity_range_db: f32,
+    /// Release that suits the pack, in seconds, until a control sets it.
+    pub release_s: f32,
+    /// Stereo spread of the phases, 0 to 1, as `SynthesisFrame` takes it.
+    pub spread: f32,
+}
+
+impl InstrumentSpec {
+    /// A description with neutral values for all that a pack need not state. Allocates.
+    pub fn new(name: &str, sample_rate_hz: u32, stft: StftSpec, phase: PhaseMethod) -> Self {
+        Self {
+            name: name.to_owned(),
+            id: String::new(),
+            hash: String::new(),
+            sample_rate_hz,
+            stft,
+            phase,
+            latent_size: MAX_LATENT,
+            default_latent: [0.0; MAX_LATENT],
+            pitch_range: (0.0, 127.0),
+            mod_wheel_path: Vec::new(),
+            pressure_direction: None,
+            gain_linear: 1.0,
+            velocity_range_db: 24.0,
+            release_s: 0.2,
+            spread: 0.5,
+        }
+    }
+
+    /// Latent offset of the mod wheel at `position` (0 to 1). Real-time safe.
+    pub fn mod_wheel_offset(&self, position: f32) -> [f32; MAX_LATENT] {
+        let path = &self.mod_wheel_path;
+        let mut offset = [0.0; MAX_LATENT];
+        if path.len() < 2 {
+            return offset;
+        }
+        let along = position.clamp(0.0, 1.0) * (path.len() - 1) as f32;
+        let segment = (along as usize).min(path.len() - 2);
+        let part = along - segment as f32;
+        for (axis, value) in offset.iter_mut().enumerate() {
+            let (from, to) = (path[segment][axis], path[segment + 1][axis]);
+            *value = from + (to - from) * part - path[0][axis];
+        }
+        offset
+    }
+}

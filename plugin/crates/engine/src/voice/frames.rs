@@ -1,0 +1,79 @@
+//! Frames that arrived for one voice, in the order of their requests. Audio thread; real-time safe.
+
+use std::cmp::Ordering;
+use std::collections::VecDeque;
+
+use crate::link::Delivery;
+
+/// A note's ordinal and a frame's index within it: what tells the frames of one voice apart.
+pub(crate) type FrameName = (u32, u32);
+
+/// What is known of a frame that a voice needs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum FrameState {
+    /// It is there.
+    Arrived,
+    /// It may still come.
+    Awaited,
+    /// It will not come: it failed, or a later one came.
+    Lost,
+}
+
+fn name(delivery: &Delivery) -> FrameName {
+    (delivery.frame.request.note, delivery.frame.request.frame_index)
+}
+
+/// A queue of fixed capacity.
+pub(crate) struct FrameQueue {
+    frames: VecDeque<Delivery>,
+    capacity: usize,
+}
+
+impl FrameQueue {
+    pub(crate) fn new(capacity: usize) -> Self {
+        Self { frames: VecDeque::with_capacity(capacity), capacity }
+    }
+
+    pub(crate) fn has_room(&self) -> bool {
+        self.frames.len() < self.capacity
+    }
+
+    /// Adds a frame; the caller asked [`has_room`](Self::has_room).
+    pub(crate) fn push(&mut self, delivery: Delivery) {
+        self.frames.push_back(delivery);
+    }
+
+    pub(crate) fn pop(&mut self) -> Option<Delivery> {
+        self.frames.pop_front()
+    }
+
+    /// Takes the oldest frame if it lies before `wanted`.
+    pub(crate) fn pop_before(&mut self, wanted: FrameName) -> Option<Delivery> {
+        self.frames.front().filter(|front| name(front) < wanted)?;
+        self.frames.pop_front()
+    }
+
+    /// State of a frame. Frames arrive in the order of their requests: what was passed over is lost.
+    pub(crate) fn state(&self, wanted: FrameName) -> FrameState {
+        for delivery in &self.frames {
+            match name(delivery).cmp(&wanted) {
+                Ordering::Less => {}
+                Ordering::Equal if !delivery.failed => return FrameState::Arrived,
+                Ordering::Equal | Ordering::Greater => return FrameState::Lost,
+            }
+        }
+        FrameState::Awaited
+    }
+
+    /// Takes the oldest frame if it is `wanted` and was decoded.
+    pub(crate) fn take(&mut self, wanted: FrameName) -> Option<Delivery> {
+        self.frames.front().filter(|front| name(front) == wanted && !front.failed)?;
+        self.frames.pop_front()
+    }
+
+    /// Decoded frames at the front that follow each other from `first` on, up to `most`.
+    pub(crate) fn in_a_row(&self, first: FrameName, most: u32) -> u32 {
+        let row = self.frames.iter().take(most as usize).zip(first.1..);
+        row.take_while(|(delivery, index)| name(delivery) == (first.0, *index) && !delivery.failed).count() as u32
+    }
+}

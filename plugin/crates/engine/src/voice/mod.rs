@@ -1,0 +1,364 @@
+//! A voice: a queue of notes on one slot, the frames that arrived for them, and their sound.
+//!
+//! Audio thread, playback head. Never blocks, allocates or logs. What a hop sounds like depends on
+//! the frames that were there when it was due, and on nothing else: frames that come early are
+//! pushed early only to spread the work.
+
+mod frames;
+pub(crate) mod note;
+
+use std::collections::VecDeque;
+
+use afterimage_spectral::{SynthesisFrame, VoiceInverse};
+
+use crate::contract::Conditions;
+use crate::link::{AudioLink, Delivery};
+use crate::spec::InstrumentSpec;
+use crate::timeline::ms_to_samples;
+use frames::{FrameQueue, FrameState};
+use note::Note;
+
+/// A held last frame fades to silence within this time, in milliseconds: long enough to bridge a
+/// scheduling fault, too short to be heard as a stuck note.
+pub(crate) const CONCEAL_FADE_MS: f32 = 60.0;
+
+/// What the playback head counts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Faults {
+    pub(crate) late_frames: u32,
+    pub(crate) unheard_frames: u32,
+    pub(crate) non_finite_samples: u32,
+}
+
+/// Sizes and constants that all voices of a program share.
+#[derive(Clone, Debug)]
+pub(crate) struct VoiceShape {
+    pub(crate) hop: usize,
+    /// Frames needed beyond frame `n` before hop `n` may be pulled.
+    pub(crate) frames_ahead: u32,
+    /// Silent frames in a row after which nothing of a released note can sound.
+    pub(crate) silent_frames_to_end: u32,
+    /// Samples of [`CONCEAL_FADE_MS`].
+    pub(crate) conceal_fade: u32,
+    pub(crate) spread: f32,
+    /// Frames that may wait for one voice.
+    pub(crate) frames: usize,
+    /// Notes that may wait on one voice.
+    pub(crate) notes: usize,
+}
+
+impl VoiceShape {
+    /// Sizes for notes and frames that `in_flight` model samples can hold.
+    pub(crate) fn new(spec: &InstrumentSpec, in_flight: u64, shortest_note: u32) -> Self {
+        let hop = spec.stft.hop();
+        let frames_ahead = (spec.stft.pre_centre_frames() + spec.phase.lookahead_frames()) as u32;
+        Self {
+            hop,
+            frames_ahead,
+            silent_frames_to_end: spec.stft.redundancy() as u32 + 1,
+            conceal_fade: ms_to_samples(CONCEAL_FADE_MS, spec.sample_rate_hz, 1),
+            spread: spec.spread,
+            // What a voice asks for while the rest is in flight, and two fresh notes beside it.
+            frames: in_flight.div_ceil(hop as u64) as usize + 3 * (frames_ahead as usize + 1),
+            notes: in_flight.div_ceil(u64::from(shortest_note)) as usize + 3,
+        }
+    }
+}
+
+/// The note that the inverse is set to.
+#[derive(Clone, Copy, Debug)]
+struct Playing {
+    ordinal: u32,
+    frames_pushed: u32,
+    hops_pulled: u32,
+    /// Next sample of the hop; the hop's length when another is needed.
+    hop_position: usize,
+    /// Frames in a row that were missing.
+    held_frames: u32,
+    /// Frames in a row that were silent and asked for after release.
+    silent_frames: u32,
+    /// Released and faded: nothing is left to hear.
+    quiet: bool,
+}
+
+/// Where a voice's frames go back to, and what is told about them.
+pub(crate) struct Lane<'a> {
+    pub(crate) link: &'a mut AudioLink,
+    pub(crate) faults: &'a mut Faults,
+    /// Conditions of the newest frame that was pushed.
+    pub(crate) newest: &'a mut Option<Conditions>,
+}
+
+/// One slot.
+pub(crate) struct Voice {
+    shape: VoiceShape,
+    inverse: VoiceInverse,
+    /// In the order of the timeline; the front one sounds or will sound next.
+    pub(crate) notes: VecDeque<Note>,
+    /// In the order of the requests.
+    frames: FrameQueue,
+    playing: Option<Playing>,
+    mid: Box<[f32]>,
+    side: Box<[f32]>,
+}
+
+impl Voice {
+    /// Allocates all that the voice will ever need.
+    pub(crate) fn new(shape: &VoiceShape, spec: &InstrumentSpec) -> Self {
+        let hop = shape.hop;
+        Self {
+            inverse: VoiceInverse::new(&spec.stft, spec.sample_rate_hz as f32, spec.phase),
+            notes: VecDeque::with_capacity(shape.notes),
+            frames: FrameQueue::new(shape.frames),
+            playing: None,
+            mid: vec![0.0; hop].into_boxed_slice(),
+            side: vec![0.0; hop].into_boxed_slice(),
+            shape: shape.clone(),
+        }
+    }
+
+    /// Whether another note fits into the queue.
+    pub(crate) fn takes_note(&self) -> bool {
+        self.notes.len() < self.shape.notes
+    }
+
+    /// Whether another frame fits into the queue.
+    pub(crate) fn takes_frame(&self) -> bool {
+        self.frames.has_room()
+    }
+
+    /// Queues a frame that arrived. The caller asked [`takes_frame`](Self::takes_frame).
+    pub(crate) fn accept(&mut self, delivery: Delivery) {
+        self.frames.push(delivery);
+    }
+
+    /// Whether the voice sounds at the playback head.
+    pub(crate) fn sounds(&self) -> bool {
+        self.playing.is_some_and(|playing| !playing.quiet && playing.hops_pulled > 0)
+    }
+
+    /// The ordinal of a note of which nothing is left to hear, so that no more is asked for.
+    pub(crate) fn quiet_note(&self) -> Option<u32> {
+        self.playing.filter(|playing| playing.quiet).map(|playing| playing.ordinal)
+    }
+
+    /// Forgets everything; frames go back to the pool.
+    pub(crate) fn clear(&mut self, link: &mut AudioLink) {
+        self.notes.clear();
+        self.playing = None;
+        while let Some(delivery) = self.frames.pop() {
+            link.recycle(delivery);
+        }
+    }
+
+    /// The note that the inverse is set to, if it is this one.
+    fn playing(&self, note: &Note) -> Option<Playing> {
+        self.playing.filter(|playing| playing.ordinal == note.ordinal)
+    }
+
+    /// Sends back frames that no note can use any more, and counts those that came late.
+    fn recycle_stale(&mut self, lane: &mut Lane<'_>) {
+        let (floor, quiet) = match self.notes.front() {
+            None => ((u32::MAX, u32::MAX), true),
+            Some(note) => match self.playing(note) {
+                Some(playing) if playing.quiet => ((note.ordinal, u32::MAX), true),
+                Some(playing) => ((note.ordinal, playing.frames_pushed), false),
+                None => ((note.ordinal, 0), true),
+            },
+        };
+        while let Some(delivery) = self.frames.pop_before(floor) {
+            // Frames of a note that ended were asked for before that was known: no fault.
+            lane.faults.unheard_frames += u32::from(!quiet);
+            lane.link.recycle(delivery);
+        }
+    }
+
+    /// Whether the samples from `from` to before `to`, at most a hop of them, need a frame that may
+    /// still come. Asked by an offline render before it renders.
+    pub(crate) fn awaits_frame(&self, from: u64, to: u64) -> bool {
+        self.notes.iter().take_while(|note| note.on < to).any(|note| {
+            let (pushed, hops, position) = match self.playing(note) {
+                Some(playing) if playing.quiet => return false,
+                Some(playing) => (playing.frames_pushed, playing.hops_pulled, playing.hop_position),
+                None => (0, 0, self.shape.hop),
+            };
+            let next_hop = from.max(note.on) + (self.shape.hop - position) as u64;
+            let wanted = hops + self.shape.frames_ahead + 1;
+            next_hop < to.min(note.end())
+                && (pushed..wanted).any(|index| self.frames.state((note.ordinal, index)) == FrameState::Awaited)
+        })
+    }
+
+    /// Frames that could be pushed now, ahead of their time, and the sample at which they are due.
+    pub(crate) fn early_work(&self, position: u64) -> Option<(u32, u64)> {
+        let note = self.notes.front()?;
+        let (pushed, wanted, due) = match self.playing(note) {
+            Some(playing) if playing.quiet => return None,
+            Some(playing) => {
+                let due = position.max(note.on) + (self.shape.hop - playing.hop_position) as u64;
+                (playing.frames_pushed, playing.hops_pulled + self.shape.frames_ahead + 1, due)
+            }
+            None => (0, self.shape.frames_ahead + 1, note.on.max(position)),
+        };
+        if due >= note.end() {
+            return None;
+        }
+        let arrived = self.frames.in_a_row((note.ordinal, pushed), wanted.saturating_sub(pushed));
+        (arrived > 0).then_some((arrived, due))
+    }
+
+    /// Pushes one frame ahead of its time, if it is there.
+    pub(crate) fn push_early(&mut self, lane: &mut Lane<'_>) {
+        let Some(note) = self.notes.front().copied() else { return };
+        let mut playing = self.begin(&note);
+        self.push_arrived(&mut playing, lane);
+        self.playing = Some(playing);
+    }
+
+    /// Adds the samples from `from` on of this voice to `left` and `right`, model rate, equal lengths
+    /// of at most a hop.
+    pub(crate) fn render(&mut self, from: u64, left: &mut [f32], right: &mut [f32], lane: &mut Lane<'_>) {
+        let to = from + left.len() as u64;
+        while let Some(note) = self.notes.front().copied() {
+            if note.on >= to {
+                break;
+            }
+            let (start, stop) = (from.max(note.on), to.min(note.end()));
+            if start < stop {
+                let range = (start - from) as usize..(stop - from) as usize;
+                self.render_note(&note, start, (&mut left[range.clone()], &mut right[range]), lane);
+            }
+            if note.end() > to {
+                break;
+            }
+            self.notes.pop_front();
+            self.playing = self.playing.filter(|playing| playing.ordinal != note.ordinal);
+        }
+        self.recycle_stale(lane);
+    }
+
+    fn begin(&mut self, note: &Note) -> Playing {
+        match self.playing {
+            Some(playing) if playing.ordinal == note.ordinal => playing,
+            _ => {
+                self.inverse.start(note.seed);
+                Playing {
+                    ordinal: note.ordinal,
+                    frames_pushed: 0,
+                    hops_pulled: 0,
+                    hop_position: self.shape.hop,
+                    held_frames: 0,
+                    silent_frames: 0,
+                    quiet: false,
+                }
+            }
+        }
+    }
+
+    fn render_note(&mut self, note: &Note, start: u64, out: (&mut [f32], &mut [f32]), lane: &mut Lane<'_>) {
+        let (left, right) = out;
+        let mut playing = self.begin(note);
+        let mut done = 0;
+        while done < left.len() && !playing.quiet {
+            if playing.hop_position == self.shape.hop {
+                self.load_hop(&mut playing, lane);
+                continue;
+            }
+            let count = (left.len() - done).min(self.shape.hop - playing.hop_position);
+            let hop = playing.hop_position..playing.hop_position + count;
+            let part = HopPart { mid: &self.mid[hop.clone()], side: &self.side[hop] };
+            part.mix(note, start + done as u64, &mut left[done..done + count], &mut right[done..done + count]);
+            playing.hop_position += count;
+            done += count;
+        }
+        self.playing = Some(playing);
+    }
+
+    /// Pushes what the next hop needs, conceals what is not there, and pulls the hop.
+    fn load_hop(&mut self, playing: &mut Playing, lane: &mut Lane<'_>) {
+        let wanted = playing.hops_pulled + self.shape.frames_ahead + 1;
+        while playing.frames_pushed < wanted {
+            while let Some(late) = self.frames.pop_before((playing.ordinal, playing.frames_pushed)) {
+                lane.faults.unheard_frames += 1;
+                lane.link.recycle(late);
+            }
+            if !self.push_arrived(playing, lane) {
+                self.conceal(playing);
+                lane.faults.late_frames += 1;
+            }
+        }
+        if playing.silent_frames >= self.shape.silent_frames_to_end {
+            playing.quiet = true;
+            return;
+        }
+        self.inverse.pull_hop(&mut self.mid, &mut self.side);
+        lane.faults.non_finite_samples += self.silence_broken_hop(playing.ordinal);
+        playing.hops_pulled += 1;
+        playing.hop_position = 0;
+    }
+
+    /// Pushes the next frame if it is there.
+    fn push_arrived(&mut self, playing: &mut Playing, lane: &mut Lane<'_>) -> bool {
+        let Some(delivery) = self.frames.take((playing.ordinal, playing.frames_pushed)) else { return false };
+        let frame = &delivery.frame;
+        let released = frame.request.time_off_s >= 0.0;
+        playing.silent_frames = if frame.silent && released { playing.silent_frames + 1 } else { 0 };
+        self.inverse.push(SynthesisFrame {
+            magnitudes: &frame.magnitudes,
+            pitch_hz: pitch_hz(frame.request.pitch),
+            spread: self.shape.spread,
+            gain: 1.0,
+        });
+        *lane.newest = Some(frame.request.conditions);
+        playing.frames_pushed += 1;
+        playing.held_frames = 0;
+        lane.link.recycle(delivery);
+        true
+    }
+
+    /// Holds the last frame, further faded with each that is missing. What comes next enters under
+    /// its own window, which is the fade-in.
+    fn conceal(&mut self, playing: &mut Playing) {
+        playing.held_frames += 1;
+        let held = u64::from(playing.held_frames) * self.shape.hop as u64;
+        self.inverse.hold(crate::envelope::fade(held, self.shape.conceal_fade));
+        playing.frames_pushed += 1;
+        playing.silent_frames = 0;
+    }
+
+    /// A hop that is not finite is silenced, and the inverse begins anew: its state may be broken.
+    fn silence_broken_hop(&mut self, ordinal: u32) -> u32 {
+        let broken = self.mid.iter().chain(self.side.iter()).filter(|sample| !sample.is_finite()).count();
+        if broken > 0 {
+            self.mid.fill(0.0);
+            self.side.fill(0.0);
+            self.inverse.start(u64::from(ordinal));
+        }
+        broken as u32
+    }
+}
+
+/// Part of a hop, `[samples]` at the model rate.
+struct HopPart<'a> {
+    mid: &'a [f32],
+    side: &'a [f32],
+}
+
+impl HopPart<'_> {
+    /// Adds the part under the note's level.
+    fn mix(&self, note: &Note, at: u64, left: &mut [f32], right: &mut [f32]) {
+        let sound = self.mid.iter().zip(self.side);
+        let out = left.iter_mut().zip(right);
+        let steady = note.steady_level(at, at + self.mid.len() as u64);
+        for (((mid, side), (left, right)), at) in sound.zip(out).zip(at..) {
+            let level = steady.unwrap_or_else(|| note.level(at));
+            *left += level * (mid + side);
+            *right += level * (mid - side);
+        }
+    }
+}
+
+/// Hertz of a MIDI note number.
+fn pitch_hz(pitch: f32) -> f32 {
+    440.0 * afterimage_spectral::approx::exp2((pitch - 69.0) / 12.0)
+}

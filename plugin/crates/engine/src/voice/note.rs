@@ -1,0 +1,52 @@
+//! One note on the output timeline: when it begins, is released, is cut and ends, and how loud it
+//! is at each sample. Written by the request head, read by the playback head one latency later.
+
+use crate::envelope::{HeldEnvelope, fade, fall};
+
+/// A sample that has not been set: the note is still held, or not cut.
+pub(crate) const NEVER: u64 = u64::MAX;
+
+/// Times are model samples since the program began.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Note {
+    /// Ordinal since reset.
+    pub(crate) ordinal: u32,
+    pub(crate) on: u64,
+    pub(crate) off: u64,
+    /// Length of the release; meaningful once `off` is set.
+    pub(crate) release: u32,
+    /// Where the fade of a stolen or choked note begins.
+    pub(crate) cut: u64,
+    pub(crate) cut_fade: u32,
+    pub(crate) envelope: HeldEnvelope,
+    /// Velocity gain, linear.
+    pub(crate) gain: f32,
+    /// Keys start phases, noise and width.
+    pub(crate) seed: u64,
+}
+
+impl Note {
+    /// The first sample at which the note is silent for good.
+    pub(crate) fn end(&self) -> u64 {
+        let released = self.off.saturating_add(u64::from(self.release));
+        released.min(self.cut.saturating_add(u64::from(self.cut_fade)))
+    }
+
+    /// Level at a sample that is not before `on`, linear.
+    pub(crate) fn level(&self, at: u64) -> f32 {
+        let mut level = self.envelope.level(at.min(self.off) - self.on);
+        if at > self.off {
+            level *= fall(at - self.off, self.release);
+        }
+        if at > self.cut {
+            level *= fade(at - self.cut, self.cut_fade);
+        }
+        level * self.gain
+    }
+
+    /// The level, if it is the same for all samples from `from` to before `to`.
+    pub(crate) fn steady_level(&self, from: u64, to: u64) -> Option<f32> {
+        let settled = from >= self.on.saturating_add(self.envelope.settled_after());
+        (settled && to <= self.off && to <= self.cut).then(|| self.envelope.sustain * self.gain)
+    }
+}
