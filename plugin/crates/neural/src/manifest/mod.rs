@@ -295,6 +295,10 @@ pub struct LatentAxis {
     pub descriptor: String,
     /// How much of it one knob unit moves.
     pub effect: f32,
+    /// Unit of `effect`; may be empty.
+    pub unit: String,
+    /// What turning it up does, in a few words; may be empty.
+    pub meaning: String,
 }
 
 /// A named place in the latent space.

@@ -412,6 +412,8 @@ fn parse_latent_axis(field: &Field<'_>) -> Result<LatentAxis, PackError> {
         max: field.at("max").number_or(3.0)? as f32,
         descriptor: field.at("descriptor").text_or("")?,
         effect: field.at("effect").number_or(0.0)? as f32,
+        unit: field.at("unit").text_or("")?,
+        meaning: field.at("meaning").text_or("")?,
     };
     if axis.std <= 0.0 {
         return Err(field.at("std").must_be("a number above 0"));
