@@ -1,6 +1,18 @@
 //! The shell: the only crate that knows the plugin framework and egui.
 
-pub mod locate;
-pub mod params;
-pub mod state;
-pub mod view;
+mod controls;
+mod editor;
+mod instrument;
+mod loader;
+mod locate;
+mod opening;
+mod params;
+mod playable;
+mod report;
+mod state;
+mod view;
+
+pub use instrument::Afterimage;
+
+nice_plug::nice_export_clap!(Afterimage);
+nice_plug::nice_export_vst3!(Afterimage);

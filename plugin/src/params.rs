@@ -6,6 +6,8 @@
 use std::sync::Arc;
 
 use afterimage_engine::contract::{MAX_CLASSES, MAX_DESCRIPTORS, MAX_LATENT};
+use afterimage_neural::Manifest;
+use afterimage_neural::manifest::ConditionKind;
 use nice_plug::editor::dpi::LogicalSize;
 use nice_plug::prelude::{
     BoolParam, Enum, EnumParam, FloatParam, FloatRange, IntParam, IntRange, Params, formatters,
@@ -13,6 +15,7 @@ use nice_plug::prelude::{
 use nice_plug_egui::EguiEditorState;
 use parking_lot::RwLock;
 
+use crate::opening;
 use crate::state::ModelField;
 
 /// Half the range of a latent knob, in standard deviations of the pack's latent.
@@ -31,6 +34,25 @@ pub struct PackNames {
     pub classes: Vec<(String, Vec<String>)>,
     /// Name of each continuous descriptor.
     pub descriptors: Vec<String>,
+}
+
+impl PackNames {
+    /// The names a manifest gives.
+    pub fn of(manifest: &Manifest) -> Self {
+        let mut names = Self::default();
+        if let Some(latent) = &manifest.latent {
+            names.latent = latent.axes.iter().map(|axis| axis.name.clone()).collect();
+        }
+        for condition in &manifest.conditions {
+            match &condition.kind {
+                ConditionKind::Class { labels, .. } => {
+                    names.classes.push((condition.name.clone(), labels.clone()))
+                }
+                ConditionKind::Continuous { .. } => names.descriptors.push(condition.name.clone()),
+            }
+        }
+        names
+    }
 }
 
 /// Shared by the value texts and the window; replaced when a pack is loaded.
@@ -172,10 +194,11 @@ pub struct InstrumentParams {
 impl InstrumentParams {
     /// Parameters at their defaults; `names` feeds the value texts.
     pub fn new(model: ModelField, names: &SharedNames) -> Self {
+        let opening = opening::latent();
         Self {
             window: EguiEditorState::from_size(LogicalSize::new(WINDOW_WIDTH, WINDOW_HEIGHT), 1.0),
             model,
-            latent: std::array::from_fn(|axis| latent(axis, names.clone())),
+            latent: std::array::from_fn(|axis| latent(axis, opening[axis], names.clone())),
             class: std::array::from_fn(|index| class(index, names.clone())),
             descriptor: std::array::from_fn(|index| descriptor(index, names.clone())),
             temperature: linear("Temperature", 1.0, 0.0, 2.0, "", 2),
@@ -232,7 +255,7 @@ fn time(name: &str, default_ms: f32, min: f32, max: f32) -> FloatParam {
         .with_value_to_string(formatters::v2s_f32_rounded(1))
 }
 
-fn latent(axis: usize, names: SharedNames) -> LatentParams {
+fn latent(axis: usize, default: f32, names: SharedNames) -> LatentParams {
     let range = FloatRange::Linear {
         min: -LATENT_LIMIT,
         max: LATENT_LIMIT,
@@ -243,7 +266,7 @@ fn latent(axis: usize, names: SharedNames) -> LatentParams {
     };
     // "Brightness +0.8" or "0.8": the number is the last word.
     let parse = |text: &str| text.split_whitespace().next_back()?.parse().ok();
-    let value = FloatParam::new(format!("Latent {}", axis + 1), 0.0, range)
+    let value = FloatParam::new(format!("Latent {}", axis + 1), default, range)
         .with_value_to_string(Arc::new(text))
         .with_string_to_value(Arc::new(parse));
     LatentParams { value }

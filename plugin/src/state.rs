@@ -4,9 +4,10 @@
 //! wakes the loader; it may be called from inside the audio callback by the framework.
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::thread::Thread;
 
+use afterimage_engine::{Engine, LoadGuard};
 use nice_plug::params::persist::PersistentField;
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
@@ -51,7 +52,8 @@ pub struct ModelField {
 #[derive(Default)]
 struct ModelCell {
     reference: Mutex<ModelReference>,
-    wish: Mutex<Option<ModelReference>>,
+    wish: Mutex<Option<(ModelReference, Option<LoadGuard>)>>,
+    engine: OnceLock<Arc<Engine>>,
     loader: Mutex<Option<Thread>>,
 }
 
@@ -59,20 +61,29 @@ impl ModelField {
     /// Asks the loader for a pack. The reference itself changes only when the load succeeds or the
     /// session said so.
     pub fn wish(&self, reference: ModelReference) {
-        *self.cell.wish.lock() = Some(reference);
+        // Announced here, so that an offline render that starts right now waits for the load.
+        let announced = self.cell.engine.get().map(Engine::announce_load);
+        *self.cell.wish.lock() = Some((reference, announced));
         if let Some(loader) = &*self.cell.loader.lock() {
             loader.unpark();
         }
     }
 
     /// Takes the newest wish. Loader thread.
-    pub fn take_wish(&self) -> Option<ModelReference> {
+    ///
+    /// The guard keeps the load announced; drop it when the load has ended.
+    pub fn take_wish(&self) -> Option<(ModelReference, Option<LoadGuard>)> {
         self.cell.wish.lock().take()
     }
 
     /// True while a wish waits to be taken.
     pub fn has_wish(&self) -> bool {
         self.cell.wish.lock().is_some()
+    }
+
+    /// Names the engine that loads are announced to. The first call counts.
+    pub fn set_engine(&self, engine: Arc<Engine>) {
+        let _ = self.cell.engine.set(engine);
     }
 
     /// Names the thread that `wish` wakes.
@@ -109,6 +120,7 @@ impl PersistentField<'_, ModelReference> for ModelField {
 #[cfg(test)]
 mod tests {
     use super::{ModelField, ModelReference};
+    use afterimage_engine::{Engine, LoadGuard};
     use nice_plug::params::persist::PersistentField;
 
     fn reference(id: &str) -> ModelReference {
@@ -123,8 +135,9 @@ mod tests {
         let field = ModelField::default();
         field.set(reference("first"));
         field.set(reference("second"));
-        assert_eq!(field.take_wish(), Some(reference("second")));
-        assert_eq!(field.take_wish(), None);
+        let wish = field.take_wish().map(|(wish, _)| wish);
+        assert_eq!(wish, Some(reference("second")));
+        assert!(field.take_wish().is_none());
     }
 
     #[test]

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use afterimage_neural::Manifest;
+use afterimage_neural::manifest::LatentAxis;
 use parking_lot::RwLock;
 
 use crate::params::{InstrumentParams, SharedNames};
@@ -44,4 +46,55 @@ pub struct InstrumentView {
     pub status: SharedStatus,
     /// Where the window leaves the wish for another pack.
     pub model: ModelField,
+}
+
+impl InstrumentView {
+    /// A view of a new instance, its knobs on the opening pack's default preset.
+    pub fn new() -> Self {
+        let names = SharedNames::default();
+        let model = ModelField::default();
+        let params = InstrumentParams::new(model.clone(), &names);
+        Self {
+            params: Arc::new(params),
+            names,
+            status: SharedStatus::default(),
+            model,
+        }
+    }
+}
+
+impl Default for InstrumentView {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl LoadStatus {
+    /// What the manifest says; nothing measured.
+    pub fn of(manifest: &Manifest) -> Self {
+        let latent = manifest.latent.as_ref();
+        let effect = |axis: &LatentAxis| {
+            format!("{} {:+.2} {}", axis.descriptor, axis.effect, axis.unit)
+                .trim()
+                .to_owned()
+        };
+        Self {
+            pack_name: manifest.name.clone(),
+            description: manifest.description.short.clone(),
+            license: manifest.license.clone(),
+            presets: latent
+                .map(|latent| {
+                    latent
+                        .presets
+                        .iter()
+                        .map(|preset| (preset.name.clone(), preset.latent.clone()))
+                        .collect()
+                })
+                .unwrap_or_default(),
+            axis_effects: latent
+                .map(|latent| latent.axes.iter().map(effect).collect())
+                .unwrap_or_default(),
+            ..Self::default()
+        }
+    }
 }

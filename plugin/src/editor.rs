@@ -1,0 +1,164 @@
+//! The window: one screen for the verb Play. Runs on the window thread only.
+//!
+//! It sees parameters, names, the load status and the engine's [`Monitor`]; changes go through the
+//! framework's setter, a wish for another pack through the mailbox. It never waits for the worker
+//! and takes no lock that the audio thread could hold.
+
+mod chip;
+mod colour_map;
+mod entry;
+mod facts;
+mod frequency_axis;
+mod gesture;
+mod header;
+mod keyboard;
+pub mod keyboard_link;
+mod knob;
+mod latents;
+mod layout;
+mod listener;
+mod presets;
+mod settings;
+mod shape;
+mod spectrogram;
+mod status;
+mod theme;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use afterimage_engine::Monitor;
+use nice_plug::context::gui::GuiContext;
+use nice_plug::editor::dpi::LogicalSize;
+use nice_plug::prelude::ResizeHint;
+use nice_plug_egui::baseview::HandlerError;
+use nice_plug_egui::{
+    EguiEditor, EguiNiceSettings, Frame, NiceEguiApp, RepaintNotifier, create_egui_editor,
+};
+
+use self::facts::Facts;
+use self::header::LoadField;
+use self::keyboard_link::KeyboardLink;
+use self::layout::{Layout, MIN_SIZE, Needs};
+use self::spectrogram::Spectrogram;
+use crate::view::InstrumentView;
+
+/// Between two pictures while sound comes in.
+const MOVING: Duration = Duration::from_millis(16);
+/// Between two pictures while nothing moves.
+const RESTING: Duration = Duration::from_millis(50);
+
+/// Makes the editor. `keys`: without it no keyboard is shown. Main thread.
+///
+/// For `Plugin::editor`; `None` only when the framework refuses.
+pub fn create(
+    view: InstrumentView,
+    monitor: Arc<Monitor>,
+    keys: Option<Arc<KeyboardLink>>,
+) -> Option<EguiEditor<Window>> {
+    let min_size = LogicalSize::new(MIN_SIZE.x, MIN_SIZE.y);
+    let settings = EguiNiceSettings::new()
+        .with_tile("Afterimage")
+        .with_resize_hint(ResizeHint::RESIZABLE.with_min_logical_size(min_size));
+    let size = view.params.window.clone();
+    let window = Window {
+        view,
+        monitor,
+        keys,
+        gui: None,
+        facts: Facts::default(),
+        load: LoadField::default(),
+        spectrogram: Spectrogram::new(),
+        pressed_key: None,
+    };
+    create_egui_editor(size, RepaintNotifier::new(), settings, window)
+}
+
+/// What one window draws from and remembers; kept while the window is closed.
+pub struct Window {
+    view: InstrumentView,
+    monitor: Arc<Monitor>,
+    keys: Option<Arc<KeyboardLink>>,
+    gui: Option<GuiContext>,
+    facts: Facts,
+    load: LoadField,
+    spectrogram: Spectrogram,
+    pressed_key: Option<u8>,
+}
+
+impl NiceEguiApp for Window {
+    fn build(
+        &mut self,
+        context: egui::Context,
+        gui: GuiContext,
+        frame: &mut Frame,
+    ) -> Result<(), HandlerError> {
+        theme::install(&context);
+        frame.set_clear_color(theme::GROUND.into());
+        self.spectrogram.window_opened();
+        self.gui = Some(gui);
+        Ok(())
+    }
+
+    fn ui(&mut self, ui: &mut egui::Ui, _frame: &mut Frame) {
+        let now = Instant::now();
+        self.facts.refresh(&self.view, &self.monitor, now);
+        let moved = self.spectrogram.advance(ui.ctx(), &self.monitor);
+        if let Some(gui) = self.gui.clone() {
+            self.draw(ui, &gui, now);
+        }
+        ui.ctx()
+            .request_repaint_after(if moved { MOVING } else { RESTING });
+    }
+}
+
+impl Window {
+    fn draw(&mut self, ui: &mut egui::Ui, gui: &GuiContext, now: Instant) {
+        let window = ui.ctx().content_rect();
+        ui.painter().rect_filled(window, 0, theme::GROUND);
+        let needs = Needs {
+            notices: header::notices(&self.facts, &self.load),
+            axes: self.facts.axes(),
+            keyboard: self.keys.is_some(),
+        };
+        let layout = Layout::new(window.size(), needs);
+        let measures = layout.measures;
+        let params = &*self.view.params.clone();
+        let controls = (params, &gui.param_setter());
+        header::show(ui, layout.header, &self.facts, &mut self.load);
+        header::show_notices(
+            ui,
+            layout.notices,
+            &self.facts,
+            &mut self.load,
+            &self.view.model,
+        );
+        self.spectrogram
+            .draw(ui.painter(), layout.spectrogram, self.invitation());
+        if let (Some(rect), Some(keys)) = (layout.keyboard, &self.keys) {
+            keyboard::show(ui, rect, keys, &mut self.pressed_key);
+        }
+        let sounding = (self.monitor.voices() > 0).then(|| self.monitor.latent());
+        latents::show(
+            ui,
+            layout.latents,
+            measures,
+            controls,
+            (&self.facts, sounding),
+        );
+        presets::show(ui, layout.presets, measures, controls, &self.facts);
+        shape::show(ui, layout.shape, measures, params, controls.1);
+        settings::show(ui, layout.settings, measures, params, gui);
+        status::show(ui, layout.status, (&self.facts, &self.monitor), params, now);
+    }
+
+    /// What stands in a picture that shows nothing yet.
+    fn invitation(&self) -> &'static str {
+        let status = &self.facts.status;
+        match (status.pack_name.is_empty(), status.loading) {
+            (true, true) => "The pack is loading…",
+            (true, false) => "Load a pack to play",
+            (false, _) => "Play a note: what you hear appears here",
+        }
+    }
+}

@@ -1,0 +1,107 @@
+//! What the window knows of the pack and the engine, copied a few times a second. Window thread.
+//!
+//! Copies, so that no lock is held while drawing; a lock that is taken is skipped until next time.
+
+use std::time::{Duration, Instant};
+
+use afterimage_engine::Monitor;
+
+use crate::params::PackNames;
+use crate::view::{InstrumentView, LoadStatus};
+
+const REFRESH: Duration = Duration::from_millis(100);
+/// How long a late frame keeps the status line warm.
+const LATE_SHOWS: Duration = Duration::from_secs(10);
+
+/// The newest copies.
+#[derive(Default)]
+pub(super) struct Facts {
+    /// Names that the pack gives.
+    pub(super) names: PackNames,
+    /// How loading went.
+    pub(super) status: LoadStatus,
+    /// What the worker said when a decoder failed.
+    pub(super) decoder_sentence: Option<String>,
+    /// Frames that were late since the engine was made.
+    pub(super) late_frames: u64,
+    refreshed: Option<Instant>,
+    late_until: Option<Instant>,
+}
+
+impl Facts {
+    /// Copies what may have changed.
+    pub(super) fn refresh(&mut self, view: &InstrumentView, monitor: &Monitor, now: Instant) {
+        self.count_late(monitor.counts().late_frames, now);
+        if self.refreshed.is_some_and(|at| now < at + REFRESH) {
+            return;
+        }
+        self.refreshed = Some(now);
+        if let Some(names) = view.names.try_read() {
+            self.names.clone_from(&names);
+        }
+        if let Some(status) = view.status.try_read() {
+            self.status.clone_from(&status);
+        }
+        self.decoder_sentence = monitor.last_error().map(|error| error.to_string());
+    }
+
+    fn count_late(&mut self, late_frames: u64, now: Instant) {
+        if late_frames > self.late_frames {
+            self.late_until = Some(now + LATE_SHOWS);
+        }
+        self.late_frames = late_frames;
+    }
+
+    /// Whether frames were late a moment ago.
+    pub(super) fn is_late(&self, now: Instant) -> bool {
+        self.late_until.is_some_and(|until| now < until)
+    }
+
+    /// The sentence that needs the person's attention, if there is one.
+    pub(super) fn sentence(&self) -> Option<&str> {
+        let load = self.status.sentence.as_str();
+        if load.is_empty() {
+            self.decoder_sentence.as_deref()
+        } else {
+            Some(load)
+        }
+    }
+
+    /// Latent axes that the pack has, or all while no pack names them.
+    pub(super) fn axes(&self) -> usize {
+        match self.names.latent.len() {
+            0 => afterimage_engine::contract::MAX_LATENT,
+            named => named.min(afterimage_engine::contract::MAX_LATENT),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Facts, LATE_SHOWS};
+    use std::time::{Duration, Instant};
+
+    #[test]
+    fn a_late_frame_warms_the_line_for_a_while_and_stays_counted() {
+        let mut facts = Facts::default();
+        let start = Instant::now();
+        facts.count_late(0, start);
+        assert!(!facts.is_late(start));
+        facts.count_late(3, start);
+        assert!(facts.is_late(start));
+        let later = start + LATE_SHOWS + Duration::from_millis(1);
+        facts.count_late(3, later);
+        assert!(!facts.is_late(later));
+        assert_eq!(facts.late_frames, 3);
+    }
+
+    #[test]
+    fn the_load_sentence_comes_before_the_decoders() {
+        let mut facts = Facts::default();
+        assert_eq!(facts.sentence(), None);
+        facts.decoder_sentence = Some("decoder".into());
+        assert_eq!(facts.sentence(), Some("decoder"));
+        facts.status.sentence = "load".into();
+        assert_eq!(facts.sentence(), Some("load"));
+    }
+}

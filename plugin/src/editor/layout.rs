@@ -1,0 +1,244 @@
+//! Where everything lies, as a pure function of the window's size. Logical pixels.
+
+use egui::{Rect, Vec2, pos2, vec2};
+
+/// Smallest window that everything fits in.
+pub(super) const MIN_SIZE: Vec2 = vec2(900.0, 560.0);
+
+const MARGIN: f32 = 24.0;
+const HEADER_HEIGHT: f32 = 64.0;
+const CONTENT_TOP: f32 = 84.0;
+const NOTICE_HEIGHT: f32 = 36.0;
+const COMPACT_BELOW: f32 = 640.0; // where the design's knobs would leave the picture under 240 px
+
+/// What changes the arrangement.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Needs {
+    /// Lines between header and content: a sentence, the field for a path.
+    pub(super) notices: usize,
+    /// Latent axes with a knob, at most 16.
+    pub(super) axes: usize,
+    /// Whether the keyboard is shown.
+    pub(super) keyboard: bool,
+}
+
+/// Measures that differ between a low and a high window.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Measures {
+    /// Space between panels.
+    pub(super) gap: f32,
+    /// Space between a panel's edge and its content.
+    pub(super) padding: f32,
+    /// Diameter of the first eight latent knobs and of the envelope's.
+    pub(super) knob: f32,
+    /// Diameter of the other latent knobs.
+    pub(super) small_knob: f32,
+    /// Height of a chip.
+    pub(super) chip: f32,
+    keyboard: f32,
+    status: f32,
+}
+
+const ROOMY: Measures = Measures {
+    gap: 16.0,
+    padding: 16.0,
+    knob: 48.0,
+    small_knob: 32.0,
+    chip: 26.0,
+    keyboard: 56.0,
+    status: 60.0,
+};
+
+const COMPACT: Measures = Measures {
+    gap: 12.0,
+    padding: 10.0,
+    knob: 36.0,
+    small_knob: 26.0,
+    chip: 22.0,
+    keyboard: 40.0,
+    status: 50.0,
+};
+
+/// Rectangles of the window's parts.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Layout {
+    pub(super) measures: Measures,
+    pub(super) header: Rect,
+    pub(super) notices: Rect,
+    pub(super) spectrogram: Rect,
+    pub(super) keyboard: Option<Rect>,
+    pub(super) latents: Rect,
+    pub(super) presets: Rect,
+    pub(super) shape: Rect,
+    pub(super) settings: Rect,
+    pub(super) status: Rect,
+}
+
+impl Layout {
+    /// Arranges a window of `size`.
+    pub(super) fn new(size: Vec2, needs: Needs) -> Self {
+        let size = size.max(MIN_SIZE);
+        let measures = if size.y < COMPACT_BELOW {
+            COMPACT
+        } else {
+            ROOMY
+        };
+        let header = Rect::from_min_size(pos2(0.0, 0.0), vec2(size.x, HEADER_HEIGHT));
+        let left = MARGIN;
+        let right = size.x - MARGIN;
+        let aside_width = (size.x * 0.27).clamp(288.0, 336.0);
+        let notice_height = NOTICE_HEIGHT * needs.notices as f32;
+        let notices = Rect::from_min_max(
+            pos2(left, CONTENT_TOP - 8.0),
+            pos2(right, CONTENT_TOP - 8.0 + notice_height),
+        );
+        let top = CONTENT_TOP + notice_height;
+        let bottom = size.y - MARGIN;
+        let main = Rect::from_min_max(pos2(left, top), pos2(right - aside_width - MARGIN, bottom));
+        let aside = Rect::from_min_max(pos2(right - aside_width, top), pos2(right, bottom));
+        let (spectrogram, keyboard, latents) = arrange_main(main, measures, needs);
+        let (presets, shape, settings, status) = arrange_aside(aside, measures);
+        Self {
+            measures,
+            header,
+            notices,
+            spectrogram,
+            keyboard,
+            latents,
+            presets,
+            shape,
+            settings,
+            status,
+        }
+    }
+}
+
+/// Picture, keyboard, latent knobs: from top to bottom, the picture takes what is left.
+fn arrange_main(area: Rect, measures: Measures, needs: Needs) -> (Rect, Option<Rect>, Rect) {
+    let mut rest = area;
+    let mut latents_height = 2.0 * measures.padding + knob_height(measures.knob);
+    if needs.axes > 8 {
+        latents_height += measures.padding * 0.5 + knob_height(measures.small_knob);
+    }
+    let latents = take_bottom(&mut rest, latents_height);
+    take_bottom(&mut rest, measures.gap);
+    let keyboard = needs.keyboard.then(|| {
+        let keyboard = take_bottom(&mut rest, measures.keyboard);
+        take_bottom(&mut rest, measures.gap * 0.5);
+        keyboard
+    });
+    (rest, keyboard, latents)
+}
+
+/// Presets take what is left over envelope, settings and status.
+fn arrange_aside(area: Rect, measures: Measures) -> (Rect, Rect, Rect, Rect) {
+    let mut rest = area;
+    let status = take_bottom(&mut rest, measures.status);
+    take_bottom(&mut rest, measures.gap);
+    let settings_height = 2.0 * measures.padding + 3.0 * measures.chip + 2.0 * 8.0;
+    let settings = take_bottom(&mut rest, settings_height);
+    take_bottom(&mut rest, measures.gap);
+    let shape_height =
+        2.0 * measures.padding + 2.0 * knob_height(measures.knob) + measures.padding * 0.5;
+    let shape = take_bottom(&mut rest, shape_height);
+    take_bottom(&mut rest, measures.gap);
+    (rest, shape, settings, status)
+}
+
+/// Height of a knob with name and value under it.
+pub(super) fn knob_height(diameter: f32) -> f32 {
+    diameter + 34.0
+}
+
+fn take_bottom(rest: &mut Rect, height: f32) -> Rect {
+    let taken = Rect::from_min_max(pos2(rest.left(), rest.bottom() - height), rest.max);
+    rest.max.y -= height;
+    taken
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Layout, Needs};
+    use egui::{Rect, Vec2, pos2, vec2};
+
+    const SIZES: [Vec2; 4] = [
+        vec2(900.0, 560.0),
+        vec2(1120.0, 700.0),
+        vec2(1400.0, 900.0),
+        vec2(2560.0, 639.0),
+    ];
+
+    fn needs() -> impl Iterator<Item = Needs> {
+        [(0, 16, true), (1, 16, true), (2, 16, true), (0, 4, false)]
+            .into_iter()
+            .map(|(notices, axes, keyboard)| Needs {
+                notices,
+                axes,
+                keyboard,
+            })
+    }
+
+    fn parts(layout: &Layout) -> Vec<Rect> {
+        let mut parts = vec![
+            layout.header,
+            layout.notices,
+            layout.spectrogram,
+            layout.latents,
+            layout.presets,
+            layout.shape,
+            layout.settings,
+            layout.status,
+        ];
+        parts.extend(layout.keyboard);
+        parts
+    }
+
+    #[test]
+    fn every_part_lies_inside_the_window_and_none_on_another() {
+        for size in SIZES {
+            for needs in needs() {
+                let layout = Layout::new(size, needs);
+                let window = Rect::from_min_size(pos2(0.0, 0.0), size);
+                let parts = parts(&layout);
+                for (index, part) in parts.iter().enumerate() {
+                    assert!(window.contains_rect(*part), "{size:?} {needs:?}: {part:?}");
+                    for other in &parts[index + 1..] {
+                        let overlap = part.intersect(*other);
+                        assert!(
+                            !overlap.is_positive(),
+                            "{size:?} {needs:?}: {part:?} and {other:?}"
+                        );
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn the_picture_is_the_largest_part() {
+        for size in SIZES {
+            let needs = Needs {
+                notices: 0,
+                axes: 16,
+                keyboard: true,
+            };
+            let layout = Layout::new(size, needs);
+            let picture = layout.spectrogram.area();
+            for part in parts(&layout).iter().filter(|p| **p != layout.spectrogram) {
+                assert!(part.area() < picture, "{size:?}: {part:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn presets_and_picture_stay_in_reach_in_the_smallest_window_with_two_notices() {
+        let needs = Needs {
+            notices: 2,
+            axes: 16,
+            keyboard: true,
+        };
+        let layout = Layout::new(super::MIN_SIZE, needs);
+        assert!(layout.presets.height() > 24.0);
+        assert!(layout.spectrogram.height() > 100.0);
+    }
+}

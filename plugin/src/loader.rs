@@ -1,0 +1,287 @@
+//! Opens packs off the audio thread and makes them the instrument that plays. Loader thread.
+//!
+//! One thread an instance, parked between wishes, started by the first activation and joined when
+//! the instance goes. A load that fails leaves one sentence; the old sound goes on.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::thread::{Builder, JoinHandle};
+
+use afterimage_engine::contract::Decoder;
+use afterimage_engine::{DecoderKey, Engine, Instrument};
+use afterimage_neural::{LoadReport, Pack, PackError, Runtime, load};
+
+use crate::locate;
+use crate::opening;
+use crate::params::PackNames;
+use crate::playable::instrument_spec;
+use crate::state::{ModelReference, REFERENCE_VERSION};
+use crate::view::{InstrumentView, LoadStatus};
+
+/// File endings that a pack in a folder may have.
+const PACK_ENDINGS: [&str; 2] = ["onnx", "afterimage"];
+
+/// The loader of one instance.
+pub struct Loader {
+    work: Arc<Work>,
+    thread: Option<JoinHandle<()>>,
+}
+
+struct Work {
+    engine: Arc<Engine>,
+    view: InstrumentView,
+    stop: AtomicBool,
+}
+
+impl Loader {
+    /// A loader that does nothing until it is started.
+    pub fn new(engine: &Arc<Engine>, view: &InstrumentView) -> Self {
+        let work = Work {
+            engine: Arc::clone(engine),
+            view: view.clone(),
+            stop: AtomicBool::new(false),
+        };
+        Self {
+            work: Arc::new(work),
+            thread: None,
+        }
+    }
+
+    /// Starts the thread if it does not run, and wishes for the opening pack if nothing was loaded
+    /// or wished for. Idempotent. Main thread.
+    pub fn start(&mut self) {
+        let model = &self.work.view.model;
+        if self.work.engine.instrument().is_none() && !model.has_wish() {
+            model.wish(model.reference());
+        }
+        if self.thread.is_some() {
+            return;
+        }
+        let work = Arc::clone(&self.work);
+        match Builder::new()
+            .name("afterimage-loader".into())
+            .spawn(move || work.run())
+        {
+            Ok(thread) => {
+                model.set_loader(Some(thread.thread().clone()));
+                self.thread = Some(thread);
+            }
+            Err(reason) => {
+                let sentence = format!(
+                    "No thread could be started to load the sound: {reason}; close other programs."
+                );
+                self.work.view.status.write().sentence = sentence;
+            }
+        }
+    }
+}
+
+impl Drop for Loader {
+    fn drop(&mut self) {
+        self.work.stop.store(true, Ordering::Release);
+        self.work.view.model.set_loader(None);
+        if let Some(thread) = self.thread.take() {
+            thread.thread().unpark();
+            let _ = thread.join(); // a loader that panicked loaded nothing
+        }
+    }
+}
+
+impl Work {
+    fn run(&self) {
+        while !self.stop.load(Ordering::Acquire) {
+            match self.view.model.take_wish() {
+                Some((wish, announced)) => {
+                    self.fulfil(&wish);
+                    drop(announced);
+                }
+                None => std::thread::park(),
+            }
+        }
+    }
+
+    fn fulfil(&self, wish: &ModelReference) {
+        if self.plays_already(wish) {
+            return;
+        }
+        self.view.status.write().loading = true;
+        let outcome = catch_unwind(AssertUnwindSafe(|| self.load(wish))).unwrap_or_else(|_| {
+            Err("The pack made the loader fail; the old sound goes on.".to_owned())
+        });
+        let mut status = self.view.status.write();
+        status.loading = false;
+        if let Err(sentence) = outcome {
+            status.sentence = sentence;
+            drop(status);
+            self.open_with_something();
+        }
+    }
+
+    fn plays_already(&self, wish: &ModelReference) -> bool {
+        let Some(playing) = self.engine.instrument() else {
+            return false;
+        };
+        wish.path.is_none() && !wish.hash.is_empty() && playing.spec.hash == wish.hash
+    }
+
+    /// A session whose pack is missing still makes sound: the opening pack's.
+    fn open_with_something(&self) {
+        if self.engine.instrument().is_some() {
+            return;
+        }
+        if let Ok(pack) = opening::pack()
+            && let Ok(report) = self.install(&pack)
+        {
+            let sentence = std::mem::take(&mut self.view.status.write().sentence);
+            self.publish(&pack, report.as_ref());
+            self.view.status.write().sentence = sentence;
+        }
+    }
+
+    fn load(&self, wish: &ModelReference) -> Result<(), String> {
+        let pack = find(wish)?;
+        let report = self.install(&pack)?;
+        self.publish(&pack, report.as_ref());
+        self.view.status.write().sentence = self.remark(wish, &pack, report.as_ref());
+        self.view.model.record(ModelReference {
+            version: REFERENCE_VERSION,
+            id: pack.manifest().id.clone(),
+            hash: pack.hash().to_owned(),
+            path: wish.path.clone(),
+            backend: self.view.status.read().backend.clone(),
+        });
+        Ok(())
+    }
+
+    /// Makes the pack the one that plays. The report is there if this instance was first to load it.
+    fn install(&self, pack: &Pack) -> Result<Option<LoadReport>, String> {
+        let runtime = runtime();
+        let key = DecoderKey {
+            pack_hash: pack.hash().to_owned(),
+            backend: runtime.status().kind.name().to_owned(),
+        };
+        let mut report = None;
+        let make = || -> Result<Box<dyn Decoder>, PackError> {
+            let loaded = load(pack, runtime)?;
+            report = Some(loaded.report);
+            Ok(Box::new(loaded.decoder))
+        };
+        let decoder = self
+            .engine
+            .service()
+            .decoder(&key, make)
+            .map_err(|error| error.to_string())?;
+        let spec = instrument_spec(pack).map_err(|error| error.to_string())?;
+        self.engine
+            .load(Instrument { spec, decoder })
+            .map_err(|error| error.to_string())?;
+        Ok(report)
+    }
+
+    fn publish(&self, pack: &Pack, report: Option<&LoadReport>) {
+        let manifest = pack.manifest();
+        *self.view.names.write() = PackNames::of(manifest);
+        let mut status = self.view.status.write();
+        *status = LoadStatus {
+            backend: report
+                .map_or(runtime().status().kind, |report| report.backend)
+                .name()
+                .to_owned(),
+            // Another instance measured it: the figure of this process stays what it was.
+            real_time_factor: report.map_or(status.real_time_factor, |report| {
+                (1.0 / report.real_time_factor_one_voice.max(1e-9)) as f32
+            }),
+            ..LoadStatus::of(manifest)
+        };
+    }
+
+    /// What the person should know although the load went well.
+    fn remark(&self, wish: &ModelReference, pack: &Pack, report: Option<&LoadReport>) -> String {
+        let manifest = pack.manifest();
+        let playing = self.view.status.read().backend.clone();
+        if !wish.hash.is_empty() && wish.hash != pack.hash() {
+            return format!(
+                "This session was made with another version of '{}'; version {} plays, and may sound different.",
+                manifest.name, manifest.version
+            );
+        }
+        if !wish.backend.is_empty() && wish.backend != playing {
+            return format!(
+                "This session was made with {}; {playing} plays, and may differ in the last bits.",
+                wish.backend
+            );
+        }
+        if let Some(fallback) = report.and_then(|report| report.fallback.clone()) {
+            return fallback;
+        }
+        match runtime().status().library {
+            Some(_) => String::new(),
+            None => runtime().status().sentence.clone(),
+        }
+    }
+}
+
+/// The runtime of this process. The first instance to load finds it.
+fn runtime() -> &'static Runtime {
+    static RUNTIME: OnceLock<Runtime> = OnceLock::new();
+    RUNTIME.get_or_init(|| Runtime::discover(&locate::resource_folders()))
+}
+
+fn find(wish: &ModelReference) -> Result<Pack, String> {
+    if let Some(path) = &wish.path
+        && (path.exists() || wish.id.is_empty())
+    {
+        return Pack::open(path).map_err(|error| error.to_string());
+    }
+    let opening = opening::pack().map_err(|error| error.to_string())?;
+    if wish.id.is_empty() || wish.id == opening.manifest().id {
+        return Ok(opening);
+    }
+    for path in packs_in(&pack_folders()) {
+        if let Ok(pack) = Pack::open(&path)
+            && pack.manifest().id == wish.id
+        {
+            return Ok(pack);
+        }
+    }
+    Err(format!(
+        "This session plays the pack '{}', which is not on this machine; put it into {} and load the session again. \
+         The session keeps asking for it.",
+        wish.id,
+        locate::user_packs_folder()
+            .unwrap_or_else(|| PathBuf::from("the packs folder"))
+            .display()
+    ))
+}
+
+fn pack_folders() -> Vec<PathBuf> {
+    let bundled = locate::resource_folders()
+        .into_iter()
+        .map(|folder| folder.join("packs"));
+    bundled.chain(locate::user_packs_folder()).collect()
+}
+
+/// Files and folders that may be packs, in the order of their names.
+fn packs_in(folders: &[PathBuf]) -> Vec<PathBuf> {
+    let is_pack = |path: &Path| {
+        let ending = path.extension().and_then(|ending| ending.to_str());
+        path.join("manifest.json").is_file()
+            || ending.is_some_and(|ending| PACK_ENDINGS.contains(&ending))
+    };
+    let mut found = Vec::new();
+    for folder in folders {
+        let Ok(entries) = std::fs::read_dir(folder) else {
+            continue;
+        };
+        let mut paths: Vec<_> = entries
+            .flatten()
+            .map(|entry| entry.path())
+            .filter(|path| is_pack(path))
+            .collect();
+        paths.sort();
+        found.append(&mut paths);
+    }
+    found
+}
