@@ -46,6 +46,30 @@ pub fn vst3() -> Result<PathBuf> {
     existing(folder().join("Afterimage.vst3"))
 }
 
+/// The CLAP file of the bundle with the allocation guard.
+///
+/// # Errors
+/// When it has not been built.
+pub fn guarded_clap() -> Result<PathBuf> {
+    existing(
+        target_folder()
+            .join("bundled-debug")
+            .join("Afterimage.clap"),
+    )
+}
+
+/// The plugin that allocates in its callback when told to, built with the same guard.
+///
+/// # Errors
+/// When it has not been built.
+pub fn misbehaving_clap() -> Result<PathBuf> {
+    existing(
+        target_folder()
+            .join("bundled-debug")
+            .join("Misbehaving.clap"),
+    )
+}
+
 fn existing(path: PathBuf) -> Result<PathBuf> {
     ensure!(
         path.exists(),

@@ -3,7 +3,8 @@
 //! Between [`BlockWatch::enter`] and [`BlockWatch::leave`] only the plugin runs, so that a detector
 //! blames nobody else.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
@@ -40,6 +41,8 @@ pub struct AudioCallback<'a, W: BlockWatch> {
     pub(super) pace: Pace,
     pub(super) watch: W,
     pub(super) position: u64,
+    pub(super) resets: Vec<u64>,
+    progress: Arc<AtomicU64>,
     pub(super) output: [Vec<f32>; 2],
     pub(super) midi_out: Vec<(u64, [u8; 3])>,
     pub(super) times: CallbackTimes,
@@ -66,6 +69,8 @@ impl<'a, W: BlockWatch> AudioCallback<'a, W> {
             pace,
             watch,
             position: 0,
+            resets: Vec::new(),
+            progress: Arc::default(),
             output: [Vec::with_capacity(samples), Vec::with_capacity(samples)],
             midi_out: Vec::new(),
             times: CallbackTimes::with_capacity(samples / 32 + 1),
@@ -92,7 +97,31 @@ impl<'a, W: BlockWatch> AudioCallback<'a, W> {
                 return Ok(true);
             };
             self.wait_for_the_clock();
+            self.reset_when_due(plugin, block);
             self.block(plugin, block)?;
+            self.progress.store(self.position, Ordering::Relaxed);
+        }
+    }
+
+    /// The next sample, readable from other threads while blocks run.
+    pub(super) fn progress(&self) -> Arc<AtomicU64> {
+        Arc::clone(&self.progress)
+    }
+
+    fn reset_when_due(
+        &mut self,
+        plugin: &mut StartedPluginAudioProcessor<HeadlessHost>,
+        block: u32,
+    ) {
+        let end = self.position + u64::from(block);
+        if self
+            .resets
+            .iter()
+            .any(|at| (self.position..end).contains(at))
+        {
+            self.watch.enter();
+            plugin.reset();
+            self.watch.leave();
         }
     }
 

@@ -19,11 +19,9 @@ use clack_host::utils::ClapId;
 
 use super::audio_callback::AudioCallback;
 use super::handlers::{MainThread, Requests};
+use super::render_spec::{Activation, RenderSpec, Rendered};
 use super::timeline::send;
-use super::{
-    BlockPlan, BlockWatch, CallbackTimes, Event, HeadlessHost, Pace, ParameterTable, Status,
-    Timeline, status,
-};
+use super::{BlockPlan, BlockWatch, Event, HeadlessHost, Pace, ParameterTable, status};
 
 /// How often the main thread looks for requests while the audio thread runs.
 const SERVICE_PERIOD: Duration = Duration::from_millis(1);
@@ -32,101 +30,12 @@ const SETTLE_S: f64 = 0.1;
 /// Restarts a plugin may ask for while it settles; more is a loop.
 const MAX_RESTARTS: u32 = 8;
 
-/// What a render is made of.
-#[derive(Clone, Debug)]
-pub struct RenderSpec {
-    /// The host's rate.
-    pub rate_hz: f64,
-    /// Samples wanted after the latency has been taken off.
-    pub samples: u64,
-    /// Block sizes.
-    pub plan: BlockPlan,
-    /// Block sizes one by one instead of the plan's; 0 and more than announced are allowed.
-    pub blocks: Option<Vec<u32>>,
-    /// The clock.
-    pub pace: Pace,
-    /// What happens.
-    pub timeline: Timeline,
-    /// Take off the reported latency, as delay compensation does.
-    pub compensate: bool,
-}
-
-impl RenderSpec {
-    /// An offline render of `seconds` in blocks of 256, compensated.
-    pub fn offline(rate_hz: f64, seconds: f64, timeline: Timeline) -> Self {
-        Self {
-            rate_hz,
-            samples: (seconds * rate_hz).round() as u64,
-            plan: BlockPlan::Fixed(256),
-            blocks: None,
-            pace: Pace::Offline,
-            timeline,
-            compensate: true,
-        }
-    }
-}
-
-/// What came out.
-#[derive(Clone, Debug, Default)]
-pub struct Rendered {
-    /// Left and right.
-    pub audio: [Vec<f32>; 2],
-    /// The host's rate.
-    pub rate_hz: f64,
-    /// Latency that the plugin reported.
-    pub latency_samples: u32,
-    /// Short MIDI messages the plugin sent, with their samples.
-    pub midi_out: Vec<(u64, [u8; 3])>,
-    /// Time in the callback, a value a block.
-    pub times: CallbackTimes,
-    /// Clock time from the first block to the last.
-    pub wall_s: f64,
-    /// The plugin's own counters, when it writes them.
-    pub status: Option<Status>,
-}
-
-impl Rendered {
-    /// Largest absolute sample; NaN when any sample is.
-    pub fn peak(&self) -> f32 {
-        self.audio.iter().flatten().fold(0.0, |peak, sample| {
-            if sample.is_nan() {
-                f32::NAN
-            } else {
-                sample.abs().max(peak)
-            }
-        })
-    }
-
-    /// Seconds of work a second of sound: below 1 is faster than real time.
-    pub fn real_time_factor(&self) -> f64 {
-        self.wall_s * self.rate_hz / self.audio[0].len().max(1) as f64
-    }
-
-    /// Mean of both channels.
-    pub fn mono(&self) -> Vec<f32> {
-        self.audio[0]
-            .iter()
-            .zip(&self.audio[1])
-            .map(|(left, right)| 0.5 * (left + right))
-            .collect()
-    }
-}
-
-/// Rate and announced block size of an activation.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Activation {
-    /// The host's rate.
-    pub rate_hz: f64,
-    /// Largest block the host announces.
-    pub max_block: u32,
-    /// True when announced as an offline render.
-    pub offline: bool,
-}
-
 /// A loaded plugin.
 pub struct Session {
     instance: PluginInstance<HeadlessHost>,
     parameters: ParameterTable,
+    /// State to load while the render runs, once it has passed a sample.
+    restore_at: Option<(u64, Vec<u8>)>,
 }
 
 impl Session {
@@ -170,6 +79,7 @@ impl Session {
         Ok(Self {
             instance,
             parameters,
+            restore_at: None,
         })
     }
 
@@ -366,6 +276,7 @@ impl Session {
         blocks: &mut (dyn Iterator<Item = u32> + Send),
     ) -> Result<(StoppedPluginAudioProcessor<HeadlessHost>, bool)> {
         let stop = AtomicBool::new(false);
+        let progress = audio.progress();
         let (done, finished) = channel();
         std::thread::scope(|scope| {
             let stop = &stop;
@@ -386,11 +297,21 @@ impl Session {
                         let (stopped, ran) = outcome?;
                         return Ok((stopped, ran?));
                     }
-                    Err(RecvTimeoutError::Timeout) => self.serve(),
+                    Err(RecvTimeoutError::Timeout) => {
+                        self.serve();
+                        self.restore_when_due(progress.load(Ordering::Relaxed))?;
+                    }
                     Err(RecvTimeoutError::Disconnected) => bail!("the audio thread panicked"),
                 }
             }
         })
+    }
+
+    fn restore_when_due(&mut self, position: u64) -> Result<()> {
+        match self.restore_at.take_if(|(at, _)| position >= *at) {
+            Some((_, bytes)) => self.restore(&bytes),
+            None => Ok(()),
+        }
     }
 
     /// Acts on what the plugin asked for. Restarts are left to whoever owns the processor.
@@ -451,6 +372,8 @@ impl Session {
             .unwrap_or(0)
             .max(activation.max_block);
         let mut audio = AudioCallback::new(spec.rate_hz, &events, spec.pace, longest, total, watch);
+        audio.resets.clone_from(&spec.resets);
+        self.restore_at.clone_from(&spec.restore_at);
         status::clear();
         let began = Instant::now();
         let (stopped, _) = match &spec.blocks {

@@ -12,28 +12,42 @@ use serde::Deserialize;
 /// The variable that the plugin reads the path of its status file from.
 pub const STATUS_VARIABLE: &str = "AFTERIMAGE_STATUS_FILE";
 
-/// Counters of one activation.
+/// Counters of one activation, as `plugin/src/report.rs` writes them.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq)]
 #[serde(default)]
 pub struct Status {
+    /// Name of the loaded model.
+    pub model: String,
+    /// The backend that ran it, such as `onnxruntime` or `rten`.
+    pub backend: String,
+    /// The sentence the person at the window would read, when something went wrong.
+    pub sentence: String,
     /// Frames that came after they were due.
     pub late_frames: u64,
     /// Frames that were held and faded in their place.
     pub concealed_frames: u64,
     /// Requests that found the ring full.
     pub dropped_requests: u64,
+    /// Notes that could not be taken.
+    pub dropped_notes: u64,
+    /// Events that could not be taken.
+    pub dropped_events: u64,
+    /// All that was dropped.
+    pub overloads: u64,
+    /// Samples the limiter held back.
+    pub limited_samples: u64,
+    /// Samples that were not finite and were replaced.
+    pub non_finite_samples: u64,
+    /// Decoder calls that failed.
+    pub failed_decodes: u64,
     /// Offline waits that ran out.
     pub wait_timeouts: u64,
-    /// Worker runs over the time there was.
-    pub overloads: u64,
-    /// Largest absolute sample the plugin put out.
-    pub peak: f64,
-    /// The backend that ran the model, such as `onnxruntime` or `rten`.
-    pub backend: String,
-    /// The loaded model, by id.
-    pub model: String,
-    /// Sentences the person at the window would read.
-    pub messages: Vec<String>,
+    /// Frames the worker decoded.
+    pub decoded_frames: u64,
+    /// Wakes of the worker.
+    pub worker_wakes: u64,
+    /// Share of the worker's time that was work.
+    pub worker_load: f64,
 }
 
 /// Where the plugins of this process write their counters. One path a process: the plugin that is
@@ -73,9 +87,14 @@ mod tests {
     #[test]
     fn a_status_with_unknown_and_missing_keys_is_read() {
         let status: Status =
-            serde_json::from_str(r#"{"late_frames": 3, "peak": 0.5, "new_key": []}"#).unwrap();
+            serde_json::from_str(r#"{"late_frames": 3, "worker_load": 0.5, "new_key": []}"#)
+                .unwrap();
         assert_eq!(
-            (status.late_frames, status.peak, status.backend.as_str()),
+            (
+                status.late_frames,
+                status.worker_load,
+                status.backend.as_str()
+            ),
             (3, 0.5, "")
         );
     }

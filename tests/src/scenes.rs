@@ -1,0 +1,136 @@
+//! What the detectors watch: the things that happen to an instrument in a session.
+
+use anyhow::{Result, bail};
+
+use crate::host::{BlockPlan, Event, Pace, ParameterTable, RenderSpec, Timeline};
+
+/// Every scene by name.
+pub const SCENES: [&str; 9] = [
+    "notes",
+    "automation",
+    "model-change",
+    "block-sizes",
+    "bypass",
+    "reset",
+    "crowd",
+    "zero-length",
+    "fault",
+];
+
+const RATE_HZ: f64 = 48_000.0;
+const SECOND: u64 = 48_000;
+/// Notes that start in one block of the crowd.
+pub const CROWD: u64 = 10_000;
+
+/// The render of a scene; `state` is the plugin's own, for the change of model.
+///
+/// # Errors
+/// When there is no scene of that name.
+pub fn scene(name: &str, parameters: &ParameterTable, state: Vec<u8>) -> Result<RenderSpec> {
+    let live = Pace::Live { speed: 1.0 };
+    let spec = |seconds: f64, timeline| RenderSpec {
+        pace: live,
+        plan: BlockPlan::Fixed(128),
+        ..RenderSpec::offline(RATE_HZ, seconds, timeline)
+    };
+    Ok(match name {
+        "notes" => spec(2.0, playing(2)),
+        "automation" => {
+            let mut timeline = playing(3);
+            sweep_everything(&mut timeline, parameters, 3 * SECOND);
+            spec(3.0, timeline)
+        }
+        "model-change" => RenderSpec {
+            restore_at: Some((SECOND, state)),
+            ..spec(3.0, playing(3))
+        },
+        "block-sizes" => RenderSpec {
+            plan: BlockPlan::Mixed(9),
+            ..spec(2.0, playing(2))
+        },
+        "bypass" => {
+            let mut timeline = playing(2);
+            for (at, value) in [(SECOND / 2, 1.0), (SECOND, 0.0), (3 * SECOND / 2, 1.0)] {
+                if let Some(bypass) = parameters.iter().find(|parameter| parameter.bypass) {
+                    timeline.push(
+                        at,
+                        Event::Parameter {
+                            id: bypass.id,
+                            value,
+                        },
+                    );
+                }
+            }
+            spec(2.0, timeline)
+        }
+        "reset" => RenderSpec {
+            resets: vec![SECOND / 2, SECOND, SECOND + 1000],
+            ..spec(2.0, playing(2))
+        },
+        "crowd" => {
+            let mut timeline = Timeline::new();
+            for note in 0..CROWD {
+                timeline.note(1024 + note % 128, 20_000, (note % 128) as u8, 0.5);
+            }
+            spec(1.0, timeline)
+        }
+        "zero-length" => RenderSpec {
+            blocks: Some([0, 128, 0, 0, 1, 64].repeat(200)),
+            ..spec(1.0, playing(1))
+        },
+        "fault" => {
+            let mut timeline = Timeline::new();
+            timeline.note(0, 1000, 60, 1.0);
+            spec(0.05, timeline)
+        }
+        unknown => bail!("no scene '{unknown}'; there are: {}", SCENES.join(", ")),
+    })
+}
+
+/// Chords and a melody, with pedal, wheel and bend.
+fn playing(seconds: u64) -> Timeline {
+    let mut timeline = Timeline::new();
+    let step = SECOND / 4;
+    for beat in 0..seconds * 4 {
+        let at = beat * step + 13;
+        timeline.note(
+            at,
+            at + step / 2,
+            60 + (beat % 12) as u8,
+            0.3 + 0.05 * (beat % 12) as f64,
+        );
+        if beat % 4 == 0 {
+            for key in [36, 43, 52, 55] {
+                timeline.note(at, at + 4 * step, key, 0.6);
+            }
+            timeline.push(at, Event::Midi([0xB0, 64, 127]));
+            timeline.push(at + 3 * step, Event::Midi([0xB0, 64, 0]));
+        }
+        timeline.push(at + 7, Event::Midi([0xB0, 1, (beat * 16 % 128) as u8]));
+        timeline.push(at + 9, Event::Midi([0xE0, 0, (beat * 8 % 128) as u8]));
+        timeline.push(at + 11, Event::Midi([0xD0, (beat * 4 % 128) as u8, 0]));
+    }
+    timeline
+}
+
+/// A saw through the range of every automatable parameter, each at its own speed.
+fn sweep_everything(timeline: &mut Timeline, parameters: &ParameterTable, until: u64) {
+    const STEP: u64 = 480;
+    let swept: Vec<_> = parameters
+        .iter()
+        .filter(|parameter| parameter.automatable && !parameter.bypass)
+        .collect();
+    for (index, parameter) in swept.iter().enumerate() {
+        let period = 20 + index as u64;
+        for (count, at) in (index as u64..until).step_by(STEP as usize).enumerate() {
+            let phase = (count as u64 % period) as f64 / period as f64;
+            timeline.push(
+                at,
+                Event::Parameter {
+                    id: parameter.id,
+                    value: parameter.plain(phase),
+                },
+            );
+        }
+    }
+}
