@@ -38,10 +38,10 @@ pub(crate) struct F0Lock {
     partials: Partials,
     model: Vec<Complex32>,
     model_power: Vec<f32>,
-    side_model: Vec<Complex32>,
+    // Pan of each bin, times its model power.
+    pan_power: Vec<f32>,
     // First the tonality of the slot, then the share of the bin that belongs to its partial.
     own: Vec<f32>,
-    noise_pan: Vec<f32>,
     noise: NoiseSpectrum,
     floor: NoiseFloor,
     peaks: FreePeaks,
@@ -68,9 +68,8 @@ impl F0Lock {
             partials: Partials::new(spec),
             model: vec![Complex32::ZERO; bins],
             model_power: vec![0.0; bins],
-            side_model: vec![Complex32::ZERO; bins],
+            pan_power: vec![0.0; bins],
             own: vec![0.0; bins],
-            noise_pan: vec![0.0; bins.div_ceil(NOISE_BAND_BINS)],
             noise: NoiseSpectrum::new(spec),
             floor: NoiseFloor::new(bins),
             peaks: FreePeaks::new(spec),
@@ -89,7 +88,7 @@ impl F0Lock {
     }
 
     /// Fills the zero-phase spectrum of the next frame. Real-time safe.
-    pub(crate) fn render(&mut self, frame: LockFrame<'_>) {
+    pub(crate) fn render(&mut self, mut frame: LockFrame<'_>) {
         let spacing = (frame.pitch_hz / self.bin_hz).clamp(0.25, self.spec.bins() as f32);
         let span = FREE_SPACING_BINS - MERGED_SPACING_BINS;
         let merged = ((FREE_SPACING_BINS - spacing) / span).clamp(0.0, 1.0);
@@ -97,14 +96,17 @@ impl F0Lock {
         self.draw_partials(spacing, frame.spread);
         self.share_bins(frame.magnitudes, merged);
         self.floor.measure(frame.magnitudes, &self.own);
-        self.mix(frame, merged);
+        self.mix(&mut frame, merged);
+        if frame.spread > 0.0 {
+            self.widen(&mut frame);
+        }
         self.frames += 1;
     }
 
     fn draw_partials(&mut self, spacing: f32, spread: f32) {
         self.model.fill(Complex32::ZERO);
         self.model_power.fill(0.0);
-        self.side_model.fill(Complex32::ZERO);
+        self.pan_power.fill(0.0);
         self.own.fill(0.0);
         let reach = ((0.5 * spacing) as usize + 3).min(LobeTable::REACH);
         let last = self.spec.bins() - 1;
@@ -125,11 +127,9 @@ impl F0Lock {
             }
             if spread > 0.0 {
                 let centred = (partial.bins * self.bin_hz / CENTRED_HZ).min(1.0);
-                let side = value * (spread * centred * self.pan.partial(index as u32, self.frames));
-                self.side_model[from..=to]
-                    .iter_mut()
-                    .zip(row)
-                    .for_each(|(bin, lobe)| *bin += side * lobe);
+                let pan = spread * centred * self.pan.partial(index as u32, self.frames);
+                let bins = self.pan_power[from..=to].iter_mut().zip(row);
+                bins.for_each(|(bin, lobe)| *bin += pan * (partial.magnitude * lobe).powi(2));
             }
             let slot_from = (partial.bins - 0.5 * spacing).max(0.0).ceil() as usize;
             let slot_to = ((partial.bins + 0.5 * spacing).ceil() as usize).min(last + 1);
@@ -148,41 +148,45 @@ impl F0Lock {
         }
     }
 
-    fn mix(&mut self, frame: LockFrame<'_>, merged: f32) {
-        let wide = frame.spread > 0.0;
-        for (band, pan) in self.noise_pan.iter_mut().enumerate() {
-            *pan = if wide {
-                frame.spread * self.pan.noise_band(band as u32, self.frames)
-            } else {
-                0.0
-            };
-        }
+    fn mix(&mut self, frame: &mut LockFrame<'_>, merged: f32) {
         let noise = self.noise.frame(self.frames);
         let floor = self.floor.levels();
-        let bins = frame
-            .magnitudes
-            .iter()
-            .zip(&self.model)
-            .zip(&self.own)
-            .zip(noise.iter().zip(floor));
-        let sides = self.side_model.iter().zip(frame.side.iter_mut());
-        for (bin, ((((magnitude, model), own), (noise, floor)), (side_model, side))) in
-            bins.zip(sides).enumerate()
-        {
+        let models = self.model.iter().zip(&self.own).zip(frame.magnitudes);
+        let bins = models
+            .zip(noise.iter().zip(floor))
+            .zip(frame.mid.iter_mut());
+        for ((((model, own), magnitude), (noise, floor)), mid) in bins {
             let model_magnitude = model.norm_sqr().sqrt() + 1e-20;
             let level = magnitude + merged * (model_magnitude - magnitude);
             let tone_gain = own.sqrt() * level / model_magnitude;
-            let noise = noise * ((1.0 - own).sqrt() * floor);
-            frame.mid[bin] = model * tone_gain + noise;
-            if wide {
-                *side = side_model * tone_gain + noise * self.noise_pan[bin / NOISE_BAND_BINS];
-            }
+            *mid = model * tone_gain + noise * ((1.0 - own).sqrt() * floor);
         }
-        let pan = |bin: usize| self.noise_pan[bin / NOISE_BAND_BINS];
         self.peaks
             .draw(frame.magnitudes, floor, &self.own, |bin, value| {
-                frame.mid[bin] = value;
-                frame.side[bin] = value * pan(bin);
+                frame.mid[bin] = value
             });
+    }
+
+    // Every bin of the side is a share of the same bin of the middle, so that their sum is untouched.
+    fn widen(&mut self, frame: &mut LockFrame<'_>) {
+        let shares = self
+            .own
+            .iter()
+            .zip(self.pan_power.iter().zip(&self.model_power));
+        let bins = frame
+            .side
+            .iter_mut()
+            .zip(frame.mid.iter())
+            .zip(shares)
+            .enumerate();
+        let mut band_pan = 0.0;
+        for (bin, ((side, mid), (own, (pan_power, power)))) in bins {
+            if bin % NOISE_BAND_BINS == 0 {
+                let band = (bin / NOISE_BAND_BINS) as u32;
+                band_pan = frame.spread * self.pan.noise_band(band, self.frames);
+            }
+            let partial_pan = pan_power / (power + 1e-30);
+            *side = mid * (own * partial_pan + (1.0 - own) * band_pan);
+        }
     }
 }

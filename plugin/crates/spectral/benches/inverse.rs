@@ -1,0 +1,203 @@
+//! What one voice's frame costs, beside a plain inverse FFT of the same size in the same run.
+//!
+//! `cargo bench -p afterimage-spectral --bench inverse`; prints median, 99.9th percentile, the ratio
+//! to the peer, and the percentile's share of a hop at 48 kHz. `-- quick` runs a tenth.
+#![allow(
+    clippy::disallowed_macros,
+    clippy::unwrap_used,
+    reason = "a bench prints, and may stop"
+)]
+
+use afterimage_spectral::counter_rng::{Purpose, Stream};
+use afterimage_spectral::{PhaseMethod, Resampler, StftSpec, SynthesisFrame, VoiceInverse};
+use realfft::RealFftPlanner;
+use std::hint::black_box;
+use std::time::Instant;
+
+const RATE_HZ: f64 = 48_000.0;
+const FRAMES: usize = 64; // distinct frames, in turn
+const PITCH_HZ: f32 = 110.0;
+
+fn main() {
+    let quick = std::env::args().any(|argument| argument == "quick");
+    let runs = if quick { 2_000 } else { 20_000 };
+    println!(
+        "{:<44}{:>11}{:>11}{:>9}{:>12}",
+        "one frame", "median us", "p99.9 us", "x ifft", "p99.9 / hop"
+    );
+    for (fft_size, hop) in [(1024, 128), (2048, 256)] {
+        let spec = StftSpec::new(fft_size, hop).unwrap();
+        let peer = plain_inverse(&spec, runs);
+        report(
+            &format!("realfft inverse {fft_size}"),
+            peer,
+            peer.median,
+            hop,
+        );
+        let note = note_frames(&spec);
+        for (name, method) in METHODS {
+            let cost = voice(&spec, method, &note, 0.0, runs);
+            report(
+                &format!("{name} {fft_size}/{hop}, note"),
+                cost,
+                peer.median,
+                hop,
+            );
+        }
+        let wide = voice(&spec, PhaseMethod::F0Lock, &note, 0.7, runs);
+        report(
+            &format!("f0-lock {fft_size}/{hop}, note, wide"),
+            wide,
+            peer.median,
+            hop,
+        );
+        for (name, frames) in adversaries(&spec) {
+            for (method_name, method) in METHODS {
+                let cost = voice(&spec, method, &frames, 0.0, runs / 10);
+                report(
+                    &format!("{method_name} {fft_size}/{hop}, {name}"),
+                    cost,
+                    peer.median,
+                    hop,
+                );
+            }
+        }
+    }
+    resampler(runs);
+}
+
+const METHODS: [(&str, PhaseMethod); 4] = [
+    ("f0-lock", PhaseMethod::F0Lock),
+    ("rtpghi0", PhaseMethod::Rtpghi),
+    ("rtpghi1", PhaseMethod::RtpghiLookahead),
+    ("spsi", PhaseMethod::Spsi),
+];
+
+#[derive(Clone, Copy)]
+struct Cost {
+    median: f64,
+    high: f64,
+}
+
+fn time(runs: usize, mut work: impl FnMut(usize)) -> Cost {
+    (0..runs / 10).for_each(&mut work);
+    let mut times: Vec<f64> = (0..runs)
+        .map(|run| {
+            let start = Instant::now();
+            work(run);
+            start.elapsed().as_secs_f64() * 1e6
+        })
+        .collect();
+    times.sort_by(f64::total_cmp);
+    Cost {
+        median: times[runs / 2],
+        high: times[runs * 999 / 1000],
+    }
+}
+
+fn report(name: &str, cost: Cost, peer_us: f64, hop: usize) {
+    let share = cost.high / (hop as f64 / RATE_HZ * 1e6) * 100.0;
+    let ratio = cost.median / peer_us;
+    println!(
+        "{name:<44}{:>11.2}{:>11.2}{ratio:>9.2}{share:>11.2}%",
+        cost.median, cost.high
+    );
+}
+
+fn plain_inverse(spec: &StftSpec, runs: usize) -> Cost {
+    let plan = RealFftPlanner::<f32>::new().plan_fft_inverse(spec.fft_size());
+    let (mut input, mut output) = (plan.make_input_vec(), plan.make_output_vec());
+    let mut scratch = plan.make_scratch_vec();
+    time(runs, |run| {
+        input[run % spec.bins()].re = 1.0;
+        input[0].im = 0.0;
+        input[spec.bins() - 1].im = 0.0;
+        plan.process_with_scratch(&mut input, &mut output, &mut scratch)
+            .unwrap();
+        black_box(&output);
+    })
+}
+
+fn voice(
+    spec: &StftSpec,
+    method: PhaseMethod,
+    frames: &[Vec<f32>],
+    spread: f32,
+    runs: usize,
+) -> Cost {
+    let mut voice = VoiceInverse::new(spec, RATE_HZ as f32, method);
+    let (mut mid, mut side) = (vec![0.0; spec.hop()], vec![0.0; spec.hop()]);
+    voice.start(1);
+    time(runs, |run| {
+        let magnitudes = &frames[run % frames.len()];
+        voice.push(SynthesisFrame {
+            magnitudes,
+            pitch_hz: PITCH_HZ,
+            spread,
+            gain: 1.0,
+        });
+        voice.pull_hop(&mut mid, &mut side);
+        black_box((&mid, &side));
+    })
+}
+
+/// Partials of a low note over a noise floor, as a decoder makes them.
+fn note_frames(spec: &StftSpec) -> Vec<Vec<f32>> {
+    let noise = Stream::new(3, Purpose::SAMPLING, 0, 0);
+    let spacing = f64::from(PITCH_HZ) / RATE_HZ * spec.fft_size() as f64;
+    let value = |frame: usize, bin: usize| {
+        let partial = (bin as f64 / spacing).round().max(1.0);
+        let distance = bin as f64 - partial * spacing;
+        let lobe = afterimage_spectral::window::hann_transform(distance).abs() / partial;
+        let floor = 1e-4 * f64::from(noise.gaussian_at((frame * spec.bins() + bin) as u64)).abs();
+        (200.0 * (lobe + floor)) as f32
+    };
+    (0..FRAMES)
+        .map(|frame| (0..spec.bins()).map(|bin| value(frame, bin)).collect())
+        .collect()
+}
+
+fn adversaries(spec: &StftSpec) -> Vec<(&'static str, Vec<Vec<f32>>)> {
+    let random = Stream::new(9, Purpose::SAMPLING, 0, 0);
+    let bins = spec.bins();
+    let every = |value: &dyn Fn(usize) -> f32| (0..bins).map(value).collect::<Vec<f32>>();
+    vec![
+        ("flat", vec![every(&|_| 1.0)]),
+        ("zero", vec![every(&|_| 0.0)]),
+        ("denormal", vec![every(&|_| 1e-41)]),
+        (
+            "one bin",
+            vec![every(&|bin| f32::from(u8::from(bin == 40)))],
+        ),
+        ("comb", vec![every(&|bin| (bin % 2) as f32)]),
+        ("saw", vec![every(&|bin| (bin % 7) as f32 * 1e-3 + 1e-9)]),
+        (
+            "random",
+            (0..FRAMES)
+                .map(|f| every(&|bin| random.uniform_at((f * bins + bin) as u64)))
+                .collect(),
+        ),
+    ]
+}
+
+fn resampler(runs: usize) {
+    for (model, host) in [
+        (48_000.0, 44_100.0),
+        (44_100.0, 48_000.0),
+        (22_050.0, 96_000.0),
+    ] {
+        let mut resampler = Resampler::new(model, host, 2).unwrap();
+        let (mut left, mut right) = ([0.0; 64], [0.0; 64]);
+        let cost = time(runs, |_| {
+            resampler.pull(&mut [&mut left, &mut right], |model| {
+                model.iter_mut().for_each(|c| c.fill(0.1))
+            });
+            black_box((&left, &right));
+        });
+        let share = cost.high / (64.0 / host * 1e6) * 100.0;
+        println!(
+            "resample {model} -> {host}, 64 frames, stereo: median {:.2} us, p99.9 {:.2} us, {share:.2}% of the block",
+            cost.median, cost.high
+        );
+    }
+}
