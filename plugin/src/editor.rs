@@ -11,8 +11,6 @@ mod facts;
 mod frequency_axis;
 mod gesture;
 mod header;
-mod keyboard;
-pub mod keyboard_link;
 mod knob;
 mod latents;
 mod layout;
@@ -38,7 +36,6 @@ use nice_plug_egui::{
 
 use self::facts::Facts;
 use self::header::LoadField;
-use self::keyboard_link::KeyboardLink;
 use self::layout::{Layout, MIN_SIZE, Needs};
 use self::spectrogram::Spectrogram;
 use crate::view::InstrumentView;
@@ -48,14 +45,11 @@ const MOVING: Duration = Duration::from_millis(16);
 /// Between two pictures while nothing moves.
 const RESTING: Duration = Duration::from_millis(50);
 
-/// Makes the editor. `keys`: without it no keyboard is shown. Main thread.
-///
-/// For `Plugin::editor`; `None` only when the framework refuses.
-pub fn create(
-    view: InstrumentView,
-    monitor: Arc<Monitor>,
-    keys: Option<Arc<KeyboardLink>>,
-) -> Option<EguiEditor<Window>> {
+/// What [`create`] makes: the type of `Plugin::Editor`.
+pub type InstrumentEditor = EguiEditor<Window>;
+
+/// Makes the editor for `Plugin::editor`. Main thread. `None` only when the framework refuses.
+pub fn create(view: InstrumentView, monitor: Arc<Monitor>) -> Option<InstrumentEditor> {
     let min_size = LogicalSize::new(MIN_SIZE.x, MIN_SIZE.y);
     let settings = EguiNiceSettings::new()
         .with_tile("Afterimage")
@@ -64,12 +58,10 @@ pub fn create(
     let window = Window {
         view,
         monitor,
-        keys,
         gui: None,
         facts: Facts::default(),
         load: LoadField::default(),
         spectrogram: Spectrogram::new(),
-        pressed_key: None,
     };
     create_egui_editor(size, RepaintNotifier::new(), settings, window)
 }
@@ -78,12 +70,10 @@ pub fn create(
 pub struct Window {
     view: InstrumentView,
     monitor: Arc<Monitor>,
-    keys: Option<Arc<KeyboardLink>>,
     gui: Option<GuiContext>,
     facts: Facts,
     load: LoadField,
     spectrogram: Spectrogram,
-    pressed_key: Option<u8>,
 }
 
 impl NiceEguiApp for Window {
@@ -119,7 +109,7 @@ impl Window {
         let needs = Needs {
             notices: header::notices(&self.facts, &self.load),
             axes: self.facts.axes(),
-            keyboard: self.keys.is_some(),
+            keyboard: false,
         };
         let layout = Layout::new(window.size(), needs);
         let measures = layout.measures;
@@ -135,9 +125,6 @@ impl Window {
         );
         self.spectrogram
             .draw(ui.painter(), layout.spectrogram, self.invitation());
-        if let (Some(rect), Some(keys)) = (layout.keyboard, &self.keys) {
-            keyboard::show(ui, rect, keys, &mut self.pressed_key);
-        }
         let sounding = (self.monitor.voices() > 0).then(|| self.monitor.latent());
         latents::show(
             ui,

@@ -67,7 +67,7 @@ pub(super) fn show_die(ui: &Ui, rect: Rect, says: &str) -> Response {
 
 fn touch(ui: &Ui, rect: Rect, word: &str, chosen: bool) -> Response {
     let place = (rect.left().round() as i32, rect.top().round() as i32);
-    let id = ui.id().with(("chip", word, place));
+    let id = ui.scope_id().with(("chip", word, place));
     let response = ui.interact(rect, id, Sense::click());
     response.widget_info(|| WidgetInfo::selected(Role::Button, true, chosen, word));
     response

@@ -1,7 +1,7 @@
 //! Typing a value where it is shown: Enter takes it over, Escape or a click elsewhere leaves it.
 //! Window thread.
 
-use egui::{Align, FontSelection, Id, Key, Margin, Rect, Response, TextEdit, Ui};
+use egui::{Align2, FontSelection, Id, Key, Margin, Rect, Response, TextEdit, Ui};
 
 use super::theme::{INK, Size, TextLook};
 
@@ -29,8 +29,7 @@ pub(super) fn wanted(ui: &Ui, owner: Id, response: &Response, value: &str) -> bo
 /// Opens the entry with the words of the value that is there.
 pub(super) fn open(ui: &Ui, owner: Id, value: &str) {
     let typed = Typed {
-        // A true minus reads well and does not parse.
-        words: value.replace('−', "-"),
+        words: value.into(),
         focused: false,
     };
     ui.data_mut(|data| data.insert_temp(memory(owner), typed));
@@ -48,7 +47,7 @@ pub(super) fn show(ui: &mut Ui, owner: Id, rect: Rect, take: impl FnOnce(&str) -
             TextLook::regular(Size::Value, INK).font(),
         ))
         .margin(Margin::symmetric(2, 0))
-        .horizontal_align(Align::Center)
+        .align(Align2::CENTER_CENTER)
         .desired_width(rect.width());
     let response = ui.put(rect, edit);
     if !typed.focused {

@@ -23,7 +23,9 @@ pub(super) fn set_within<P: Param>(setter: &ParamSetter<'_>, param: &P, normaliz
 
 /// Sets from typed words. False when they do not read as a value.
 pub(super) fn set_from_words<P: Param>(setter: &ParamSetter<'_>, param: &P, words: &str) -> bool {
-    let Some(normalized) = param.string_to_normalized_value(words.trim()) else {
+    // A true minus reads well and does not parse.
+    let words = words.trim().replace('−', "-");
+    let Some(normalized) = param.string_to_normalized_value(&words) else {
         return false;
     };
     set_once(

@@ -26,13 +26,6 @@ pub(super) struct LoadField {
     ask_focus: bool,
 }
 
-impl LoadField {
-    /// Whether the field is shown.
-    pub(super) fn is_open(&self) -> bool {
-        self.open
-    }
-}
-
 /// Draws product, verb, pack and the chip that opens the field.
 pub(super) fn show(ui: &Ui, rect: Rect, facts: &Facts, field: &mut LoadField) {
     let painter = ui.painter();
@@ -86,7 +79,7 @@ fn show_pack(ui: &Ui, rect: Rect, facts: &Facts) -> f32 {
     let note_rect = theme::text(painter, note_at, Align2::RIGHT_CENTER, &note, note_look);
     let whole = name_rect.union(note_rect);
     if !status.description.is_empty() {
-        ui.interact(whole, ui.id().with("pack"), Sense::hover())
+        ui.interact(whole, ui.scope_id().with("pack"), Sense::hover())
             .on_hover_text(&status.description);
     }
     whole.left()
@@ -142,7 +135,7 @@ fn show_sentence(ui: &Ui, rect: Rect, sentence: &str) {
     let at = rect.left_center() + vec2(14.0, 0.0);
     let within = (look, rect.width() - 28.0);
     if theme::text_within(painter, at, Align2::LEFT_CENTER, sentence, within) {
-        ui.interact(rect, ui.id().with("sentence"), Sense::hover())
+        ui.interact(rect, ui.scope_id().with("sentence"), Sense::hover())
             .on_hover_text(sentence);
     }
 }
@@ -166,7 +159,7 @@ fn show_field(ui: &mut Ui, rect: Rect, field: &mut LoadField, model: &ModelField
     let hint = egui::RichText::new("Paste the path of a pack: .onnx, .afterimage or its folder")
         .color(DIM);
     let edit = TextEdit::singleline(&mut field.path)
-        .id(ui.id().with("path"))
+        .id(ui.scope_id().with("path"))
         .font(FontSelection::FontId(look.font()))
         .frame(egui::Frame::NONE)
         .hint_text(hint)

@@ -6,8 +6,8 @@
 use std::f32::consts::{FRAC_PI_2, PI};
 
 use egui::{
-    Align2, Color32, CursorIcon, EventFilter, Id, Key, Painter, Pos2, Rect, Response, Sense,
-    Stroke, Ui, WidgetInfo, pos2, vec2,
+    Align2, Color32, CursorIcon, EventFilter, Key, Painter, Pos2, Rect, Response, Sense, Stroke,
+    Ui, WidgetInfo, pos2, vec2,
 };
 use nice_plug::prelude::{Param, ParamSetter};
 
@@ -59,7 +59,7 @@ pub(super) fn show<P: Param>(
     setter: &ParamSetter<'_>,
     look: &KnobLook<'_>,
 ) {
-    let id = ui.id().with(("knob", param.name()));
+    let id = ui.scope_id().with(("knob", param.name()));
     let response = ui.interact(rect, id, Sense::click_and_drag());
     let value = look.value.clone().unwrap_or_else(|| param.to_string());
     response.widget_info(|| {

@@ -82,7 +82,7 @@ fn show_seed(ui: &mut Ui, rect: Rect, params: &InstrumentParams, setter: &ParamS
     let seed = &params.seed;
     let field = Rect::from_min_size(rect.min, vec2(SEED_WIDTH, rect.height()));
     let words = seed.unmodulated_plain_value().to_string();
-    let owner = ui.id().with("seed");
+    let owner = ui.scope_id().with("seed");
     let response = chip::show(ui, field, &words, true);
     if response.clicked() {
         entry::open(ui, owner, &words);

@@ -57,7 +57,7 @@ pub(super) fn show(
         backend,
         (note, backend_width),
     );
-    ui.interact(rect, ui.id().with("status"), Sense::hover())
+    ui.interact(rect, ui.scope_id().with("status"), Sense::hover())
         .on_hover_text(details(monitor, backend));
 }
 
