@@ -15,8 +15,10 @@ mod native;
 pub mod onnx;
 mod pack;
 mod plan;
+mod playable;
 mod rows;
 mod runtime;
+mod trial;
 mod validate;
 
 pub use backend::BackendKind;

@@ -143,6 +143,7 @@ impl<'a> Maker<'a> {
         if representation.channels != 1 {
             return Err(self.unsupported("'representation.channels'", "1", "2"));
         }
+        crate::playable::inverse(self.pack.name(), representation)?;
         let frames = self
             .pack
             .manifest()

@@ -5,6 +5,7 @@
 
 mod field;
 mod parse;
+mod playing;
 mod representation;
 
 use serde::Serialize;
