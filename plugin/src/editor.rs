@@ -11,6 +11,8 @@ mod facts;
 mod frequency_axis;
 mod gesture;
 mod header;
+mod keyboard;
+pub mod keyboard_link;
 mod knob;
 mod latents;
 mod layout;
@@ -36,6 +38,7 @@ use nice_plug_egui::{
 
 use self::facts::Facts;
 use self::header::LoadField;
+use self::keyboard_link::KeyboardLink;
 use self::layout::{Layout, MIN_SIZE, Needs};
 use self::spectrogram::Spectrogram;
 use crate::view::InstrumentView;
@@ -48,8 +51,14 @@ const RESTING: Duration = Duration::from_millis(50);
 /// What [`create`] makes: the type of `Plugin::Editor`.
 pub type InstrumentEditor = EguiEditor<Window>;
 
-/// Makes the editor for `Plugin::editor`. Main thread. `None` only when the framework refuses.
-pub fn create(view: InstrumentView, monitor: Arc<Monitor>) -> Option<InstrumentEditor> {
+/// Makes the editor for `Plugin::editor`. `keys`: without it no keyboard is shown. Main thread.
+///
+/// `None` only when the framework refuses.
+pub fn create(
+    view: InstrumentView,
+    monitor: Arc<Monitor>,
+    keys: Option<Arc<KeyboardLink>>,
+) -> Option<InstrumentEditor> {
     let min_size = LogicalSize::new(MIN_SIZE.x, MIN_SIZE.y);
     let settings = EguiNiceSettings::new()
         .with_tile("Afterimage")
@@ -58,10 +67,12 @@ pub fn create(view: InstrumentView, monitor: Arc<Monitor>) -> Option<InstrumentE
     let window = Window {
         view,
         monitor,
+        keys,
         gui: None,
         facts: Facts::default(),
         load: LoadField::default(),
         spectrogram: Spectrogram::new(),
+        pressed_key: None,
     };
     create_egui_editor(size, RepaintNotifier::new(), settings, window)
 }
@@ -70,10 +81,12 @@ pub fn create(view: InstrumentView, monitor: Arc<Monitor>) -> Option<InstrumentE
 pub struct Window {
     view: InstrumentView,
     monitor: Arc<Monitor>,
+    keys: Option<Arc<KeyboardLink>>,
     gui: Option<GuiContext>,
     facts: Facts,
     load: LoadField,
     spectrogram: Spectrogram,
+    pressed_key: Option<u8>,
 }
 
 impl NiceEguiApp for Window {
@@ -109,7 +122,7 @@ impl Window {
         let needs = Needs {
             notices: header::notices(&self.facts, &self.load),
             axes: self.facts.axes(),
-            keyboard: false,
+            keyboard: self.keys.is_some(),
         };
         let layout = Layout::new(window.size(), needs);
         let measures = layout.measures;
@@ -125,6 +138,9 @@ impl Window {
         );
         self.spectrogram
             .draw(ui.painter(), layout.spectrogram, self.invitation());
+        if let (Some(rect), Some(keys)) = (layout.keyboard, &self.keys) {
+            keyboard::show(ui, rect, keys, &mut self.pressed_key);
+        }
         let sounding = (self.monitor.voices() > 0).then(|| self.monitor.latent());
         latents::show(
             ui,
