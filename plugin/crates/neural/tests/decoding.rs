@@ -233,3 +233,20 @@ fn the_shipped_pack_decodes_on_every_runtime() {
         println!("{:?} {:?}", loaded.report, loaded.decoder.row_sizes());
     }
 }
+
+#[test]
+fn loading_on_several_threads_at_once_works() {
+    let threads: Vec<_> = (0..4)
+        .map(|_| {
+            std::thread::spawn(|| {
+                for runtime in runtimes() {
+                    let mut loaded = load(&open("good").unwrap(), &runtime).unwrap();
+                    decode(&mut loaded.decoder, &[request(0)]);
+                }
+            })
+        })
+        .collect();
+    threads
+        .into_iter()
+        .for_each(|thread| thread.join().unwrap());
+}

@@ -8,7 +8,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::{Files, MAX_FILE_BYTES, path};
+use super::{Files, MANIFEST_FILE, MAX_FILE_BYTES, path};
 use crate::error::PackError;
 
 /// Entries an archive may have: a pack has a manifest, three graphs, a card, a picture.
@@ -28,6 +28,8 @@ pub(super) struct Archive {
     pack: String,
     bytes: Arc<[u8]>,
     entries: HashMap<String, Entry>,
+    /// Folder that all files of the pack lie in, with its slash; empty where they lie at the top.
+    prefix: String,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -46,9 +48,23 @@ impl Archive {
             pack: pack.to_owned(),
             bytes: bytes.clone(),
             entries: HashMap::new(),
+            prefix: String::new(),
         };
         archive.read_directory()?;
+        archive.prefix = archive.find_prefix();
         Ok(archive)
+    }
+
+    /// Zipping a folder rather than its content puts everything one level down.
+    fn find_prefix(&self) -> String {
+        let folder = |name: &String| name.strip_suffix(MANIFEST_FILE).map(str::to_owned);
+        let mut folders = self.entries.keys().filter_map(folder);
+        match (folders.next(), folders.next()) {
+            (Some(prefix), None) if prefix.matches('/').count() == 1 && prefix.ends_with('/') => {
+                prefix
+            }
+            _ => String::new(),
+        }
     }
 
     fn refuse(
@@ -274,10 +290,9 @@ impl Archive {
 
 impl Files for Archive {
     fn read(&mut self, path: &str) -> Result<Option<Vec<u8>>, PackError> {
-        self.entries
-            .get(path)
-            .map(|entry| self.unpack(path, *entry))
-            .transpose()
+        let name = format!("{}{path}", self.prefix);
+        let entry = self.entries.get(&name);
+        entry.map(|entry| self.unpack(&name, *entry)).transpose()
     }
 }
 

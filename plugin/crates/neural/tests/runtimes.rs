@@ -1,0 +1,101 @@
+//! Finding the runtime: what is missing or wrong is said, breaks nothing, and a fallback plays.
+//!
+//! One process, one environment: these tests load wrong libraries before and after the good one.
+#![allow(
+    clippy::unwrap_used,
+    clippy::disallowed_macros,
+    reason = "tests may unwrap and print"
+)]
+
+mod fixture;
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use afterimage_neural::{BackendKind, LIBRARY_NAME, Runtime, RuntimeStatus, load};
+use fixture::{folder, open, request};
+
+/// A library that calls itself ONNX Runtime of this version, or `None` where rustc does not run.
+fn fake_library(version: &str) -> Option<PathBuf> {
+    let folder = folder(&format!("fake-{version}"));
+    let source = format!(
+        "#[repr(C)] pub struct Base {{ api: extern \"C\" fn(u32) -> *const u8, version: extern \"C\" fn() -> *const u8 }}
+         extern \"C\" fn api(_: u32) -> *const u8 {{ std::ptr::null() }}
+         extern \"C\" fn version() -> *const u8 {{ b\"{version}\\0\".as_ptr() }}
+         static BASE: Base = Base {{ api, version }};
+         #[unsafe(no_mangle)] pub extern \"C\" fn OrtGetApiBase() -> *const Base {{ &BASE }}"
+    );
+    std::fs::write(folder.join("fake.rs"), source).unwrap();
+    let rustc = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
+    let mut command = Command::new(rustc);
+    command
+        .args(["--edition=2024", "--crate-type=cdylib", "-o"])
+        .arg(folder.join(LIBRARY_NAME));
+    let status = command.arg(folder.join("fake.rs")).status();
+    status
+        .is_ok_and(|status| status.success())
+        .then_some(folder)
+}
+
+fn plays_embedded(runtime: &Runtime) {
+    assert_eq!(runtime.status().kind, BackendKind::Embedded);
+    let mut loaded = load(&open("good").unwrap(), runtime).unwrap();
+    assert_eq!(loaded.report.backend, BackendKind::Embedded);
+    assert!(!fixture::decode(&mut loaded.decoder, &[request(0)])[0].silent);
+}
+
+fn says(status: &RuntimeStatus, parts: &[&str]) {
+    for part in parts
+        .iter()
+        .chain(&["embedded runtime", "1.28.0", "install the bundle again"])
+    {
+        assert!(
+            status.sentence.contains(part),
+            "'{part}' is missing in: {}",
+            status.sentence
+        );
+    }
+}
+
+/// One test, because the process can only be poisoned once.
+#[test]
+fn missing_and_wrong_libraries_leave_the_fallback_and_a_later_good_one_working() {
+    let empty = folder("no-library");
+    let missing = Runtime::discover(std::slice::from_ref(&empty));
+    says(missing.status(), &["it is not there", LIBRARY_NAME]);
+    plays_embedded(&missing);
+
+    says(Runtime::discover(&[]).status(), &["no folder to look in"]);
+    says(
+        Runtime::from_library(Path::new(LIBRARY_NAME)).status(),
+        &["its path is relative"],
+    );
+
+    let text = folder("text-library");
+    std::fs::write(text.join(LIBRARY_NAME), "not a library").unwrap();
+    let refused = Runtime::discover(&[text]);
+    says(refused.status(), &["it does not load"]);
+    plays_embedded(&refused);
+
+    for version in ["1.20.1", "1.32.0"] {
+        let Some(folder) = fake_library(version) else {
+            println!("SKIPPED: no rustc to build a library of version {version}");
+            continue;
+        };
+        let refused = Runtime::discover(&[folder]);
+        says(refused.status(), &["it is version", version]);
+        plays_embedded(&refused);
+    }
+
+    let Some(good) = fixture::onnxruntime() else {
+        return;
+    };
+    assert_eq!(good.status().kind, BackendKind::OnnxRuntime);
+    let loaded = load(&open("good").unwrap(), &good).unwrap();
+    assert_eq!(loaded.report.backend, BackendKind::OnnxRuntime);
+    // A runtime that was made without the library goes on without it.
+    plays_embedded(&missing);
+    // The process keeps the library it has, whatever is asked for later.
+    let later = Runtime::discover(&[empty]);
+    assert_eq!(later.status().library, good.status().library);
+}
