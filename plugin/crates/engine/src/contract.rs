@@ -86,7 +86,11 @@ pub trait Decoder: Send {
     ///
     /// # Errors
     /// When the backend fails; the caller then conceals the frames and reports the sentence.
-    fn decode(&mut self, requests: &[FrameRequest], frames: &mut [Frame]) -> Result<(), DecodeError>;
+    fn decode(
+        &mut self,
+        requests: &[FrameRequest],
+        frames: &mut [Frame],
+    ) -> Result<(), DecodeError>;
 
     /// The largest number of rows one call takes.
     fn max_rows(&self) -> usize;
@@ -96,7 +100,9 @@ pub trait Decoder: Send {
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum DecodeError {
     /// The backend's own words.
-    #[error("the decoder of '{pack}' failed: {reason}; the last sound is held, reload the pack to go on")]
+    #[error(
+        "the decoder of '{pack}' failed: {reason}; the last sound is held, reload the pack to go on"
+    )]
     Backend {
         /// Name of the pack.
         pack: String,

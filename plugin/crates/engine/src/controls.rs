@@ -92,7 +92,9 @@ impl Controls {
             ControlChange::Seed(seed) => self.seed = seed,
             ControlChange::AttackMs(value) => self.envelope.attack_ms = finite_or(value, 0.0),
             ControlChange::DecayMs(value) => self.envelope.decay_ms = finite_or(value, 0.0),
-            ControlChange::SustainLevel(value) => self.envelope.sustain_level = finite_or(value, 1.0),
+            ControlChange::SustainLevel(value) => {
+                self.envelope.sustain_level = finite_or(value, 1.0)
+            }
             ControlChange::ReleaseMs(value) => {
                 self.envelope.release_ms = finite_or(value, 0.0);
                 self.release_moved = true;
@@ -123,7 +125,9 @@ impl Controls {
 
     /// Pitch of a key in MIDI note numbers, bend and tuning included.
     pub(crate) fn pitch(&self, key: u8, channel: u8) -> f32 {
-        f32::from(key) + self.tuning + self.bend[usize::from(channel).min(CHANNELS - 1)] * self.bend_range
+        f32::from(key)
+            + self.tuning
+            + self.bend[usize::from(channel).min(CHANNELS - 1)] * self.bend_range
     }
 
     /// Conditions of one voice: knobs, wheel, pressure, and its own drift.
@@ -156,7 +160,13 @@ fn drift(seed: u64, note: u32, axis: u32, seconds: f32) -> f32 {
     let along = seconds.max(0.0) * DRIFT_POINTS_PER_SECOND;
     let point = along as u64;
     let part = along - point as f32;
-    let at = |point: u64| if point == 0 { 0.0 } else { stream.bipolar_at(point) };
+    let at = |point: u64| {
+        if point == 0 {
+            0.0
+        } else {
+            stream.bipolar_at(point)
+        }
+    };
     let smooth = part * part * (3.0 - 2.0 * part);
     at(point) + (at(point + 1) - at(point)) * smooth
 }

@@ -9,7 +9,7 @@ use crossbeam::queue::ArrayQueue;
 use parking_lot::Mutex;
 
 use crate::error::EngineError;
-use crate::latency::{Latency, LatencyMode, DEFAULT_LEAD_MS};
+use crate::latency::{DEFAULT_LEAD_MS, Latency, LatencyMode};
 use crate::monitor::Monitor;
 use crate::program::{self, Program};
 use crate::service::{DecoderHandle, Service};
@@ -126,7 +126,9 @@ impl Engine {
     /// load failed.
     pub fn announce_load(self: &Arc<Self>) -> LoadGuard {
         self.loading.fetch_add(1, Ordering::Release);
-        LoadGuard { engine: Arc::clone(self) }
+        LoadGuard {
+            engine: Arc::clone(self),
+        }
     }
 
     /// Whether a load was announced that has not ended. Real-time safe.
@@ -175,7 +177,8 @@ impl Engine {
             .unwrap_or(ASSUMED_MODEL_RATE_HZ);
         let latency = program::latency_for(&config, model_rate_hz)?;
         let setup = HostSetup { config, latency };
-        self.monitor.set_host(config.sample_rate_hz, latency.total_samples);
+        self.monitor
+            .set_host(config.sample_rate_hz, latency.total_samples);
         let unchanged = state.host == Some(setup) && current_load == Some(state.loads);
         let fresh = match &instrument {
             Some(instrument) if !unchanged => {
@@ -204,7 +207,11 @@ impl Engine {
         }
     }
 
-    fn build(&self, setup: &HostSetup, instrument: &Arc<Instrument>) -> Result<Box<Program>, EngineError> {
+    fn build(
+        &self,
+        setup: &HostSetup,
+        instrument: &Arc<Instrument>,
+    ) -> Result<Box<Program>, EngineError> {
         let (program, link) = Program::build(setup, instrument, &self.monitor, &self.trash)?;
         self.service.attach(link);
         Ok(program)

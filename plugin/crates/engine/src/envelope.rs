@@ -21,7 +21,12 @@ pub(crate) struct EnvelopeKnobs {
 
 impl Default for EnvelopeKnobs {
     fn default() -> Self {
-        Self { attack_ms: 0.0, decay_ms: 0.0, sustain_level: 1.0, release_ms: 200.0 }
+        Self {
+            attack_ms: 0.0,
+            decay_ms: 0.0,
+            sustain_level: 1.0,
+            release_ms: 200.0,
+        }
     }
 }
 
@@ -37,7 +42,11 @@ impl EnvelopeKnobs {
 
     /// The release in samples.
     pub(crate) fn release_samples(&self, rate_hz: u32) -> u32 {
-        ms_to_samples(self.release_ms.min(MAX_STAGE_MS), rate_hz, cut_fade_samples(rate_hz))
+        ms_to_samples(
+            self.release_ms.min(MAX_STAGE_MS),
+            rate_hz,
+            cut_fade_samples(rate_hz),
+        )
     }
 }
 
@@ -91,7 +100,12 @@ mod tests {
 
     #[test]
     fn envelope_is_continuous_and_ends_at_zero() {
-        let knobs = EnvelopeKnobs { attack_ms: 3.0, decay_ms: 20.0, sustain_level: 0.4, release_ms: 50.0 };
+        let knobs = EnvelopeKnobs {
+            attack_ms: 3.0,
+            decay_ms: 20.0,
+            sustain_level: 0.4,
+            release_ms: 50.0,
+        };
         let held = knobs.held(48_000);
         let mut before = held.level(0);
         assert_eq!(before, 0.0);

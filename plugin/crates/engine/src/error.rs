@@ -25,7 +25,9 @@ pub enum EngineError {
         reason: ResampleError,
     },
     /// The pack's description contradicts itself.
-    #[error("the pack '{pack}' states {field} = {given}, expected {expected}; correct its manifest")]
+    #[error(
+        "the pack '{pack}' states {field} = {given}, expected {expected}; correct its manifest"
+    )]
     Pack {
         /// Name of the pack.
         pack: String,
@@ -37,7 +39,9 @@ pub enum EngineError {
         expected: &'static str,
     },
     /// The system gave no thread.
-    #[error("no background thread could be started: {reason}; close other programs and activate again")]
+    #[error(
+        "no background thread could be started: {reason}; close other programs and activate again"
+    )]
     Thread {
         /// What the system said.
         reason: String,

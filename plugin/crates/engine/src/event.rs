@@ -21,7 +21,10 @@ pub struct TimedEvent {
 impl TimedEvent {
     /// An event at an offset in host samples. Real-time safe.
     pub fn new(offset_samples: u32, event: Event) -> Self {
-        Self { offset_samples, event }
+        Self {
+            offset_samples,
+            event,
+        }
     }
 }
 
@@ -39,12 +42,17 @@ pub struct NoteMatch {
 impl NoteMatch {
     /// Matches by key and channel alone, as MIDI does.
     pub fn key(key: u8, channel: u8) -> Self {
-        Self { key: Some(key), channel: Some(channel), note_id: None }
+        Self {
+            key: Some(key),
+            channel: Some(channel),
+            note_id: None,
+        }
     }
 
     /// Whether a note with these names is meant. Real-time safe.
     pub fn matches(&self, key: u8, channel: u8, note_id: Option<i32>) -> bool {
-        let id_differs = matches!((self.note_id, note_id), (Some(wanted), Some(id)) if wanted != id);
+        let id_differs =
+            matches!((self.note_id, note_id), (Some(wanted), Some(id)) if wanted != id);
         !id_differs
             && self.key.is_none_or(|wanted| wanted == key)
             && self.channel.is_none_or(|wanted| wanted == channel)

@@ -66,7 +66,13 @@ pub(crate) fn make_link(sizes: LinkSizes) -> (AudioLink, WorkerEnds) {
         shared: Arc::clone(&shared),
     };
     let pool = (0..sizes.frames).map(|_| empty_frame(sizes.bins)).collect();
-    let worker = WorkerEnds { requests: request_out, deliveries: delivery_in, recycle: recycle_out, shared, pool };
+    let worker = WorkerEnds {
+        requests: request_out,
+        deliveries: delivery_in,
+        recycle: recycle_out,
+        shared,
+        pool,
+    };
     (audio, worker)
 }
 

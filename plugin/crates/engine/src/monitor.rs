@@ -181,12 +181,18 @@ impl Monitor {
     /// `out`: host rate; at most the newest 65 536 samples hold sound, and those that the audio
     /// thread overwrites meanwhile may be newer than their place says.
     pub fn recent_output(&self, out: &mut [f32]) -> u64 {
-        let written = self.recent_written.load(std::sync::atomic::Ordering::Acquire);
+        let written = self
+            .recent_written
+            .load(std::sync::atomic::Ordering::Acquire);
         let length = out.len() as u64;
         for (place, sample) in out.iter_mut().enumerate() {
             let back = length - place as u64;
             let known = back <= written && back <= RECENT_SAMPLES as u64;
-            *sample = if known { self.recent[(written - back) as usize % RECENT_SAMPLES].get() } else { 0.0 };
+            *sample = if known {
+                self.recent[(written - back) as usize % RECENT_SAMPLES].get()
+            } else {
+                0.0
+            };
         }
         written
     }
@@ -230,7 +236,8 @@ impl Monitor {
             self.recent[written as usize % RECENT_SAMPLES].set(0.5 * (l + r));
             written += 1;
         }
-        self.recent_written.store(written, std::sync::atomic::Ordering::Release);
+        self.recent_written
+            .store(written, std::sync::atomic::Ordering::Release);
         // Positive floats order like their bits.
         self.peak[0].0.fetch_max(peak_left.to_bits(), Relaxed);
         self.peak[1].0.fetch_max(peak_right.to_bits(), Relaxed);

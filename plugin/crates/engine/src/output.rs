@@ -44,7 +44,11 @@ struct Delayed {
 
 impl Delayed {
     fn at(value: f32) -> Self {
-        Self { changes: VecDeque::with_capacity(CHANGES), value, target: value }
+        Self {
+            changes: VecDeque::with_capacity(CHANGES),
+            value,
+            target: value,
+        }
     }
 
     /// Queues a change; times do not go back. Returns whether it was merged into the last one,
@@ -77,7 +81,11 @@ impl Delayed {
 
     fn next(&mut self, share: f32) -> f32 {
         let distance = self.target - self.value;
-        self.value = if distance.abs() < ARRIVED { self.target } else { self.value + distance * share };
+        self.value = if distance.abs() < ARRIVED {
+            self.target
+        } else {
+            self.value + distance * share
+        };
         self.value
     }
 }
@@ -108,7 +116,11 @@ impl Limiter {
     /// The gain for a sample whose louder channel has this level; exactly 1 while nothing is to do.
     fn next(&mut self, peak: f32, recovery: f32) -> f32 {
         let rested = 1.0 - self.gain < ARRIVED;
-        self.gain = if rested { 1.0 } else { self.gain + (1.0 - self.gain) * recovery };
+        self.gain = if rested {
+            1.0
+        } else {
+            self.gain + (1.0 - self.gain) * recovery
+        };
         if peak * self.gain > CEILING {
             self.gain = CEILING / peak;
         }
@@ -164,17 +176,29 @@ impl Output {
         if !gain_db.is_finite() {
             return false;
         }
-        let gain = if gain_db <= MIN_GAIN_DB { 0.0 } else { db_to_linear(gain_db.min(MAX_GAIN_DB)) };
+        let gain = if gain_db <= MIN_GAIN_DB {
+            0.0
+        } else {
+            db_to_linear(gain_db.min(MAX_GAIN_DB))
+        };
         self.gain.change_at(output_sample, gain)
     }
 
     /// Sets the width from an output sample on; returns whether the queue was full. Times do not go back.
     pub(crate) fn width_at(&mut self, output_sample: u64, width: f32) -> bool {
-        width.is_finite() && self.width.change_at(output_sample, width.clamp(0.0, MAX_WIDTH))
+        width.is_finite()
+            && self
+                .width
+                .change_at(output_sample, width.clamp(0.0, MAX_WIDTH))
     }
 
     /// Finishes output that begins at `position`, in place. `left`, `right`: host rate.
-    pub(crate) fn process(&mut self, position: u64, left: &mut [f32], right: &mut [f32]) -> OutputFaults {
+    pub(crate) fn process(
+        &mut self,
+        position: u64,
+        left: &mut [f32],
+        right: &mut [f32],
+    ) -> OutputFaults {
         let mut faults = OutputFaults::default();
         let mut done = 0;
         while done < left.len() {
@@ -194,10 +218,16 @@ impl Output {
             let width = self.width.next(self.smoothing);
             let (mid, side) = (0.5 * (*l + *r), 0.5 * (*l - *r) * width);
             // At width 1 left and right pass as they are: (l + r) / 2 + (l - r) / 2 would round.
-            let (wide_l, wide_r) = if width == 1.0 { (*l, *r) } else { (mid + side, mid - side) };
+            let (wide_l, wide_r) = if width == 1.0 {
+                (*l, *r)
+            } else {
+                (mid + side, mid - side)
+            };
             let blocked_l = self.dc[0].next(wide_l * gain, self.pole);
             let blocked_r = self.dc[1].next(wide_r * gain, self.pole);
-            let limit = self.limiter.next(blocked_l.abs().max(blocked_r.abs()), self.recovery);
+            let limit = self
+                .limiter
+                .next(blocked_l.abs().max(blocked_r.abs()), self.recovery);
             faults.limited_samples += u32::from(limit < 1.0);
             *l = blocked_l * limit;
             *r = blocked_r * limit;

@@ -30,7 +30,17 @@ pub(crate) struct Playback {
 
 impl Playback {
     pub(crate) fn new(link: AudioLink, voices: Box<[Voice]>, shape: VoiceShape, gain: f32) -> Self {
-        Self { link, voices, shape, gain, epoch: 0, position: 0, lead_model: 0, newest_conditions: None, frames_taken: 0 }
+        Self {
+            link,
+            voices,
+            shape,
+            gain,
+            epoch: 0,
+            position: 0,
+            lead_model: 0,
+            newest_conditions: None,
+            frames_taken: 0,
+        }
     }
 
     /// Silences everything and begins a timeline: frames of older epochs will be recycled unheard.
@@ -39,7 +49,10 @@ impl Playback {
         self.position = 0;
         self.lead_model = lead_model;
         self.link.shared.epoch.store(epoch, Ordering::Release);
-        self.link.shared.position_model.store(lead_model, Ordering::Release);
+        self.link
+            .shared
+            .position_model
+            .store(lead_model, Ordering::Release);
         for voice in &mut self.voices {
             voice.clear(&mut self.link);
         }
@@ -62,11 +75,16 @@ impl Playback {
         while let Ok(front) = self.link.deliveries.peek() {
             let request = &front.frame.request;
             let current = request.epoch == self.epoch;
-            let voice = self.voices.get_mut(usize::from(request.voice)).filter(|_| current);
+            let voice = self
+                .voices
+                .get_mut(usize::from(request.voice))
+                .filter(|_| current);
             if voice.as_ref().is_some_and(|voice| !voice.takes_frame()) {
                 return; // it makes room as it plays
             }
-            let Ok(delivery) = self.link.deliveries.pop() else { return };
+            let Ok(delivery) = self.link.deliveries.pop() else {
+                return;
+            };
             self.frames_taken += 1;
             match voice {
                 Some(voice) => voice.accept(delivery),
@@ -93,16 +111,24 @@ impl Playback {
         }
         for _ in 0..(share.ceil() as u32).max(LEAST_EARLY_FRAMES) {
             let work = self.voices.iter().enumerate();
-            let first = work.filter_map(|(index, voice)| Some((voice.early_work(self.position)?.1, index))).min();
+            let first = work
+                .filter_map(|(index, voice)| Some((voice.early_work(self.position)?.1, index)))
+                .min();
             let Some((_, index)) = first else { return };
-            let mut lane = Lane { link: &mut self.link, faults, newest: &mut self.newest_conditions };
+            let mut lane = Lane {
+                link: &mut self.link,
+                faults,
+                newest: &mut self.newest_conditions,
+            };
             self.voices[index].push_early(&mut lane);
         }
     }
 
     /// Whether a frame that the next `samples` need may still come.
     pub(crate) fn awaits_frames(&self, samples: u64) -> bool {
-        self.voices.iter().any(|voice| voice.awaits_frame(self.position, self.position + samples))
+        self.voices
+            .iter()
+            .any(|voice| voice.awaits_frame(self.position, self.position + samples))
     }
 
     /// Overwrites `left` and `right`, model rate, with the next samples of all voices.
@@ -120,7 +146,11 @@ impl Playback {
             left.fill(0.0);
             right.fill(0.0);
             for voice in &mut self.voices {
-                let mut lane = Lane { link: &mut self.link, faults, newest: &mut self.newest_conditions };
+                let mut lane = Lane {
+                    link: &mut self.link,
+                    faults,
+                    newest: &mut self.newest_conditions,
+                };
                 voice.render(self.position, left, right, &mut lane);
             }
             for sample in left.iter_mut().chain(right.iter_mut()) {

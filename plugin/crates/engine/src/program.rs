@@ -50,11 +50,19 @@ pub(crate) struct Program {
 pub(crate) fn latency_for(config: &HostConfig, model_rate_hz: u32) -> Result<Latency, EngineError> {
     if !(8_000..=192_000).contains(&config.sample_rate_hz) {
         let given = config.sample_rate_hz;
-        return Err(EngineError::Host { field: "the sample rate in Hz", given, expected: "8000 to 192000" });
+        return Err(EngineError::Host {
+            field: "the sample rate in Hz",
+            given,
+            expected: "8000 to 192000",
+        });
     }
     if !(1..=MAX_BLOCK_SAMPLES).contains(&config.max_block_samples) {
         let given = config.max_block_samples;
-        return Err(EngineError::Host { field: "the longest block", given, expected: "1 to 65536 samples" });
+        return Err(EngineError::Host {
+            field: "the longest block",
+            given,
+            expected: "1 to 65536 samples",
+        });
     }
     let resampler = resampler(config.sample_rate_hz, model_rate_hz, "(none)")?;
     Ok(latency(&LatencyInputs {
@@ -72,31 +80,60 @@ pub(crate) fn latency_for(config: &HostConfig, model_rate_hz: u32) -> Result<Lat
 /// Names the field.
 pub(crate) fn check(spec: &InstrumentSpec) -> Result<(), EngineError> {
     let refuse = |field, given: String, expected| {
-        Err(EngineError::Pack { pack: spec.name.clone(), field, given, expected })
+        Err(EngineError::Pack {
+            pack: spec.name.clone(),
+            field,
+            given,
+            expected,
+        })
     };
     if !(8_000..=192_000).contains(&spec.sample_rate_hz) {
-        return refuse("sample_rate", spec.sample_rate_hz.to_string(), "8000 to 192000 Hz");
+        return refuse(
+            "sample_rate",
+            spec.sample_rate_hz.to_string(),
+            "8000 to 192000 Hz",
+        );
     }
     if !HOP_RANGE.contains(&spec.stft.hop()) {
         return refuse("hop", spec.stft.hop().to_string(), "32 to 8192 samples");
     }
     if !(spec.gain_linear.is_finite() && spec.gain_linear >= 0.0) {
-        return refuse("gain", spec.gain_linear.to_string(), "a finite number that is not negative");
+        return refuse(
+            "gain",
+            spec.gain_linear.to_string(),
+            "a finite number that is not negative",
+        );
     }
     if spec.latent_size == 0 {
         return refuse("latent size", "0".to_owned(), "at least one axis");
     }
-    let path_is_finite = spec.mod_wheel_path.iter().flatten().all(|value| value.is_finite());
-    let default_is_finite = spec.default_latent.iter().take(MAX_LATENT).all(|value| value.is_finite());
+    let path_is_finite = spec
+        .mod_wheel_path
+        .iter()
+        .flatten()
+        .all(|value| value.is_finite());
+    let default_is_finite = spec
+        .default_latent
+        .iter()
+        .take(MAX_LATENT)
+        .all(|value| value.is_finite());
     if !(path_is_finite && default_is_finite) {
-        return refuse("latent positions", "a value that is not finite".to_owned(), "finite numbers");
+        return refuse(
+            "latent positions",
+            "a value that is not finite".to_owned(),
+            "finite numbers",
+        );
     }
     Ok(())
 }
 
 fn resampler(host_rate_hz: u32, model_rate_hz: u32, pack: &str) -> Result<Resampler, EngineError> {
-    Resampler::new(f64::from(model_rate_hz), f64::from(host_rate_hz), 2)
-        .map_err(|reason| EngineError::Resample { pack: pack.to_owned(), reason })
+    Resampler::new(f64::from(model_rate_hz), f64::from(host_rate_hz), 2).map_err(|reason| {
+        EngineError::Resample {
+            pack: pack.to_owned(),
+            reason,
+        }
+    })
 }
 
 /// Frames and requests that can be in flight at once.
@@ -104,7 +141,8 @@ fn link_sizes(spec: &InstrumentSpec, shape: &VoiceShape, in_flight: u64) -> Link
     let first_frames = shape.frames_ahead as usize + 1;
     let hops = in_flight.div_ceil(shape.hop as u64) as usize + 1;
     // A slot starts a note at most once in the fade of a cut one; half the slots fade meanwhile.
-    let starts = SOUNDING_VOICES * (in_flight / u64::from(cut_fade_samples(spec.sample_rate_hz)) + 2) as usize;
+    let starts = SOUNDING_VOICES
+        * (in_flight / u64::from(cut_fade_samples(spec.sample_rate_hz)) + 2) as usize;
     LinkSizes {
         bins: spec.stft.bins(),
         requests: SLOTS * hops + starts * first_frames,
@@ -126,7 +164,11 @@ impl Program {
         let spec = &instrument.spec;
         let host_rate_hz = setup.config.sample_rate_hz;
         let resampler = resampler(host_rate_hz, spec.sample_rate_hz, &spec.name)?;
-        let map = RateMap { host_rate_hz, model_rate_hz: spec.sample_rate_hz, origin_host: 0 };
+        let map = RateMap {
+            host_rate_hz,
+            model_rate_hz: spec.sample_rate_hz,
+            origin_host: 0,
+        };
         // The host was told a latency: another pack's resampler takes its delay out of the lead.
         let lead_host = u64::from(setup.latency.total_samples)
             .saturating_sub(resampler.delay_host_frames() as u64)
@@ -191,7 +233,16 @@ impl Program {
         let (epoch, frames_ahead) = (self.playback.epoch, self.playback.shape.frames_ahead);
         let (voices, link) = self.playback.voices_and_link();
         let spec = &self.instrument.spec;
-        let mut desk = Desk { spec, controls, voices, link, epoch, lead: self.lead_model, frames_ahead, tally };
+        let mut desk = Desk {
+            spec,
+            controls,
+            voices,
+            link,
+            epoch,
+            lead: self.lead_model,
+            frames_ahead,
+            tally,
+        };
         self.head.advance(at, &mut desk);
         act(&mut self.head, at, &mut desk);
     }
@@ -245,7 +296,9 @@ impl Program {
     /// Publishes where the playback head stands, for the worker's order of jobs. Real-time safe.
     pub(crate) fn publish_position(&self) {
         let shared = &self.playback.link().shared;
-        shared.position_model.store(self.playback.position + self.lead_model, Ordering::Release);
+        shared
+            .position_model
+            .store(self.playback.position + self.lead_model, Ordering::Release);
     }
 
     /// Publishes what the window shows, and the position. Real-time safe.

@@ -98,23 +98,29 @@ pub(crate) struct RequestHead {
 
 impl RequestHead {
     pub(crate) fn new() -> Self {
-        Self { slots: [None; SLOTS], free_since: [0; SLOTS] }
+        Self {
+            slots: [None; SLOTS],
+            free_since: [0; SLOTS],
+        }
     }
 
     /// Notes that a key or a pedal holds now, oldest first.
     pub(crate) fn held_notes(&self) -> impl Iterator<Item = HeldNote> {
         let mut held = [None; SLOTS];
         for (place, slot) in held.iter_mut().zip(&self.slots) {
-            *place = slot.as_ref().filter(|slot| slot.hold != Hold::Nothing).map(|slot| HeldNote {
-                note: NewNote {
-                    key: slot.key,
-                    channel: slot.channel,
-                    note_id: slot.note_id,
-                    velocity: slot.velocity,
-                    ordinal: slot.ordinal,
-                },
-                by_pedal: slot.hold == Hold::Pedal,
-            });
+            *place = slot
+                .as_ref()
+                .filter(|slot| slot.hold != Hold::Nothing)
+                .map(|slot| HeldNote {
+                    note: NewNote {
+                        key: slot.key,
+                        channel: slot.channel,
+                        note_id: slot.note_id,
+                        velocity: slot.velocity,
+                        ordinal: slot.ordinal,
+                    },
+                    by_pedal: slot.hold == Hold::Pedal,
+                });
         }
         held.sort_unstable_by_key(|held| held.map(|held| held.note.ordinal));
         held.into_iter().flatten()
@@ -132,14 +138,17 @@ impl RequestHead {
         let latches = self.slots.iter().enumerate().filter_map(|(index, slot)| {
             let slot = slot.as_ref()?;
             let latch = slot.latch(desk.frames_ahead, hop);
-            let asks = latch < until.min(slot.end) && desk.voices[index].quiet_note() != Some(slot.ordinal);
+            let asks = latch < until.min(slot.end)
+                && desk.voices[index].quiet_note() != Some(slot.ordinal);
             asks.then_some((latch, index))
         });
         latches.min().map(|(_, index)| index)
     }
 
     fn emit(&mut self, index: usize, hop: u64, desk: &mut Desk<'_>) {
-        let Some(slot) = self.slots[index].as_mut() else { return };
+        let Some(slot) = self.slots[index].as_mut() else {
+            return;
+        };
         let latch = slot.latch(desk.frames_ahead, hop);
         let rate = f64::from(desk.spec.sample_rate_hz);
         let centre = slot.on + u64::from(slot.next_frame) * hop;
@@ -153,8 +162,17 @@ impl RequestHead {
             pitch: desk.controls.pitch(slot.key, slot.channel),
             velocity: slot.velocity,
             time_on_s,
-            time_off_s: if slot.off <= latch { ((centre - slot.off) as f64 / rate) as f32 } else { -1.0 },
-            conditions: desk.controls.conditions_of(desk.spec, slot.ordinal, slot.pressure, time_on_s),
+            time_off_s: if slot.off <= latch {
+                ((centre - slot.off) as f64 / rate) as f32
+            } else {
+                -1.0
+            },
+            conditions: desk.controls.conditions_of(
+                desk.spec,
+                slot.ordinal,
+                slot.pressure,
+                time_on_s,
+            ),
             seed: desk.controls.seed,
         };
         slot.next_frame += 1;
@@ -173,12 +191,17 @@ impl RequestHead {
         if self.slots.iter().flatten().filter(|slot| !slot.cut).count() >= SOUNDING_VOICES {
             self.steal(at, desk);
         }
-        let free = (0..SLOTS).filter(|&index| self.slots[index].is_none() && desk.voices[index].takes_note());
+        let free = (0..SLOTS)
+            .filter(|&index| self.slots[index].is_none() && desk.voices[index].takes_note());
         let Some(index) = free.min_by_key(|&index| (self.free_since[index], index)) else {
             desk.tally.dropped_notes += 1;
             return;
         };
-        let velocity = if new.velocity.is_finite() { new.velocity.clamp(0.0, 1.0) } else { 1.0 };
+        let velocity = if new.velocity.is_finite() {
+            new.velocity.clamp(0.0, 1.0)
+        } else {
+            1.0
+        };
         self.slots[index] = Some(Requesting {
             ordinal: new.ordinal,
             key: new.key,
@@ -219,7 +242,9 @@ impl RequestHead {
 
     /// The pedal of a channel comes up.
     pub(crate) fn pedal_up(&mut self, at: u64, channel: u8, desk: &mut Desk<'_>) {
-        self.release_where(at, desk, |slot| slot.hold == Hold::Pedal && slot.channel == channel);
+        self.release_where(at, desk, |slot| {
+            slot.hold == Hold::Pedal && slot.channel == channel
+        });
     }
 
     /// Releases everything.
@@ -239,8 +264,17 @@ impl RequestHead {
 
     /// Presses matching notes.
     pub(crate) fn press(&mut self, notes: NoteMatch, pressure: f32) {
-        let pressure = if pressure.is_finite() { pressure.clamp(0.0, 1.0) } else { 0.0 };
-        for slot in self.slots.iter_mut().flatten().filter(|slot| slot.is(notes)) {
+        let pressure = if pressure.is_finite() {
+            pressure.clamp(0.0, 1.0)
+        } else {
+            0.0
+        };
+        for slot in self
+            .slots
+            .iter_mut()
+            .flatten()
+            .filter(|slot| slot.is(notes))
+        {
             slot.pressure = pressure;
         }
     }
@@ -254,8 +288,16 @@ impl RequestHead {
         }
     }
 
-    fn release_where(&mut self, at: u64, desk: &mut Desk<'_>, wanted: impl Fn(&Requesting) -> bool) {
-        let release = desk.controls.envelope.release_samples(desk.spec.sample_rate_hz);
+    fn release_where(
+        &mut self,
+        at: u64,
+        desk: &mut Desk<'_>,
+        wanted: impl Fn(&Requesting) -> bool,
+    ) {
+        let release = desk
+            .controls
+            .envelope
+            .release_samples(desk.spec.sample_rate_hz);
         for (slot, voice) in self.slots.iter_mut().zip(desk.voices.iter_mut()) {
             if let Some(slot) = slot.as_mut().filter(|slot| wanted(slot)) {
                 slot.hold = Hold::Nothing;
@@ -283,7 +325,9 @@ impl RequestHead {
     }
 
     fn cut(&mut self, at: u64, index: usize, desk: &mut Desk<'_>) {
-        let Some(slot) = self.slots[index].as_mut() else { return };
+        let Some(slot) = self.slots[index].as_mut() else {
+            return;
+        };
         let notes = &mut desk.voices[index].notes;
         if slot.on == at && slot.next_frame == 0 {
             // It ends on the sample on which it begins: nobody has asked for it, nobody hears it.

@@ -14,7 +14,10 @@ impl RateMap {
     /// The model sample nearest to a host sample; halves go up.
     pub(crate) fn to_model(self, host_sample: u64) -> u64 {
         let elapsed = u128::from(host_sample.saturating_sub(self.origin_host));
-        let (host, model) = (u128::from(self.host_rate_hz), u128::from(self.model_rate_hz));
+        let (host, model) = (
+            u128::from(self.host_rate_hz),
+            u128::from(self.model_rate_hz),
+        );
         ((2 * elapsed * model + host) / (2 * host)) as u64
     }
 
@@ -36,7 +39,11 @@ mod tests {
 
     #[test]
     fn mapping_is_the_identity_at_equal_rates() {
-        let map = RateMap { host_rate_hz: 48_000, model_rate_hz: 48_000, origin_host: 100 };
+        let map = RateMap {
+            host_rate_hz: 48_000,
+            model_rate_hz: 48_000,
+            origin_host: 100,
+        };
         for sample in [100, 101, 4_000, 1 << 40] {
             assert_eq!(map.to_model(sample), sample - 100);
         }
@@ -45,14 +52,21 @@ mod tests {
     #[test]
     fn mapping_never_goes_back_and_never_drifts() {
         for host_rate_hz in [22_050, 44_100, 88_200, 96_000, 192_000] {
-            let map = RateMap { host_rate_hz, model_rate_hz: 48_000, origin_host: 0 };
+            let map = RateMap {
+                host_rate_hz,
+                model_rate_hz: 48_000,
+                origin_host: 0,
+            };
             let mut before = 0;
             for sample in 0..10_000 {
                 let now = map.to_model(sample);
                 assert!(now >= before);
                 before = now;
             }
-            assert_eq!(map.to_model(u64::from(host_rate_hz) * 3_600), 48_000 * 3_600);
+            assert_eq!(
+                map.to_model(u64::from(host_rate_hz) * 3_600),
+                48_000 * 3_600
+            );
         }
     }
 }

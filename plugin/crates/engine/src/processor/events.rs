@@ -31,12 +31,21 @@ pub(super) struct PieceEvents<'a> {
 
 /// The offset that counts: within the block, not before that of the event before.
 fn clamped(event: &TimedEvent, reached: usize, length: usize) -> usize {
-    (event.offset_samples as usize).min(length.saturating_sub(1)).max(reached)
+    (event.offset_samples as usize)
+        .min(length.saturating_sub(1))
+        .max(reached)
 }
 
 impl<'a> Pieces<'a> {
     pub(super) fn new(events: &'a [TimedEvent], length: usize, piece: usize) -> Self {
-        Self { events, length, piece: piece.max(1), begins: 0, reached: 0, finished: false }
+        Self {
+            events,
+            length,
+            piece: piece.max(1),
+            begins: 0,
+            reached: 0,
+            finished: false,
+        }
     }
 
     /// The samples of the next piece and its events. A block without samples is one empty piece.
@@ -58,7 +67,12 @@ impl<'a> Pieces<'a> {
             count += 1;
         }
         let (now, later) = self.events.split_at(count);
-        let piece = PieceEvents { events: now, begins, length: self.length, reached: self.reached };
+        let piece = PieceEvents {
+            events: now,
+            begins,
+            length: self.length,
+            reached: self.reached,
+        };
         (self.events, self.begins, self.reached) = (later, ends, reached);
         Some((begins..ends, piece))
     }
@@ -76,7 +90,9 @@ impl Processor {
         let ends = self.position_host + length as u64;
         self.advance(ends, tally);
         if let Some(outgoing) = &mut self.outgoing {
-            outgoing.program.at(ends, &self.controls, tally, |_, _, _| {});
+            outgoing
+                .program
+                .at(ends, &self.controls, tally, |_, _, _| {});
         }
     }
 
@@ -98,29 +114,59 @@ impl Processor {
                 self.controls.set_mod_wheel(position);
             }
             Event::Sustain { channel, down } => self.sustain(channel, down, at_host, tally),
-            Event::NoteOn { key, channel, velocity, .. } if velocity == 0.0 => {
-                self.note_off(NoteMatch::key(key.min(127), channel.min(15)), at_host, tally);
+            Event::NoteOn {
+                key,
+                channel,
+                velocity,
+                ..
+            } if velocity == 0.0 => {
+                self.note_off(
+                    NoteMatch::key(key.min(127), channel.min(15)),
+                    at_host,
+                    tally,
+                );
             }
-            Event::NoteOn { key, channel, note_id, velocity } => {
+            Event::NoteOn {
+                key,
+                channel,
+                note_id,
+                velocity,
+            } => {
                 let ordinal = self.notes_started;
                 self.notes_started = self.notes_started.wrapping_add(1);
-                let note = NewNote { key: key.min(127), channel: channel.min(15), note_id, velocity, ordinal };
+                let note = NewNote {
+                    key: key.min(127),
+                    channel: channel.min(15),
+                    note_id,
+                    velocity,
+                    ordinal,
+                };
                 self.act(at_host, tally, |program, controls, tally| {
-                    program.at(at_host, controls, tally, |head, at, desk| head.note_on(at, note, desk));
+                    program.at(at_host, controls, tally, |head, at, desk| {
+                        head.note_on(at, note, desk)
+                    });
                 });
             }
             Event::NoteOff(notes) => self.note_off(notes, at_host, tally),
             Event::Choke(notes) => self.act(at_host, tally, |program, controls, tally| {
-                program.at(at_host, controls, tally, |head, at, desk| head.choke(at, notes, desk));
+                program.at(at_host, controls, tally, |head, at, desk| {
+                    head.choke(at, notes, desk)
+                });
             }),
-            Event::Pressure { notes, pressure } => self.act(at_host, tally, |program, controls, tally| {
-                program.at(at_host, controls, tally, |head, _, _| head.press(notes, pressure));
-            }),
+            Event::Pressure { notes, pressure } => {
+                self.act(at_host, tally, |program, controls, tally| {
+                    program.at(at_host, controls, tally, |head, _, _| {
+                        head.press(notes, pressure)
+                    });
+                })
+            }
             Event::AllNotesOff => {
                 self.advance(at_host, tally);
                 self.controls.lift_pedals();
                 self.act(at_host, tally, |program, controls, tally| {
-                    program.at(at_host, controls, tally, |head, at, desk| head.all_notes_off(at, desk));
+                    program.at(at_host, controls, tally, |head, at, desk| {
+                        head.all_notes_off(at, desk)
+                    });
                 });
             }
         }
@@ -139,7 +185,9 @@ impl Processor {
 
     fn note_off(&mut self, notes: NoteMatch, at_host: u64, tally: &mut Tally) {
         self.act(at_host, tally, |program, controls, tally| {
-            program.at(at_host, controls, tally, |head, at, desk| head.note_off(at, notes, desk));
+            program.at(at_host, controls, tally, |head, at, desk| {
+                head.note_off(at, notes, desk)
+            });
         });
     }
 
@@ -149,7 +197,9 @@ impl Processor {
         self.controls.sustain[usize::from(channel)] = down;
         if !down {
             self.act(at_host, tally, |program, controls, tally| {
-                program.at(at_host, controls, tally, |head, at, desk| head.pedal_up(at, channel, desk));
+                program.at(at_host, controls, tally, |head, at, desk| {
+                    head.pedal_up(at, channel, desk)
+                });
             });
         }
     }
@@ -175,7 +225,10 @@ impl Processor {
         for held in old.head().held_notes() {
             let ordinal = self.notes_started;
             self.notes_started = self.notes_started.wrapping_add(1);
-            let note = NewNote { ordinal, ..held.note };
+            let note = NewNote {
+                ordinal,
+                ..held.note
+            };
             if let Some(program) = &mut self.program {
                 program.at(at_host, &self.controls, &mut tally, |head, at, desk| {
                     head.note_on(at, note, desk);

@@ -27,8 +27,8 @@ use crate::service::Membership;
 use crate::timeline::ms_to_samples;
 use crate::voice::Faults;
 use pace::Pace;
-pub use wait::{Clock, SystemClock};
 use wait::wait_until;
+pub use wait::{Clock, SystemClock};
 
 /// The sound of an outgoing program fades this long under the new one.
 const SWAP_FADE_MS: f32 = 30.0;
@@ -205,7 +205,12 @@ impl Processor {
         let mut pieces = events::Pieces::new(events, length, piece_samples);
         let mut faults = Faults::default();
         while let Some((range, events)) = pieces.next_piece() {
-            self.process_piece(&mut left[range.clone()], &mut right[range], events, &mut faults);
+            self.process_piece(
+                &mut left[range.clone()],
+                &mut right[range],
+                events,
+                &mut faults,
+            );
         }
         self.report(&faults);
         match faults.late_frames {
@@ -225,26 +230,41 @@ impl Processor {
         self.request(left.len(), events, &mut tally);
         self.wake_if_needed(&tally);
         self.report_requests(&tally);
-        for (left, right) in left.chunks_mut(SLICE_SAMPLES).zip(right.chunks_mut(SLICE_SAMPLES)) {
+        for (left, right) in left
+            .chunks_mut(SLICE_SAMPLES)
+            .zip(right.chunks_mut(SLICE_SAMPLES))
+        {
             self.render_slice(left, right, faults);
         }
         let begins = self.position_host - left.len() as u64;
         let output_faults = self.output.process(begins, left, right);
-        count(&self.monitor.counters.limited_samples, u64::from(output_faults.limited_samples));
+        count(
+            &self.monitor.counters.limited_samples,
+            u64::from(output_faults.limited_samples),
+        );
         faults.non_finite_samples += output_faults.non_finite_samples;
         self.throw_away_outgoing(self.position_host);
         self.monitor.publish_output(left, right);
     }
 
     fn render_slice(&mut self, left: &mut [f32], right: &mut [f32], faults: &mut Faults) {
-        let Self { program, outgoing, rendering, worker, monitor, .. } = self;
+        let Self {
+            program,
+            outgoing,
+            rendering,
+            worker,
+            monitor,
+            ..
+        } = self;
         let mut before_render = |playback: &mut Playback, samples: u64| {
             if rendering.waits {
                 wait_for_frames(rendering, playback, samples, worker.as_ref(), monitor);
             }
         };
         match program {
-            Some(program) => program.render(self.position_host, left, right, faults, &mut before_render),
+            Some(program) => {
+                program.render(self.position_host, left, right, faults, &mut before_render)
+            }
             None => {
                 left.fill(0.0);
                 right.fill(0.0);
@@ -253,10 +273,24 @@ impl Processor {
         if let Some(outgoing) = outgoing {
             let (mut old_left, mut old_right) = ([0.0; SLICE_SAMPLES], [0.0; SLICE_SAMPLES]);
             let (old_left, old_right) = (&mut old_left[..left.len()], &mut old_right[..left.len()]);
-            outgoing.program.render(self.position_host, old_left, old_right, faults, &mut before_render);
+            outgoing.program.render(
+                self.position_host,
+                old_left,
+                old_right,
+                faults,
+                &mut before_render,
+            );
             let old = old_left.iter().zip(old_right.iter());
-            for (((l, r), (old_l, old_r)), at) in left.iter_mut().zip(right.iter_mut()).zip(old).zip(self.position_host..) {
-                let level = fade(at.saturating_sub(outgoing.fade_from_host), self.swap_fade_samples);
+            for (((l, r), (old_l, old_r)), at) in left
+                .iter_mut()
+                .zip(right.iter_mut())
+                .zip(old)
+                .zip(self.position_host..)
+            {
+                let level = fade(
+                    at.saturating_sub(outgoing.fade_from_host),
+                    self.swap_fade_samples,
+                );
                 *l += level * old_l;
                 *r += level * old_r;
             }
@@ -271,7 +305,10 @@ impl Processor {
             RenderMode::Wait => true,
             RenderMode::Auto => {
                 let now_ns = rendering.clock.now_ns();
-                rendering.pace.block(now_ns, length, setup.config.sample_rate_hz) || rendering.host_is_offline
+                rendering
+                    .pace
+                    .block(now_ns, length, setup.config.sample_rate_hz)
+                    || rendering.host_is_offline
             }
         };
         if !self.engine.is_loading() {
@@ -281,7 +318,10 @@ impl Processor {
             let waited = wait_until(rendering.clock.as_mut(), || !engine.is_loading());
             rendering.pace.waited(waited.ns);
             rendering.load_given_up = waited.timed_out;
-            count(&self.monitor.counters.wait_timeouts, u64::from(waited.timed_out));
+            count(
+                &self.monitor.counters.wait_timeouts,
+                u64::from(waited.timed_out),
+            );
         }
     }
 
@@ -290,30 +330,43 @@ impl Processor {
         if self.outgoing.is_some() {
             return;
         }
-        let Some(mut fresh) = self.engine.mailbox.pop() else { return };
+        let Some(mut fresh) = self.engine.mailbox.pop() else {
+            return;
+        };
         self.epoch = self.epoch.wrapping_add(1);
         fresh.begin(self.position_host, self.epoch);
         self.controls.adopt(fresh.spec());
         if let Some(program) = self.program.replace(fresh) {
             self.strike_held_notes(&program);
             let fade_from_host = self.position_host + program.delay_host();
-            self.outgoing = Some(Outgoing { program, fade_from_host });
+            self.outgoing = Some(Outgoing {
+                program,
+                fade_from_host,
+            });
         }
     }
 
     /// Sends the outgoing program to be freed, once it is silent and the lane has room.
     fn throw_away_outgoing(&mut self, position_host: u64) {
         let fade = u64::from(self.swap_fade_samples);
-        if let Some(outgoing) = self.outgoing.take_if(|outgoing| outgoing.fade_from_host.saturating_add(fade) <= position_host)
+        if let Some(outgoing) = self
+            .outgoing
+            .take_if(|outgoing| outgoing.fade_from_host.saturating_add(fade) <= position_host)
             && let Err(program) = self.engine.trash.push(outgoing.program)
         {
-            self.outgoing = Some(Outgoing { program, fade_from_host: 0 });
+            self.outgoing = Some(Outgoing {
+                program,
+                fade_from_host: 0,
+            });
         }
     }
 
     fn wake_if_needed(&self, tally: &Tally) {
         let trash = !self.engine.trash.is_empty();
-        let unanswered = self.program.as_ref().is_some_and(|program| program.has_unanswered_requests());
+        let unanswered = self
+            .program
+            .as_ref()
+            .is_some_and(|program| program.has_unanswered_requests());
         if tally.requests > 0 || unanswered || trash {
             count(&self.monitor.counters.worker_wakes, 1);
             if let Some(worker) = &self.worker {
@@ -324,7 +377,10 @@ impl Processor {
 
     fn report_requests(&self, tally: &Tally) {
         let counters = &self.monitor.counters;
-        count(&counters.dropped_requests, u64::from(tally.dropped_requests));
+        count(
+            &counters.dropped_requests,
+            u64::from(tally.dropped_requests),
+        );
         count(&counters.dropped_notes, u64::from(tally.dropped_notes));
         count(&counters.stolen_voices, u64::from(tally.stolen_voices));
     }
@@ -333,8 +389,14 @@ impl Processor {
         let counters = &self.monitor.counters;
         count(&counters.late_frames, u64::from(faults.late_frames));
         count(&counters.unheard_frames, u64::from(faults.unheard_frames));
-        count(&counters.non_finite_samples, u64::from(faults.non_finite_samples));
-        let sounding = self.program.as_ref().map_or(0, |program| program.sounding());
+        count(
+            &counters.non_finite_samples,
+            u64::from(faults.non_finite_samples),
+        );
+        let sounding = self
+            .program
+            .as_ref()
+            .map_or(0, |program| program.sounding());
         self.monitor.set_block(sounding, self.rendering.waits);
         if let Some(program) = &mut self.program {
             program.publish(&self.monitor);
@@ -353,7 +415,8 @@ fn wait_for_frames(
     worker: Option<&Thread>,
     monitor: &Monitor,
 ) {
-    if rendering.frames_given_up == Some(playback.frames_taken) || !playback.awaits_frames(samples) {
+    if rendering.frames_given_up == Some(playback.frames_taken) || !playback.awaits_frames(samples)
+    {
         return;
     }
     let waited = wait_until(rendering.clock.as_mut(), || {

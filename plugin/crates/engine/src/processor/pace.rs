@@ -32,7 +32,11 @@ impl Pace {
             } else {
                 self.audio_ns >= FAST * wall_ns
             };
-            *self = Self { began_ns: Some(now_ns), fast: self.fast, ..Self::default() };
+            *self = Self {
+                began_ns: Some(now_ns),
+                fast: self.fast,
+                ..Self::default()
+            };
         }
         self.audio_ns += samples as u64 * 1_000_000_000 / u64::from(rate_hz.max(1));
         self.fast

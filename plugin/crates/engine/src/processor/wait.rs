@@ -23,7 +23,9 @@ pub struct SystemClock {
 
 impl Default for SystemClock {
     fn default() -> Self {
-        Self { began: Instant::now() }
+        Self {
+            began: Instant::now(),
+        }
     }
 }
 
@@ -48,17 +50,26 @@ pub(super) struct Waited {
 /// Waits until `ready`, at most [`BOUND_NS`]. Not real-time safe, and only called offline.
 pub(super) fn wait_until(clock: &mut dyn Clock, mut ready: impl FnMut() -> bool) -> Waited {
     if ready() {
-        return Waited { ns: 0, timed_out: false };
+        return Waited {
+            ns: 0,
+            timed_out: false,
+        };
     }
     let began = clock.now_ns();
     loop {
         clock.rest();
         let ns = clock.now_ns().saturating_sub(began);
         if ready() {
-            return Waited { ns, timed_out: false };
+            return Waited {
+                ns,
+                timed_out: false,
+            };
         }
         if ns >= BOUND_NS {
-            return Waited { ns, timed_out: true };
+            return Waited {
+                ns,
+                timed_out: true,
+            };
         }
     }
 }

@@ -31,7 +31,11 @@ impl DecoderHandle {
     /// A share of a decoder that is in no registry. Allocates.
     pub fn unshared(key: DecoderKey, decoder: Box<dyn Decoder>) -> Self {
         let max_rows = decoder.max_rows().max(1);
-        Self(Arc::new(SharedDecoder { key, max_rows, decoder: Mutex::new(decoder) }))
+        Self(Arc::new(SharedDecoder {
+            key,
+            max_rows,
+            decoder: Mutex::new(decoder),
+        }))
     }
 
     /// What the decoder is known by.
@@ -80,6 +84,10 @@ impl Registry {
 
     /// How many decoders are alive.
     pub(super) fn alive(&self) -> usize {
-        self.by_key.lock().values().filter(|decoder| decoder.strong_count() > 0).count()
+        self.by_key
+            .lock()
+            .values()
+            .filter(|decoder| decoder.strong_count() > 0)
+            .count()
     }
 }

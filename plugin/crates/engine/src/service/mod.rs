@@ -15,8 +15,8 @@ use std::thread::{JoinHandle, Thread};
 use parking_lot::Mutex;
 
 pub use decoders::{DecoderHandle, DecoderKey};
-pub use worker::{Step, Worker};
 pub(crate) use worker::{Inbox, WorkerLink};
+pub use worker::{Step, Worker};
 
 use crate::contract::Decoder;
 use crate::error::EngineError;
@@ -139,11 +139,14 @@ impl Service {
         let mut members = self.members.lock();
         if matches!(members.running, Running::Stopped) {
             let worker = Worker::new(Arc::clone(&self.inbox));
-            let thread = WorkerThread::spawn(worker, self.hook()).map_err(|reason| thread_refused(&reason))?;
+            let thread = WorkerThread::spawn(worker, self.hook())
+                .map_err(|reason| thread_refused(&reason))?;
             members.running = Running::Threaded(thread);
         }
         members.count += 1;
-        Ok(Membership { service: Arc::clone(self) })
+        Ok(Membership {
+            service: Arc::clone(self),
+        })
     }
 
     /// Hands a link to the worker.
@@ -167,7 +170,11 @@ impl Service {
             let mut members = self.members.lock();
             members.count = members.count.saturating_sub(1);
             let last = members.count == 0 && matches!(members.running, Running::Threaded(_));
-            if last { std::mem::replace(&mut members.running, Running::Stopped) } else { return }
+            if last {
+                std::mem::replace(&mut members.running, Running::Stopped)
+            } else {
+                return;
+            }
         };
         if let Running::Threaded(thread) = last_thread {
             thread.stop_and_join();
@@ -187,7 +194,9 @@ impl Service {
 }
 
 fn thread_refused(reason: &io::Error) -> EngineError {
-    EngineError::Thread { reason: reason.to_string() }
+    EngineError::Thread {
+        reason: reason.to_string(),
+    }
 }
 
 /// An instance's stay in the service.

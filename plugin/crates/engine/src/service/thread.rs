@@ -21,15 +21,17 @@ impl WorkerThread {
     pub(super) fn spawn(mut worker: Worker, on_start: fn()) -> io::Result<Self> {
         let stop = Arc::new(AtomicBool::new(false));
         let stop_seen = Arc::clone(&stop);
-        let handle = Builder::new().name("afterimage-worker".to_owned()).spawn(move || {
-            on_start();
-            while !stop_seen.load(Ordering::Acquire) {
-                if worker.step() == Step::Idle {
-                    // A wake between the step and here leaves a token: park returns at once.
-                    park();
+        let handle = Builder::new()
+            .name("afterimage-worker".to_owned())
+            .spawn(move || {
+                on_start();
+                while !stop_seen.load(Ordering::Acquire) {
+                    if worker.step() == Step::Idle {
+                        // A wake between the step and here leaves a token: park returns at once.
+                        park();
+                    }
                 }
-            }
-        })?;
+            })?;
         Ok(Self { handle, stop })
     }
 

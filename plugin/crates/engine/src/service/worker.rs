@@ -58,7 +58,10 @@ pub struct Worker {
 
 impl Worker {
     pub(super) fn new(inbox: Arc<Inbox>) -> Self {
-        Self { inbox, links: Vec::new() }
+        Self {
+            inbox,
+            links: Vec::new(),
+        }
     }
 
     /// Does one unit of work: at most one decoder call for the program whose request is due first.
@@ -138,7 +141,9 @@ impl WorkerLink {
             .min(MAX_ROWS)
             .min(self.ends.deliveries.slots());
         while self.requests.len() < limit {
-            let Some(mut frame) = self.ends.pool.pop() else { break };
+            let Some(mut frame) = self.ends.pool.pop() else {
+                break;
+            };
             let Ok(request) = self.ends.requests.pop() else {
                 self.ends.pool.push(frame);
                 break;
@@ -156,9 +161,14 @@ impl WorkerLink {
 
     fn decode_rows(&mut self) -> Result<(), DecodeError> {
         let mut decoder = self.decoder.0.decoder.lock();
-        let call = catch_unwind(AssertUnwindSafe(|| decoder.decode(&self.requests, &mut self.rows)));
+        let call = catch_unwind(AssertUnwindSafe(|| {
+            decoder.decode(&self.requests, &mut self.rows)
+        }));
         call.unwrap_or_else(|_| {
-            Err(DecodeError::Backend { pack: self.name.clone(), reason: "the backend panicked".to_owned() })
+            Err(DecodeError::Backend {
+                pack: self.name.clone(),
+                reason: "the backend panicked".to_owned(),
+            })
         })
     }
 
@@ -168,13 +178,19 @@ impl WorkerLink {
             count(&self.monitor.counters.failed_decodes, 1);
             self.monitor.set_last_error(Some(error));
         } else {
-            count(&self.monitor.counters.decoded_frames, self.rows.len() as u64);
+            count(
+                &self.monitor.counters.decoded_frames,
+                self.rows.len() as u64,
+            );
         }
         for (mut frame, request) in self.rows.drain(..).zip(self.requests.drain(..)) {
             frame.request = request; // a decoder fills magnitudes; it does not readdress frames
             if !failed {
                 frame.cleaned_values += clean_magnitudes(&mut frame.magnitudes);
-                count(&self.monitor.counters.cleaned_values, u64::from(frame.cleaned_values));
+                count(
+                    &self.monitor.counters.cleaned_values,
+                    u64::from(frame.cleaned_values),
+                );
             }
             let sent = self.ends.deliveries.push(Delivery { frame, failed });
             debug_assert!(sent.is_ok(), "rows were limited to the free slots");
@@ -187,6 +203,7 @@ impl WorkerLink {
         let voices = self.monitor.voices().max(1) as f32;
         let load = seconds / rows * voices / hop_s;
         let before = self.monitor.worker_load();
-        self.monitor.set_worker_load(before + (load - before) * LOAD_SMOOTHING);
+        self.monitor
+            .set_worker_load(before + (load - before) * LOAD_SMOOTHING);
     }
 }

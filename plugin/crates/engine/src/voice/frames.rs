@@ -20,7 +20,10 @@ pub(crate) enum FrameState {
 }
 
 fn name(delivery: &Delivery) -> FrameName {
-    (delivery.frame.request.note, delivery.frame.request.frame_index)
+    (
+        delivery.frame.request.note,
+        delivery.frame.request.frame_index,
+    )
 }
 
 /// A queue of fixed capacity.
@@ -31,7 +34,10 @@ pub(crate) struct FrameQueue {
 
 impl FrameQueue {
     pub(crate) fn new(capacity: usize) -> Self {
-        Self { frames: VecDeque::with_capacity(capacity), capacity }
+        Self {
+            frames: VecDeque::with_capacity(capacity),
+            capacity,
+        }
     }
 
     pub(crate) fn has_room(&self) -> bool {
@@ -67,13 +73,16 @@ impl FrameQueue {
 
     /// Takes the oldest frame if it is `wanted` and was decoded.
     pub(crate) fn take(&mut self, wanted: FrameName) -> Option<Delivery> {
-        self.frames.front().filter(|front| name(front) == wanted && !front.failed)?;
+        self.frames
+            .front()
+            .filter(|front| name(front) == wanted && !front.failed)?;
         self.frames.pop_front()
     }
 
     /// Decoded frames at the front that follow each other from `first` on, up to `most`.
     pub(crate) fn in_a_row(&self, first: FrameName, most: u32) -> u32 {
         let row = self.frames.iter().take(most as usize).zip(first.1..);
-        row.take_while(|(delivery, index)| name(delivery) == (first.0, *index) && !delivery.failed).count() as u32
+        row.take_while(|(delivery, index)| name(delivery) == (first.0, *index) && !delivery.failed)
+            .count() as u32
     }
 }

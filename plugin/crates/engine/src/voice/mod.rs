@@ -134,12 +134,15 @@ impl Voice {
 
     /// Whether the voice sounds at the playback head.
     pub(crate) fn sounds(&self) -> bool {
-        self.playing.is_some_and(|playing| !playing.quiet && playing.hops_pulled > 0)
+        self.playing
+            .is_some_and(|playing| !playing.quiet && playing.hops_pulled > 0)
     }
 
     /// The ordinal of a note of which nothing is left to hear, so that no more is asked for.
     pub(crate) fn quiet_note(&self) -> Option<u32> {
-        self.playing.filter(|playing| playing.quiet).map(|playing| playing.ordinal)
+        self.playing
+            .filter(|playing| playing.quiet)
+            .map(|playing| playing.ordinal)
     }
 
     /// Forgets everything; frames go back to the pool.
@@ -153,7 +156,8 @@ impl Voice {
 
     /// The note that the inverse is set to, if it is this one.
     fn playing(&self, note: &Note) -> Option<Playing> {
-        self.playing.filter(|playing| playing.ordinal == note.ordinal)
+        self.playing
+            .filter(|playing| playing.ordinal == note.ordinal)
     }
 
     /// Sends back frames that no note can use any more, and counts those that came late.
@@ -176,17 +180,26 @@ impl Voice {
     /// Whether the samples from `from` to before `to`, at most a hop of them, need a frame that may
     /// still come. Asked by an offline render before it renders.
     pub(crate) fn awaits_frame(&self, from: u64, to: u64) -> bool {
-        self.notes.iter().take_while(|note| note.on < to).any(|note| {
-            let (pushed, hops, position) = match self.playing(note) {
-                Some(playing) if playing.quiet => return false,
-                Some(playing) => (playing.frames_pushed, playing.hops_pulled, playing.hop_position),
-                None => (0, 0, self.shape.hop),
-            };
-            let next_hop = from.max(note.on) + (self.shape.hop - position) as u64;
-            let wanted = hops + self.shape.frames_ahead + 1;
-            next_hop < to.min(note.end())
-                && (pushed..wanted).any(|index| self.frames.state((note.ordinal, index)) == FrameState::Awaited)
-        })
+        self.notes
+            .iter()
+            .take_while(|note| note.on < to)
+            .any(|note| {
+                let (pushed, hops, position) = match self.playing(note) {
+                    Some(playing) if playing.quiet => return false,
+                    Some(playing) => (
+                        playing.frames_pushed,
+                        playing.hops_pulled,
+                        playing.hop_position,
+                    ),
+                    None => (0, 0, self.shape.hop),
+                };
+                let next_hop = from.max(note.on) + (self.shape.hop - position) as u64;
+                let wanted = hops + self.shape.frames_ahead + 1;
+                next_hop < to.min(note.end())
+                    && (pushed..wanted).any(|index| {
+                        self.frames.state((note.ordinal, index)) == FrameState::Awaited
+                    })
+            })
     }
 
     /// Frames that could be pushed now, ahead of their time, and the sample at which they are due.
@@ -196,20 +209,28 @@ impl Voice {
             Some(playing) if playing.quiet => return None,
             Some(playing) => {
                 let due = position.max(note.on) + (self.shape.hop - playing.hop_position) as u64;
-                (playing.frames_pushed, playing.hops_pulled + self.shape.frames_ahead + 1, due)
+                (
+                    playing.frames_pushed,
+                    playing.hops_pulled + self.shape.frames_ahead + 1,
+                    due,
+                )
             }
             None => (0, self.shape.frames_ahead + 1, note.on.max(position)),
         };
         if due >= note.end() {
             return None;
         }
-        let arrived = self.frames.in_a_row((note.ordinal, pushed), wanted.saturating_sub(pushed));
+        let arrived = self
+            .frames
+            .in_a_row((note.ordinal, pushed), wanted.saturating_sub(pushed));
         (arrived > 0).then_some((arrived, due))
     }
 
     /// Pushes one frame ahead of its time, if it is there.
     pub(crate) fn push_early(&mut self, lane: &mut Lane<'_>) {
-        let Some(note) = self.notes.front().copied() else { return };
+        let Some(note) = self.notes.front().copied() else {
+            return;
+        };
         let mut playing = self.begin(&note);
         self.push_arrived(&mut playing, lane);
         self.playing = Some(playing);
@@ -217,7 +238,13 @@ impl Voice {
 
     /// Adds the samples from `from` on of this voice to `left` and `right`, model rate, equal lengths
     /// of at most a hop.
-    pub(crate) fn render(&mut self, from: u64, left: &mut [f32], right: &mut [f32], lane: &mut Lane<'_>) {
+    pub(crate) fn render(
+        &mut self,
+        from: u64,
+        left: &mut [f32],
+        right: &mut [f32],
+        lane: &mut Lane<'_>,
+    ) {
         let to = from + left.len() as u64;
         while let Some(note) = self.notes.front().copied() {
             if note.on >= to {
@@ -226,13 +253,20 @@ impl Voice {
             let (start, stop) = (from.max(note.on), to.min(note.end()));
             if start < stop {
                 let range = (start - from) as usize..(stop - from) as usize;
-                self.render_note(&note, start, (&mut left[range.clone()], &mut right[range]), lane);
+                self.render_note(
+                    &note,
+                    start,
+                    (&mut left[range.clone()], &mut right[range]),
+                    lane,
+                );
             }
             if note.end() > to {
                 break;
             }
             self.notes.pop_front();
-            self.playing = self.playing.filter(|playing| playing.ordinal != note.ordinal);
+            self.playing = self
+                .playing
+                .filter(|playing| playing.ordinal != note.ordinal);
         }
         self.recycle_stale(lane);
     }
@@ -255,7 +289,13 @@ impl Voice {
         }
     }
 
-    fn render_note(&mut self, note: &Note, start: u64, out: (&mut [f32], &mut [f32]), lane: &mut Lane<'_>) {
+    fn render_note(
+        &mut self,
+        note: &Note,
+        start: u64,
+        out: (&mut [f32], &mut [f32]),
+        lane: &mut Lane<'_>,
+    ) {
         let (left, right) = out;
         let mut playing = self.begin(note);
         let mut done = 0;
@@ -266,8 +306,16 @@ impl Voice {
             }
             let count = (left.len() - done).min(self.shape.hop - playing.hop_position);
             let hop = playing.hop_position..playing.hop_position + count;
-            let part = HopPart { mid: &self.mid[hop.clone()], side: &self.side[hop] };
-            part.mix(note, start + done as u64, &mut left[done..done + count], &mut right[done..done + count]);
+            let part = HopPart {
+                mid: &self.mid[hop.clone()],
+                side: &self.side[hop],
+            };
+            part.mix(
+                note,
+                start + done as u64,
+                &mut left[done..done + count],
+                &mut right[done..done + count],
+            );
             playing.hop_position += count;
             done += count;
         }
@@ -278,7 +326,10 @@ impl Voice {
     fn load_hop(&mut self, playing: &mut Playing, lane: &mut Lane<'_>) {
         let wanted = playing.hops_pulled + self.shape.frames_ahead + 1;
         while playing.frames_pushed < wanted {
-            while let Some(late) = self.frames.pop_before((playing.ordinal, playing.frames_pushed)) {
+            while let Some(late) = self
+                .frames
+                .pop_before((playing.ordinal, playing.frames_pushed))
+            {
                 lane.faults.unheard_frames += 1;
                 lane.link.recycle(late);
             }
@@ -299,10 +350,16 @@ impl Voice {
 
     /// Pushes the next frame if it is there.
     fn push_arrived(&mut self, playing: &mut Playing, lane: &mut Lane<'_>) -> bool {
-        let Some(delivery) = self.frames.take((playing.ordinal, playing.frames_pushed)) else { return false };
+        let Some(delivery) = self.frames.take((playing.ordinal, playing.frames_pushed)) else {
+            return false;
+        };
         let frame = &delivery.frame;
         let released = frame.request.time_off_s >= 0.0;
-        playing.silent_frames = if frame.silent && released { playing.silent_frames + 1 } else { 0 };
+        playing.silent_frames = if frame.silent && released {
+            playing.silent_frames + 1
+        } else {
+            0
+        };
         self.inverse.push(SynthesisFrame {
             magnitudes: &frame.magnitudes,
             pitch_hz: pitch_hz(frame.request.pitch),
@@ -321,14 +378,20 @@ impl Voice {
     fn conceal(&mut self, playing: &mut Playing) {
         playing.held_frames += 1;
         let held = u64::from(playing.held_frames) * self.shape.hop as u64;
-        self.inverse.hold(crate::envelope::fade(held, self.shape.conceal_fade));
+        self.inverse
+            .hold(crate::envelope::fade(held, self.shape.conceal_fade));
         playing.frames_pushed += 1;
         playing.silent_frames = 0;
     }
 
     /// A hop that is not finite is silenced, and the inverse begins anew: its state may be broken.
     fn silence_broken_hop(&mut self, ordinal: u32) -> u32 {
-        let broken = self.mid.iter().chain(self.side.iter()).filter(|sample| !sample.is_finite()).count();
+        let broken = self
+            .mid
+            .iter()
+            .chain(self.side.iter())
+            .filter(|sample| !sample.is_finite())
+            .count();
         if broken > 0 {
             self.mid.fill(0.0);
             self.side.fill(0.0);

@@ -1,0 +1,179 @@
+//! `process` neither allocates nor frees: a counting allocator watches the thread that calls it.
+#![allow(clippy::unwrap_used)]
+
+mod support;
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+
+use afterimage_engine::{ControlChange, Event, HostConfig, RenderMode, TimedEvent};
+use support::{Behaviour, MODEL_RATE_HZ, Rig, control, instrument, music, note_on};
+
+thread_local! {
+    static WATCHED: Cell<bool> = const { Cell::new(false) };
+    static TOUCHED: Cell<u64> = const { Cell::new(0) };
+}
+
+/// The system's allocator, counting what the watched thread asks of it.
+struct Counting;
+
+fn touch() {
+    // Fails only while the thread ends, when nothing is watched any more.
+    let _ = WATCHED.try_with(|watched| {
+        if watched.get() {
+            TOUCHED.with(|touched| touched.set(touched.get() + 1));
+        }
+    });
+}
+
+// SAFETY: every call is handed to the system's allocator unchanged; counting touches no heap.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        touch();
+        // SAFETY: the caller's contract is passed on.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        touch();
+        // SAFETY: the caller's contract is passed on.
+        unsafe { System.dealloc(pointer, layout) }
+    }
+
+    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        touch();
+        // SAFETY: the caller's contract is passed on.
+        unsafe { System.realloc(pointer, layout, size) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+/// Allocations and frees while `act` runs on this thread.
+fn touches(act: impl FnOnce()) -> u64 {
+    let before = TOUCHED.get();
+    WATCHED.set(true);
+    act();
+    WATCHED.set(false);
+    TOUCHED.get() - before
+}
+
+/// Renders events in blocks and returns what `process` alone touched.
+fn watch(rig: &mut Rig, events: &[(u64, Event)], blocks: usize, block: usize) -> u64 {
+    let (mut left, mut right) = (vec![0.0; block], vec![0.0; block]);
+    let mut touched = 0;
+    let mut next = 0;
+    for index in 0..blocks as u64 {
+        let ends = (index + 1) * block as u64;
+        let first = next;
+        while next < events.len() && events[next].0 < ends {
+            next += 1;
+        }
+        let now: Vec<_> = events[first..next]
+            .iter()
+            .map(|(at, event)| TimedEvent::new((at - index * block as u64) as u32, *event))
+            .collect();
+        touched += touches(|| {
+            rig.processor.process(&mut left, &mut right, &now);
+        });
+        rig.work();
+    }
+    touched
+}
+
+#[test]
+fn notes_and_automation_allocate_and_free_nothing() {
+    for rate_hz in [48_000, 44_100, 192_000] {
+        for block in [64, 1024] {
+            let mut rig = Rig::new(HostConfig::new(rate_hz, block as u32));
+            let events = music(1.0, rate_hz);
+            assert_eq!(
+                watch(&mut rig, &events, rate_hz as usize * 3 / 2 / block, block),
+                0
+            );
+            assert!(rig.engine.monitor().take_peaks().0 > 0.01);
+        }
+    }
+}
+
+#[test]
+fn every_control_allocates_and_frees_nothing() {
+    let mut rig = Rig::new(HostConfig::new(48_000, 256));
+    let mut events = vec![(0, note_on(60, 1.0))];
+    for step in 0..2_000_u64 {
+        let value = (step as f32 * 0.1).sin();
+        let change = match step % 14 {
+            0 => ControlChange::Latent {
+                axis: (step % 16) as u8,
+                value,
+            },
+            1 => ControlChange::Class {
+                index: (step % 4) as u8,
+                label: 1,
+            },
+            2 => ControlChange::Descriptor {
+                index: (step % 8) as u8,
+                value,
+            },
+            3 => ControlChange::Temperature(value),
+            4 => ControlChange::Seed(step),
+            5 => ControlChange::AttackMs(value),
+            6 => ControlChange::DecayMs(value),
+            7 => ControlChange::SustainLevel(value),
+            8 => ControlChange::ReleaseMs(value),
+            9 => ControlChange::GainDb(value),
+            10 => ControlChange::Width(value),
+            11 => ControlChange::Drift(value),
+            12 => ControlChange::BendRangeSemitones(value),
+            _ => ControlChange::TuningSemitones(value),
+        };
+        events.push((step * 11, control(change)));
+    }
+    assert_eq!(watch(&mut rig, &events, 120, 256), 0);
+}
+
+#[test]
+fn a_swap_a_reset_and_an_offline_render_allocate_and_free_nothing() {
+    let mut rig = Rig::new(HostConfig::new(48_000, 256));
+    let events = music(0.5, 48_000);
+    assert_eq!(watch(&mut rig, &events, 100, 256), 0);
+    for model_rate_hz in [MODEL_RATE_HZ, 44_100, 44_100] {
+        rig.engine
+            .load(instrument(Behaviour::Partials, model_rate_hz))
+            .unwrap();
+        assert_eq!(watch(&mut rig, &[], 3, 256), 0);
+        assert_eq!(touches(|| rig.processor.reset()), 0);
+        assert_eq!(watch(&mut rig, &events, 100, 256), 0);
+    }
+    rig.processor.set_render(RenderMode::Auto, true);
+    rig.engine
+        .load(instrument(Behaviour::Partials, MODEL_RATE_HZ))
+        .unwrap();
+    assert_eq!(watch(&mut rig, &events, 100, 256), 0);
+}
+
+#[test]
+fn faults_and_overload_allocate_and_free_nothing() {
+    for behaviour in [Behaviour::Fails, Behaviour::NotANumber] {
+        let mut rig = Rig::with(
+            HostConfig::new(48_000, 256),
+            Some(instrument(behaviour, MODEL_RATE_HZ)),
+        );
+        assert_eq!(watch(&mut rig, &music(0.3, 48_000), 100, 256), 0);
+    }
+    let mut rig = Rig::new(HostConfig::new(48_000, 8192));
+    let flood: Vec<_> = (0..10_000_u64)
+        .map(|step| (step, note_on((step % 128) as u8, 0.5)))
+        .collect();
+    assert_eq!(watch(&mut rig, &flood, 4, 8192), 0);
+    assert!(rig.engine.monitor().counts().stolen_voices > 300);
+}
+
+#[test]
+fn an_allocating_call_is_caught() {
+    // Negative control.
+    assert!(touches(|| drop(std::hint::black_box(vec![1_u8; 100]))) >= 2);
+    let freed = vec![1_u8; 100];
+    assert_eq!(touches(|| drop(freed)), 1);
+}

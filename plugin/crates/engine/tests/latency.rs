@@ -1,0 +1,138 @@
+//! The latency that is reported is the latency that is measured, to the sample.
+#![allow(clippy::unwrap_used)]
+
+mod support;
+
+use afterimage_engine::{
+    ControlChange, Event, HostConfig, Instrument, LatencyInputs, LatencyMode, latency,
+};
+use afterimage_spectral::PhaseMethod;
+use support::{Behaviour, MODEL_RATE_HZ, Rig, control, instrument, note_on};
+
+/// A whole number of model samples at every rate below: 147 * 8.
+const NOTE_AT: u64 = 1_176;
+
+/// Events of a note that is one model sample long: an impulse, which a linear-phase filter keeps
+/// centred.
+fn click(at: u64, model_rate_hz: u32) -> Vec<(u64, Event)> {
+    vec![
+        (
+            0,
+            control(ControlChange::DecayMs(1_000.0 / model_rate_hz as f32)),
+        ),
+        (0, control(ControlChange::SustainLevel(0.0))),
+        (at, note_on(60, 1.0)),
+    ]
+}
+
+fn loudest(samples: &[f32]) -> u64 {
+    let loudest = (0..samples.len()).max_by(|&a, &b| samples[a].abs().total_cmp(&samples[b].abs()));
+    assert!(samples[loudest.unwrap()].abs() > 0.001, "there is a click");
+    loudest.unwrap() as u64
+}
+
+/// A pack whose partials all begin at their crest, so that a note's first sample is its loudest.
+fn crested(model_rate_hz: u32) -> Instrument {
+    let mut instrument = instrument(Behaviour::Partials, model_rate_hz);
+    instrument.spec.phase = PhaseMethod::Spsi;
+    instrument
+}
+
+/// Host samples from a note to its click.
+fn measured(config: HostConfig) -> (u64, Rig) {
+    let mut rig = Rig::with(config, Some(crested(MODEL_RATE_HZ)));
+    let samples = NOTE_AT as usize + rig.latency.total_samples as usize + 2_000;
+    let sound = rig.play(
+        &click(NOTE_AT, MODEL_RATE_HZ),
+        samples,
+        config.max_block_samples as usize,
+    );
+    assert_eq!(sound.missing, 0);
+    (loudest(&sound.left) - NOTE_AT, rig)
+}
+
+#[test]
+fn reported_latency_is_measured_latency_at_any_rate_and_block() {
+    for host_rate_hz in [44_100, 48_000, 88_200, 96_000, 192_000] {
+        for block in [1, 32, 64, 333, 512, 1024, 8192] {
+            let (measured, rig) = measured(HostConfig::new(host_rate_hz, block));
+            let reported = u64::from(rig.latency.reported_samples);
+            assert_eq!(measured, reported, "{host_rate_hz} Hz, blocks of {block}");
+        }
+    }
+}
+
+#[test]
+fn another_lead_is_measured_as_another_latency() {
+    // Negative control: the measurement follows the lead.
+    let (short, _) = measured(HostConfig {
+        lead_ms: 10.0,
+        ..HostConfig::new(48_000, 64)
+    });
+    let (long, _) = measured(HostConfig {
+        lead_ms: 11.0,
+        ..HostConfig::new(48_000, 64)
+    });
+    assert_eq!(long - short, 48);
+}
+
+#[test]
+fn instant_mode_reports_nothing_and_shifts_nothing() {
+    let config = HostConfig {
+        latency_mode: LatencyMode::Instant,
+        ..HostConfig::new(48_000, 256)
+    };
+    let (measured, rig) = measured(config);
+    assert_eq!(rig.latency.reported_samples, 0);
+    assert_eq!(measured, u64::from(rig.latency.total_samples));
+}
+
+#[test]
+fn a_pack_of_another_rate_keeps_the_latency_that_the_host_was_told() {
+    let mut rig = Rig::new(HostConfig::new(48_000, 256));
+    rig.engine.load(crested(44_100)).unwrap();
+    let at = 20_000; // 160 * 125: a whole number of its samples
+    let sound = rig.play(&click(at, 44_100), 30_000, 256);
+    assert_eq!(sound.missing, 0);
+    assert_eq!(
+        loudest(&sound.left) - at,
+        u64::from(rig.latency.reported_samples)
+    );
+}
+
+#[test]
+fn latency_is_a_table() {
+    let table = [
+        // host rate, lead in ms, longest block, resampler's delay -> lead, reported
+        (48_000, 10.0, 64, 0, 480, 480),
+        (48_000, 10.0, 512, 0, 512, 512),
+        (44_100, 10.0, 64, 120, 441, 561),
+        (192_000, 10.0, 1024, 600, 1_920, 2_520),
+        (48_000, 0.0, 1, 0, 1, 1),
+        (48_000, -3.0, 32, 0, 32, 32),
+    ];
+    for (host_rate_hz, lead_ms, max_block_samples, resampler_delay_samples, lead, reported) in table
+    {
+        let inputs = LatencyInputs {
+            host_rate_hz,
+            lead_ms,
+            max_block_samples,
+            resampler_delay_samples,
+            mode: LatencyMode::Exact,
+        };
+        let counted = latency(&inputs);
+        assert_eq!(
+            (counted.lead_samples, counted.reported_samples),
+            (lead, reported),
+            "{inputs:?}"
+        );
+        let instant = latency(&LatencyInputs {
+            mode: LatencyMode::Instant,
+            ..inputs
+        });
+        assert_eq!(
+            (instant.reported_samples, instant.total_samples),
+            (0, reported)
+        );
+    }
+}
