@@ -14,7 +14,7 @@ from .training import encode
 
 STEERED = ("brightness", "attack", "sustain", "breath", "hollow", "release", "body", "ripple")
 SWEEP = (-1.5, 1.5)
-ANCHORS = 96
+ANCHORS = 40
 SEED = 7
 
 

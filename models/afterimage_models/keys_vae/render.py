@@ -25,6 +25,7 @@ SIDE_LOBE_POWER = 1.0 / math.pi**2  # asymptote of the side lobes' envelope: (1 
 SIDE_LOBE_OFFSET = 1.5
 DB_TO_NEPER = math.log(10.0) / 10.0
 TINY_POWER = 1e-11
+GROWTH_PARTIALS = 16.0
 
 
 def anchor_partials() -> np.ndarray:
@@ -93,14 +94,15 @@ def lobe_power(distance: Tensor, width: Tensor, skirt: Tensor) -> Tensor:
 
 
 def render_db(
-    bins: Tensor, pitch: Tensor, partial_db: Tensor, noise_db: Tensor, shape: tuple[Tensor, Tensor, Tensor]
+    bins: Tensor, pitch: Tensor, partial_db: Tensor, noise_db: Tensor, shape: tuple[Tensor, Tensor, Tensor, Tensor]
 ) -> Tensor:
     """Log-amplitude of `bins` in dB.
 
     `bins`: [n] bin numbers. `pitch`: [batch, 1] MIDI. `partial_db`: [batch, MAX_PARTIAL + 2]. `noise_db`:
-    [batch, n]. `shape`: inharmonicity, width, skirt power, each [batch, 1]. Returns [batch, n].
+    [batch, n]. `shape`: inharmonicity, width, width's growth per 16 partials (vibrato and ensembles spread high
+    partials more), skirt power, each [batch, 1]. Returns [batch, n].
     """
-    inharmonicity, width, skirt = shape
+    inharmonicity, width, growth, skirt = shape
     spacing = spacing_bins(pitch)
     below = torch.floor(partial_number(bins[None, :], spacing, inharmonicity).detach())
     below = torch.clamp(below, 0.0, float(MAX_PARTIAL))
@@ -110,7 +112,8 @@ def render_db(
     power_above = torch.gather(power_table, 1, above.long())
     distance_below = bins[None, :] - partial_position(below, spacing, inharmonicity)
     distance_above = bins[None, :] - partial_position(above, spacing, inharmonicity)
-    total = power_below * lobe_power(distance_below, width, skirt)
-    total = total + power_above * lobe_power(distance_above, width, skirt)
+    growth = growth / GROWTH_PARTIALS
+    total = power_below * lobe_power(distance_below, width + growth * below, skirt)
+    total = total + power_above * lobe_power(distance_above, width + growth * above, skirt)
     total = total + torch.exp(DB_TO_NEPER * noise_db)
     return torch.log(total + TINY_POWER) / DB_TO_NEPER

@@ -12,6 +12,7 @@ Real = NDArray[np.float64]
 
 STRETCHED_CENTS = 15.0
 STRETCHED_BINS = 0.12
+STRETCHED_BINS_MOST = 0.5
 PLACE_SMOOTHING = 0.25
 NOISE_SMOOTHING = 0.16
 MEASURABLE_SPACING = 3.0
@@ -149,7 +150,8 @@ def _follow_peak(
     # Grandke 1983: a stationary sinusoid between two bins under a Hann window.
     offset = float(np.clip(sign * (2.0 * ratio - 1.0) / (ratio + 1.0), -0.5, 0.5))
     deviation = peak + offset - nominal
-    threshold = max(nominal * STRETCHED_CENTS * np.log(2.0) / 1200.0, STRETCHED_BINS)
+    cents_bins = nominal * STRETCHED_CENTS * np.log(2.0) / 1200.0
+    threshold = float(np.clip(cents_bins, STRETCHED_BINS, STRETCHED_BINS_MOST))
     measured = deviation / nominal
     if partial.stretched:
         partial.stretch += PLACE_SMOOTHING * (measured - partial.stretch)
