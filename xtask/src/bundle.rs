@@ -23,6 +23,8 @@ use crate::runtime_library;
 pub const NAME: &str = "Afterimage";
 /// The package that holds the plugin.
 const PACKAGE: &str = "afterimage";
+/// The package that proves the guard.
+const MISBEHAVING: &str = "afterimage-misbehaving";
 /// Compiles the allocation guard into a debug build.
 const GUARD_FEATURE: &str = "nice-plug/assert_process_allocs";
 
@@ -77,12 +79,22 @@ pub fn build(kind: Kind) -> Result<PathBuf> {
     build.args(["build", "--package", PACKAGE]);
     match kind {
         Kind::Release => build.arg("--release"),
-        Kind::Guard => build.args(["--features", GUARD_FEATURE]),
+        // In one call with the plugin that proves the guard, so that both carry the same one.
+        Kind::Guard => build.args(["--package", MISBEHAVING, "--features", GUARD_FEATURE]),
     };
     run(&mut build, "build the plugin")?;
     let folder = kind.folder();
     let resources = Resources { runtime };
     lay_out(platform, &kind.cargo_folder(), &folder, &resources)?;
+    if kind == Kind::Guard {
+        let library = platform
+            .built_library
+            .replace(PACKAGE, "afterimage_misbehaving");
+        copy(
+            &kind.cargo_folder().join(library),
+            &folder.join("Misbehaving.clap"),
+        )?;
+    }
     Ok(folder)
 }
 

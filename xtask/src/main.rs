@@ -3,14 +3,29 @@
     clippy::disallowed_macros,
     reason = "a command-line tool speaks on its terminal"
 )]
+#![cfg_attr(
+    test,
+    allow(
+        clippy::unwrap_used,
+        reason = "a test that cannot go on should say where"
+    )
+)]
 
 mod arguments;
 mod bundle;
+mod demo;
 mod install;
+mod picture;
 mod platform;
 mod process;
+mod python;
 mod render;
 mod runtime_library;
+mod spectrogram;
+mod suites;
+mod system;
+mod tally;
+mod test;
 
 use std::process::ExitCode;
 
@@ -53,6 +68,8 @@ fn run() -> Result<()> {
     };
     match command.as_str() {
         "bundle" => bundle::command(arguments),
+        "demo" => demo::command(arguments),
+        "test" => test::command(arguments),
         "install" => install::command(arguments),
         "render" => render::command(arguments),
         "help" | "--help" | "-h" => {

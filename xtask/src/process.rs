@@ -1,5 +1,6 @@
 //! Running other programs, and saying so.
 
+use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
@@ -78,6 +79,31 @@ pub fn run_quietly(command: &mut Command, what: &str) -> Result<String> {
         );
     }
     Ok(out.into_owned())
+}
+
+/// Runs a command and returns what it printed and whether it succeeded. With `echo` its lines are
+/// shown as they come; its errors always are.
+pub fn run_captured(command: &mut Command, echo: bool) -> Result<(String, bool)> {
+    let name = command.get_program().to_string_lossy().into_owned();
+    let mut child = command
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .spawn()
+        .with_context(|| format!("cannot start {name}"))?;
+    let mut output = String::new();
+    for line in BufReader::new(child.stdout.take().context("no output to read")?).split(b'\n') {
+        let line = line?;
+        let line = String::from_utf8_lossy(&line);
+        if echo {
+            println!("{line}");
+        }
+        output.push_str(&line);
+        output.push('\n');
+    }
+    let status = child
+        .wait()
+        .with_context(|| format!("cannot wait for {name}"))?;
+    Ok((output, status.success()))
 }
 
 /// True when `program` is on the path.

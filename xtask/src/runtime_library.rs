@@ -12,6 +12,17 @@ use sha2::{Digest, Sha256};
 use crate::platform::{self, RUNTIME_VERSION, Runtime};
 use crate::process::{command, run_quietly, say};
 
+/// Where the runtime library lies when there is one.
+pub fn path() -> PathBuf {
+    let runtime = platform::current()
+        .ok()
+        .and_then(|platform| platform.runtime.as_ref());
+    let name = runtime.map_or("none", |runtime| runtime.name);
+    afterimage_tests::bundle::target_folder()
+        .join("runtime")
+        .join(name)
+}
+
 /// The runtime library, fetched if need be; nothing when this machine has to do without.
 pub fn provide() -> Result<Option<PathBuf>> {
     let platform = platform::current()?;
@@ -22,8 +33,11 @@ pub fn provide() -> Result<Option<PathBuf>> {
         ));
         return Ok(None);
     };
-    let folder = afterimage_tests::bundle::target_folder().join("runtime");
-    let library = folder.join(runtime.name);
+    let library = path();
+    let folder = library
+        .parent()
+        .context("the runtime lies in no folder")?
+        .to_owned();
     if library.exists() && sha256(&library)? == runtime.sha256 {
         return Ok(Some(library));
     }

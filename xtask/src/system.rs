@@ -1,0 +1,156 @@
+//! System packages that a command needs: installed when this user may, named when not.
+
+use std::process::Command;
+
+use anyhow::Result;
+
+use crate::process::{command, has, run_quietly, say};
+
+/// A need, how to see that it is met, and the Debian package that meets it.
+#[derive(Debug)]
+pub struct Need {
+    /// What it is for, in a sentence's words.
+    pub what: &'static str,
+    /// Debian's name of it.
+    pub package: &'static str,
+    /// How to see that it is there.
+    pub check: Check,
+}
+
+/// How to see that a package is there.
+#[derive(Debug)]
+pub enum Check {
+    /// A program on the path.
+    Program(&'static str),
+    /// A library that pkg-config knows.
+    Library(&'static str),
+    /// A module of the system's Python.
+    Module(&'static str),
+    /// A file.
+    File(&'static str),
+}
+
+/// What building the plugin and its standalone needs.
+pub const BUILD: [Need; 4] = [
+    Need {
+        what: "a C compiler and linker",
+        package: "build-essential",
+        check: Check::Program("cc"),
+    },
+    Need {
+        what: "finding libraries",
+        package: "pkg-config",
+        check: Check::Program("pkg-config"),
+    },
+    Need {
+        what: "the standalone's ALSA output",
+        package: "libasound2-dev",
+        check: Check::Library("alsa"),
+    },
+    Need {
+        what: "the standalone's JACK output",
+        package: "libjack-jackd2-dev",
+        check: Check::Library("jack"),
+    },
+];
+
+/// What the tests need beside it.
+pub const TEST: [Need; 3] = [
+    Need {
+        what: "Python virtual environments",
+        package: "python3-venv",
+        check: Check::Module("ensurepip"),
+    },
+    Need {
+        what: "playing MIDI for comparison",
+        package: "fluidsynth",
+        check: Check::Program("fluidsynth"),
+    },
+    Need {
+        what: "instruments for that comparison",
+        package: "fluid-soundfont-gm",
+        check: Check::File("/usr/share/sounds/sf2/FluidR3_GM.sf2"),
+    },
+];
+
+impl Need {
+    fn met(&self) -> bool {
+        match self.check {
+            Check::Program(name) => has(name),
+            Check::File(path) => std::path::Path::new(path).exists(),
+            Check::Module(name) => run_quietly(
+                command("python3").args(["-c", &format!("import {name}")]),
+                "look for it",
+            )
+            .is_ok(),
+            Check::Library(name) => {
+                has("pkg-config")
+                    && command("pkg-config")
+                        .args(["--exists", name])
+                        .status()
+                        .is_ok_and(|status| status.success())
+            }
+        }
+    }
+}
+
+/// Sees to `needs`. Missing ones are installed with apt where that is possible; otherwise a sentence
+/// names them and the command goes on, since not every build needs every one.
+pub fn provide(needs: &[Need]) -> Result<()> {
+    if std::env::consts::OS != "linux" {
+        return Ok(());
+    }
+    let missing: Vec<&Need> = needs.iter().filter(|need| !need.met()).collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let packages: Vec<&str> = missing.iter().map(|need| need.package).collect();
+    for need in &missing {
+        println!("    missing: {} ({})", need.what, need.package);
+    }
+    match apt() {
+        Some(mut install) => {
+            say(&format!("installing {}", packages.join(", ")));
+            install.args(&packages);
+            if let Err(error) = run_quietly(&mut install, "install system packages") {
+                println!("    {error:#}");
+                println!("    install them by hand: {}", packages.join(" "));
+            }
+        }
+        None => println!(
+            "    install these with your package manager: {}",
+            packages.join(" ")
+        ),
+    }
+    Ok(())
+}
+
+/// apt, if this user may run it without being asked for a password.
+fn apt() -> Option<Command> {
+    if !has("apt-get") {
+        return None;
+    }
+    let root = run_quietly(command("id").arg("-u"), "ask who this is")
+        .ok()?
+        .trim()
+        == "0";
+    let mut install = if root {
+        command("apt-get")
+    } else {
+        let free = has("sudo")
+            && command("sudo")
+                .args(["-n", "true"])
+                .status()
+                .is_ok_and(|status| status.success());
+        if !free {
+            return None;
+        }
+        let mut sudo = command("sudo");
+        sudo.args(["-n", "apt-get"]);
+        sudo
+    };
+    install
+        .args(["install", "--yes", "--no-install-recommends"])
+        .env("DEBIAN_FRONTEND", "noninteractive");
+    Some(install)
+}
