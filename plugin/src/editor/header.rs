@@ -162,9 +162,10 @@ fn show_field(ui: &mut Ui, rect: Rect, field: &mut LoadField, model: &ModelField
         .id(ui.scope_id().with("path"))
         .font(FontSelection::FontId(look.font()))
         .frame(egui::Frame::NONE)
+        .align(Align2::LEFT_CENTER)
         .hint_text(hint)
         .desired_width(box_rect.width() - 20.0);
-    let response = ui.put(box_rect.shrink2(vec2(10.0, 4.0)), edit);
+    let response = ui.put(box_rect.shrink2(vec2(10.0, 2.0)), edit);
     if std::mem::take(&mut field.ask_focus) {
         response.request_focus();
     }

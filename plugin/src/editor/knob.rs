@@ -68,7 +68,7 @@ pub(super) fn show<P: Param>(
     });
     change(ui, &response, param, setter);
     let typed = entry::wanted(ui, id, &response, &value);
-    paint(
+    let name_cut = paint(
         ui,
         rect,
         &response,
@@ -94,8 +94,10 @@ pub(super) fn show<P: Param>(
         );
     }
     let response = response.on_hover_cursor(CursorIcon::ResizeVertical);
-    if !look.hint.is_empty() {
-        response.on_hover_text(look.hint);
+    match (name_cut, look.hint) {
+        (false, "") => {}
+        (false, hint) => _ = response.on_hover_text(hint),
+        (true, hint) => _ = response.on_hover_text(format!("{}\n{hint}", look.name).trim_end()),
     }
 }
 
@@ -190,7 +192,8 @@ fn step_with_keys<P: Param>(ui: &Ui, response: &Response, param: &P, setter: &Pa
     }
 }
 
-fn paint(ui: &Ui, rect: Rect, response: &Response, normalized: f32, look: &KnobLook<'_>) {
+/// Draws arcs, pointer and name; true when the name had to be cut.
+fn paint(ui: &Ui, rect: Rect, response: &Response, normalized: f32, look: &KnobLook<'_>) -> bool {
     let painter = ui.painter();
     let radius = look.diameter * 0.5;
     let width = (look.diameter / 12.0).max(2.5);
@@ -237,7 +240,7 @@ fn paint(ui: &Ui, rect: Rect, response: &Response, normalized: f32, look: &KnobL
         Align2::CENTER_CENTER,
         look.name,
         (name_look, rect.width() - 2.0),
-    );
+    )
 }
 
 fn name_size(look: &KnobLook<'_>) -> Size {

@@ -86,7 +86,7 @@ impl Layout {
         let header = Rect::from_min_size(pos2(0.0, 0.0), vec2(size.x, HEADER_HEIGHT));
         let left = MARGIN;
         let right = size.x - MARGIN;
-        let aside_width = (size.x * 0.27).clamp(288.0, 336.0);
+        let aside_width = (size.x * 0.27).clamp(300.0, 336.0);
         let notice_height = NOTICE_HEIGHT * needs.notices as f32;
         let notices = Rect::from_min_max(
             pos2(left, CONTENT_TOP - 8.0),

@@ -18,7 +18,7 @@ const COLUMNS: usize = 1_024;
 /// Rows over 8.6 octaves: 37 an octave, a third of a semitone.
 const ROWS: usize = 320;
 /// Below the tails of the quietest notes of a pack, above its haze.
-const FLOOR_DB: f32 = -96.0;
+const FLOOR_DB: f32 = -88.0;
 /// The loudest partial of a strong chord.
 const TOP_DB: f32 = -18.0;
 
@@ -36,8 +36,8 @@ pub(super) struct Spectrogram {
     texture: Option<TextureHandle>,
     /// Column that is written next.
     head: usize,
-    /// Columns that differ from the ground, counted from the newest.
-    filled: usize,
+    /// Columns since one that shows something.
+    silent: usize,
     /// New columns, one after the other, each from the top row down.
     fresh: Vec<Color32>,
 }
@@ -50,7 +50,7 @@ impl Spectrogram {
             colours: ColourMap::new(FLOOR_DB, TOP_DB),
             texture: None,
             head: 0,
-            filled: 0,
+            silent: COLUMNS,
             fresh: Vec::new(),
         }
     }
@@ -59,7 +59,7 @@ impl Spectrogram {
     pub(super) fn window_opened(&mut self) {
         self.texture = None;
         self.head = 0;
-        self.filled = 0;
+        self.silent = COLUMNS;
     }
 
     /// Takes in what sounded since the last call. True when the picture moved.
@@ -91,12 +91,16 @@ impl Spectrogram {
             }
         }
         self.head = (self.head + columns) % COLUMNS;
-        self.filled = (self.filled + columns).min(COLUMNS);
+        self.silent = (self.silent + columns).min(COLUMNS);
+        let last_loud = self.fresh.iter().rposition(|colour| *colour != GROUND);
+        if let Some(place) = last_loud {
+            self.silent = columns - 1 - place / ROWS;
+        }
         columns > 0
     }
 
     /// Draws the newest columns, one a logical pixel, stretched when the ring holds fewer.
-    /// `invitation` stands where no sound was yet.
+    /// `invitation` stands where nothing sounded.
     pub(super) fn draw(&self, painter: &Painter, rect: Rect, invitation: &str) {
         let radius = CornerRadius::same(RADIUS);
         painter.rect_filled(rect, radius, GROUND);
@@ -111,7 +115,7 @@ impl Spectrogram {
             );
         }
         draw_frequencies(painter, rect);
-        if self.filled == 0 {
+        if self.silent >= COLUMNS {
             let look = TextLook::regular(Size::Verb, DIM);
             theme::text(
                 painter,

@@ -101,7 +101,8 @@ fn voices_words(voices: u32) -> String {
 fn latency_words(mode: LatencyChoice, samples: u32) -> String {
     match mode {
         LatencyChoice::Exact => format!("Exact · latency {samples} samples"),
-        LatencyChoice::Instant => "Instant · latency 0".into(),
+        // The host is told zero; the sound comes later all the same.
+        LatencyChoice::Instant => format!("Instant · sounds after {samples} samples"),
     }
 }
 
@@ -145,7 +146,7 @@ mod tests {
         );
         assert_eq!(
             latency_words(LatencyChoice::Instant, 480),
-            "Instant · latency 0"
+            "Instant · sounds after 480 samples"
         );
     }
 }
