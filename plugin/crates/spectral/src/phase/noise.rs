@@ -58,18 +58,12 @@ impl NoiseSpectrum {
         let half = size / 2;
         let centre = index * self.spec.hop() as u64;
         self.make_samples(centre + half as u64);
-        // Ring position of the frame's centre; the rotated frame starts there.
+        // The rotated frame starts at its centre; samples before the centre wrap to its end.
         let start = (centre % size as u64) as usize;
-        for (offset, sample) in self.frame.iter_mut().enumerate() {
-            let place = start + offset;
-            let place = if place >= size { place - size } else { place };
-            let tap = if offset < half {
-                offset + half
-            } else {
-                offset - half
-            };
-            *sample = self.ring[place] * self.window[tap];
-        }
+        let (left, right) = self.window.split_at(half);
+        let (after, before) = self.frame.split_at_mut(half);
+        weigh(after, right, &self.ring, start);
+        weigh(before, left, &self.ring, (start + half) % size);
         // Lengths come from the plan itself, so this cannot fail; a failure would leave old values.
         let _ = self.forward.process_with_scratch(
             &mut self.frame,
@@ -86,6 +80,19 @@ impl NoiseSpectrum {
             self.ring[(position % size) as usize] = near_gaussian(self.stream.u64_at(position));
         }
         self.samples_made = self.samples_made.max(end);
+    }
+}
+
+// Weighted samples of the ring from `start` on.
+fn weigh(out: &mut [f32], window: &[f32], ring: &[f32], start: usize) {
+    let (wrapped, straight) = ring.split_at(start);
+    let until_wrap = out.len().min(straight.len());
+    let (head, tail) = out.split_at_mut(until_wrap);
+    for ((out, window), sample) in head.iter_mut().zip(window).zip(straight) {
+        *out = window * sample;
+    }
+    for ((out, window), sample) in tail.iter_mut().zip(&window[until_wrap..]).zip(wrapped) {
+        *out = window * sample;
     }
 }
 

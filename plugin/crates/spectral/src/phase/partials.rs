@@ -10,6 +10,8 @@ use crate::window::LobeTable;
 const STRETCHED_CENTS: f32 = 15.0;
 /// And by at least this, because a peak between bins is not read more exactly from decoder output.
 const STRETCHED_BINS: f32 = 0.12;
+/// But by no more than this: further off, the peak would stand outside the partial's own lobe.
+const STRETCHED_BINS_MOST: f32 = 0.5;
 /// Share of the new measurement in a partial's place: about four frames.
 const PLACE_SMOOTHING: f32 = 0.25;
 /// Stiffness is read from the partials up to this one; above, peaks are crowded or gone.
@@ -296,7 +298,7 @@ impl Partial {
         let stiff = (measured - expected.by_stiffness).abs() < 0.5 * expected.by_stiffness.abs();
         if self.stretched {
             self.stretch += PLACE_SMOOTHING * (measured - self.stretch);
-        } else if deviation_bins.abs() > cents_bins.max(STRETCHED_BINS) {
+        } else if deviation_bins.abs() > cents_bins.clamp(STRETCHED_BINS, STRETCHED_BINS_MOST) {
             (self.stretch, self.stretched) = (measured, true);
         } else if stiff {
             self.stretch += PLACE_SMOOTHING * (measured - self.stretch);
