@@ -7,7 +7,6 @@ mod loader;
 mod locate;
 mod opening;
 mod params;
-mod playable;
 mod report;
 mod state;
 mod view;

@@ -16,7 +16,6 @@ use afterimage_neural::{LoadReport, Pack, PackError, Runtime, load};
 use crate::locate;
 use crate::opening;
 use crate::params::PackNames;
-use crate::playable::instrument_spec;
 use crate::state::{ModelReference, REFERENCE_VERSION};
 use crate::view::{InstrumentView, LoadStatus};
 
@@ -173,7 +172,7 @@ impl Work {
             .service()
             .decoder(&key, make)
             .map_err(|error| error.to_string())?;
-        let spec = instrument_spec(pack).map_err(|error| error.to_string())?;
+        let spec = pack.instrument_spec().map_err(|error| error.to_string())?;
         self.engine
             .load(Instrument { spec, decoder })
             .map_err(|error| error.to_string())?;
