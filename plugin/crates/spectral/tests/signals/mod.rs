@@ -62,15 +62,18 @@ pub fn stretched(f0: f64, b: f64, rate: f64, slope_db: f64, seed: u64) -> Vec<Si
 
 /// Samples `from ..` of a sum of sines; `from` may be negative.
 pub fn render(sines: &[Sine], rate: f64, from: i64, samples: usize) -> Vec<f32> {
-    (0..samples as i64)
-        .map(|n| {
-            let t = (from + n) as f64 / rate;
-            sines
-                .iter()
-                .map(|s| s.amplitude * (TAU * s.hz * t + s.phase).sin())
-                .sum::<f64>() as f32
-        })
-        .collect()
+    let mut sum = vec![0.0_f64; samples];
+    for sine in sines {
+        let step = TAU * sine.hz / rate;
+        let (turn_im, turn_re) = step.sin_cos();
+        let (im, re) = (step * from as f64 + sine.phase).sin_cos();
+        let (mut re, mut im) = (sine.amplitude * re, sine.amplitude * im);
+        for value in &mut sum {
+            *value += im;
+            (re, im) = (re * turn_re - im * turn_im, re * turn_im + im * turn_re);
+        }
+    }
+    sum.iter().map(|value| *value as f32).collect()
 }
 
 /// Magnitudes of frames 0, 1, ... of a sound that has a past: `past` comes before sample 0.

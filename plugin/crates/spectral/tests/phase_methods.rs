@@ -1,0 +1,124 @@
+//! How well magnitudes come back when the pitch is not known: gates on generated clips.
+mod signals;
+
+use afterimage_spectral::stft::magnitudes;
+use afterimage_spectral::{PhaseMethod, StftSpec};
+use signals::{Lcg, harmonics, invert, render, spec, spectral_convergence_db, stretched};
+use std::f64::consts::TAU;
+
+const SAMPLES: usize = 44_000;
+
+/// A struck chord on stiff strings, thrice.
+fn chord(rate: f64) -> Vec<f32> {
+    let mut sound = vec![0.0; SAMPLES];
+    for (f0, seed) in [(130.8, 1), (164.8, 2), (196.0, 3)] {
+        let note = render(&stretched(f0, 3e-4, rate, 6.0, seed), rate, 0, SAMPLES);
+        sound.iter_mut().zip(note).for_each(|(s, n)| *s += n);
+    }
+    for (n, sample) in sound.iter_mut().enumerate() {
+        *sample *= (-((n % 15_000) as f32) / 6000.0).exp();
+    }
+    sound
+}
+
+/// Bursts of noise over a falling thump.
+fn drums() -> Vec<f32> {
+    let mut random = Lcg(9);
+    (0..SAMPLES)
+        .map(|n| {
+            let t = (n % 8000) as f32;
+            let hit = 0.5 * (-t / 400.0).exp() * random.gaussian() as f32;
+            hit + (-t / 3000.0).exp() * (t * 0.02).sin()
+        })
+        .collect()
+}
+
+/// Two tones that rise and waver.
+fn glide(rate: f64) -> Vec<f32> {
+    let mut turns = 0.0;
+    (0..SAMPLES)
+        .map(|n| {
+            let t = n as f64;
+            turns += (200.0 + 1500.0 * t / SAMPLES as f64 + 30.0 * (t * 0.002).sin()) / rate;
+            (0.3 * (TAU * turns).sin() + 0.1 * (3.0 * TAU * turns).sin()) as f32
+        })
+        .collect()
+}
+
+fn clips(rate: f64) -> Vec<(&'static str, Vec<f32>)> {
+    let mut random = Lcg(4);
+    let noise = (0..SAMPLES)
+        .map(|_| 0.1 * random.gaussian() as f32)
+        .collect();
+    let tone = render(&harmonics(220.0, rate, 6.0, 1), rate, 0, SAMPLES);
+    vec![
+        ("chord", chord(rate)),
+        ("drums", drums()),
+        ("glide", glide(rate)),
+        ("noise", noise),
+        ("tone", tone),
+    ]
+}
+
+fn convergence(spec: &StftSpec, rate: f64, method: PhaseMethod, frames: &[f32]) -> f64 {
+    let (back, _) = invert(spec, rate, method, frames, |_| 0.0, 0.0);
+    spectral_convergence_db(spec, frames, &back)
+}
+
+#[test]
+fn rtpghi_is_ahead_of_spsi_and_lookahead_ahead_of_both() {
+    for (rate, fft_size) in [(22_050.0, 1024), (44_100.0, 1024), (48_000.0, 2048)] {
+        let spec = spec(fft_size, 8);
+        let mut sums = [0.0; 3];
+        let clips = clips(rate);
+        for (name, sound) in &clips {
+            let frames = magnitudes(&spec, sound);
+            let methods = [
+                PhaseMethod::Spsi,
+                PhaseMethod::Rtpghi,
+                PhaseMethod::RtpghiLookahead,
+            ];
+            let got = methods.map(|method| convergence(&spec, rate, method, &frames));
+            let place = format!("{name} at {rate}, {fft_size}: {got:?}");
+            assert!(got[1] < got[0] - 2.5, "{place}");
+            assert!(got[2] < got[0] - 4.0, "{place}");
+            // On a steady tone both are at the limit of the gradients.
+            assert!(*name == "tone" || got[2] < got[1] - 0.5, "{place}");
+            sums.iter_mut()
+                .zip(got)
+                .for_each(|(sum, got)| *sum += got / clips.len() as f64);
+        }
+        assert!(
+            sums[1] < -20.0 && sums[1] < sums[0] - 5.0,
+            "mean at {rate}, {fft_size}: {sums:?}"
+        );
+        assert!(sums[2] < -23.0, "mean at {rate}, {fft_size}: {sums:?}");
+    }
+}
+
+#[test]
+fn redundancy_4_is_inverted_too() {
+    let (spec, rate) = (spec(1024, 4), 22_050.0);
+    for (name, sound) in clips(rate) {
+        let frames = magnitudes(&spec, &sound);
+        let spsi = convergence(&spec, rate, PhaseMethod::Spsi, &frames);
+        let lookahead = convergence(&spec, rate, PhaseMethod::RtpghiLookahead, &frames);
+        assert!(lookahead < spsi - 1.0, "{name}: {lookahead} against {spsi}");
+    }
+}
+
+#[test]
+fn shuffled_frames_are_noticed_by_the_convergence() {
+    let (spec, rate) = (spec(1024, 8), 22_050.0);
+    let frames = magnitudes(&spec, &chord(rate));
+    let (back, _) = invert(&spec, rate, PhaseMethod::Rtpghi, &frames, |_| 0.0, 0.0);
+    let mut shuffled = back.clone();
+    shuffled
+        .chunks_exact_mut(4 * spec.hop())
+        .for_each(|part| part.rotate_left(137));
+    let (whole, broken) = (
+        spectral_convergence_db(&spec, &frames, &back),
+        spectral_convergence_db(&spec, &frames, &shuffled),
+    );
+    assert!(broken > whole + 6.0, "{broken} against {whole}");
+}
