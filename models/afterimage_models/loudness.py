@@ -20,8 +20,6 @@ def max_momentary_lufs(audio: np.ndarray, sample_rate: int = 48_000) -> float:
     """Largest loudness over 400 ms windows (every 100 ms) in LUFS; -120 for silence."""
     size, step = int(MOMENTARY_S * sample_rate), int(0.1 * sample_rate)
     power = np.concatenate([[0.0], np.cumsum(k_weighted(audio) ** 2)])
-    if len(power) <= size:
-        mean = power[-1] / size
-    else:
-        mean = float((power[size::step] - power[:-size:step]).max()) / size
+    windows = power[size::step] - power[:-size:step] if len(power) > size else power[-1:]
+    mean = float(windows.max()) / size
     return -0.691 + 10.0 * np.log10(mean + 1e-12)

@@ -58,7 +58,9 @@ def draw(pairs: list[tuple[str, int]], seed: int) -> Variant:
 def _source_strike(strike: Strike, shift: int) -> Strike:
     """The strike to render so that resampling by `shift` semitones gives `strike`'s key and hold."""
     factor = SHIFTS[shift][0] / SHIFTS[shift][1]
-    return replace(strike, key=strike.key - shift, hold_s=strike.hold_s * factor, length_s=strike.length_s * factor + 0.05)
+    return replace(
+        strike, key=strike.key - shift, hold_s=strike.hold_s * factor, length_s=strike.length_s * factor + 0.05
+    )
 
 
 def envelope(variant: Variant, hold_s: float, samples: int) -> np.ndarray:

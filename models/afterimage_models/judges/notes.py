@@ -65,7 +65,8 @@ def compare(reference: Slice, test: Slice) -> dict[str, float]:
         "distance, grain forgiven": float(smoothed_distance_db(a, b).mean()),
         "pitch against original": 100.0 * (pitch_of(b, key, hold_s) - pitch_a),
         "octave contrast": float(np.mean(np.abs(contrast))),
-        "level between partials": tone.between_partials_db(frames_b, pitch_a) - tone.between_partials_db(frames_a, pitch_a),
+        "level between partials": tone.between_partials_db(frames_b, pitch_a)
+        - tone.between_partials_db(frames_a, pitch_a),
         "haze share": tone.haze_share(a, b, hold_s),
         "floor after note end": tone.floor_after_end_db(b, hold_s),
         "attack time": timing.log_attack_time(b, key, hold_s) - timing.log_attack_time(a, key, hold_s),

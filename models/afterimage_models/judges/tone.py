@@ -9,6 +9,7 @@ from ..spectrum import BINS, GATE_DB, HOP, N_FFT, SAMPLE_RATE, note_to_hz, spect
 OCTAVES_HZ = [(250.0 * 2**n, 500.0 * 2**n) for n in range(6)]
 BETWEEN_BINS = 3.0  # closer to a partial than this is the partial's own lobe
 BETWEEN_LIMIT_HZ = 8000.0
+HAZE_DB = -70.0  # relative to the loudest bin
 FLOOR_FROM_S, FLOOR_TO_S = 0.5, 0.75  # after note-off
 
 
@@ -58,4 +59,4 @@ def haze_share(reference: np.ndarray, test: np.ndarray, hold_s: float) -> float:
     silent = a[:rows] <= GATE_DB
     if silent.sum() < 16:
         return 0.0
-    return float(np.mean(b[:rows][silent] > b.max() - 70.0))
+    return float(np.mean(b[:rows][silent] > max(b.max() + HAZE_DB, GATE_DB + 1.0)))

@@ -66,11 +66,12 @@ def descriptor_directions(white: np.ndarray, measured: dict[str, np.ndarray]) ->
 
 
 def orthogonal_basis(directions: dict[str, np.ndarray]) -> tuple[np.ndarray, list[str]]:
-    """Rows of an orthonormal [16, 16] basis: descriptors in the order in which the latent explains them, then the rest."""
+    """Rows of an orthonormal [16, 16] basis: descriptors, the best explained one first, then the rest."""
     rows: list[np.ndarray] = []
     names: list[str] = []
     left = dict(directions)
     while left:
+
         def remaining(name: str) -> np.ndarray:
             vector = left[name].copy()
             for row in rows:
@@ -125,7 +126,9 @@ def _axis_row(
     change, spectral_db = sweep(decoder, space, anchors, axis)
     relative = {n: change[n] / spread[n] for n in change}
     strongest = max(relative, key=lambda n: abs(relative[n]))
-    target = names[axis] if axis < len(names) and abs(relative[names[axis]]) > 0.7 * abs(relative[strongest]) else strongest
+    target = (
+        names[axis] if axis < len(names) and abs(relative[names[axis]]) > 0.7 * abs(relative[strongest]) else strongest
+    )
     if change[target] < 0:
         space.rotation[axis] *= -1.0
         change = {n: -v for n, v in change.items()}

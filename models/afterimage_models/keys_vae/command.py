@@ -117,7 +117,9 @@ def evaluate(arguments: argparse.Namespace) -> None:
             evaluation.render_plugin(arguments.pack, folder / f"{name}.automation.json", score.seconds(), wav)
         if score.originals:
             tables[name] = evaluation.judge_held_out(folder, name, wav)
-    shipped = evaluation.judge_presets(list(player.presets), folder / "shipped-presets.mid", folder / "shipped-presets.wav")
+    shipped = evaluation.judge_presets(
+        list(player.presets), folder / "shipped-presets.mid", folder / "shipped-presets.wav"
+    )
     through = "NumPy stand-in" if arguments.stand_in else "plugin"
     write_metrics(arguments.pack, tables, shipped, through)
 

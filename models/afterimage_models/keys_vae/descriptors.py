@@ -95,7 +95,9 @@ def describe(decoder: Decoder, latents: np.ndarray) -> dict[str, np.ndarray]:
         row = describe_power(probe_frames(decoder, latents, key), key)
         same = torch.ones(len(latents), 1)
         times = 0.5 * same, -same
-        features = decoder.features(torch.tensor(latents, dtype=torch.float32), key * same, PROBE_VELOCITY * same, times)
+        features = decoder.features(
+            torch.tensor(latents, dtype=torch.float32), key * same, PROBE_VELOCITY * same, times
+        )
         row["stretch"] = decoder.inharmonicity(features).log2().squeeze(1).numpy()
         rows.append(row)
     return {name: np.mean([row[name] for row in rows], axis=0) for name in DESCRIPTORS}

@@ -36,7 +36,9 @@ def encode_note(encoder: Encoder, note: RenderedNote) -> np.ndarray:
         return encoder(torch.from_numpy(summary)[None])[0][0].numpy()
 
 
-def refine(decoder: Decoder, space: Space, latent: np.ndarray, notes: list[RenderedNote], steps: int = REFINE_STEPS) -> np.ndarray:
+def refine(
+    decoder: Decoder, space: Space, latent: np.ndarray, notes: list[RenderedNote], steps: int = REFINE_STEPS
+) -> np.ndarray:
     """Move a latent [16] downhill on the distance to the notes' own frames, a weak prior keeping it near 0.
 
     An encoder that saw a hundred presets guesses a new one only roughly; the decoder can do better.

@@ -152,6 +152,10 @@ def judge_presets(names: list[str], midi: Path, wav: Path) -> dict[str, float]:
     loud = np.array([max_momentary_lufs(s.audio) for s in slices]).reshape(len(names), -1)
     cents = cents.reshape(len(names), -1)
     for name, row, level in zip(names, cents, loud, strict=True):
-        print(f"{name:14} within 10 cents {np.mean(np.abs(row) <= 10):.2f} worst {np.max(np.abs(row)):5.1f} {level.mean():6.1f} LUFS")
+        share, worst = np.mean(np.abs(row) <= 10), np.max(np.abs(row))
+        print(f"{name:14} within 10 cents {share:.2f} worst {worst:5.1f} {level.mean():6.1f} LUFS")
     middle = loud.mean(1)
-    return {"within_10_cents": float(np.mean(np.abs(cents) <= 10)), "loudness_spread_lu": float(middle.max() - middle.min())}
+    return {
+        "within_10_cents": float(np.mean(np.abs(cents) <= 10)),
+        "loudness_spread_lu": float(middle.max() - middle.min()),
+    }

@@ -14,13 +14,14 @@ from .render import anchor_partials, noise_matrix, partial_matrix, render_db
 
 LATENT = 16
 TRUNK = 512
-RESIDUAL_RANK = 48
+RESIDUAL_RANK, RESIDUAL_HIDDEN = 48, 64
 PITCH_CENTRES = np.linspace(30.0, 104.0, 9)
 ON_CENTRES = np.linspace(math.log(0.004), math.log(2.4), 16)
 OFF_CENTRES = np.linspace(math.log(0.004), math.log(0.9), 10)
 TIME_OFFSET_S = 0.004
 LAST_ON_S, LAST_OFF_S = 2.2, 0.85  # trained this far; later frames follow the extrapolated decay
 FEATURES = LATENT + 1 + 1 + len(PITCH_CENTRES) + len(ON_CENTRES) + 1 + len(OFF_CENTRES) + 1
+PITCH_FEATURES = 1 + len(PITCH_CENTRES)
 STATIC_FEATURES = LATENT + 1 + 1 + len(PITCH_CENTRES)
 RELEASE_FLOOR_DB_PER_S = 60.0  # past LAST_OFF_S every note falls at least this fast: notes end
 
@@ -36,8 +37,8 @@ class Encoder(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.net = nn.Sequential(
-            nn.Dropout(0.03), nn.Linear(note_summary.SIZE, 512), nn.SiLU(), nn.Dropout(0.1), nn.Linear(512, 256), nn.SiLU(),
-            nn.Linear(256, 2 * LATENT),
+            nn.Dropout(0.03), nn.Linear(note_summary.SIZE, 512), nn.SiLU(),
+            nn.Dropout(0.1), nn.Linear(512, 256), nn.SiLU(), nn.Linear(256, 2 * LATENT),
         )  # fmt: skip
 
     def forward(self, summary: Tensor) -> tuple[Tensor, Tensor]:
@@ -63,7 +64,10 @@ class Decoder(nn.Module):
         self.first = nn.Linear(FEATURES, TRUNK)
         self.hidden = nn.ModuleList([nn.Linear(TRUNK, TRUNK) for _ in range(2)])
         self.heads = nn.Linear(TRUNK, self.anchors + self.bands + 3)
-        self.residual_in = nn.Linear(TRUNK, RESIDUAL_RANK)
+        # No pitch goes in here: a residual that knows the note would draw the training keys' partials as bins.
+        self.residual_in = nn.Sequential(
+            nn.Linear(FEATURES - PITCH_FEATURES, RESIDUAL_HIDDEN), nn.SiLU(), nn.Linear(RESIDUAL_HIDDEN, RESIDUAL_RANK)
+        )
         self.residual_out = nn.Linear(RESIDUAL_RANK, BINS, bias=False)
         self.static = nn.Sequential(nn.Linear(STATIC_FEATURES, 48), nn.SiLU(), nn.Linear(48, 2))
         self.draw = render_db  # a training run puts a compiled one here
@@ -103,13 +107,19 @@ class Decoder(nn.Module):
         return x.float()
 
     def forward(
-        self, latent: Tensor, pitch: Tensor, velocity: Tensor, times: tuple[Tensor, Tensor], chosen: Tensor | None = None
+        self,
+        latent: Tensor,
+        pitch: Tensor,
+        velocity: Tensor,
+        times: tuple[Tensor, Tensor],
+        chosen: Tensor | None = None,
     ) -> Tensor:
         """Bins in dB, [batch, BINS] or, with `chosen` [n] bin indices, [batch, n]; not gated."""
         x = self.features(latent, pitch, velocity, times)
         fixed = self.static(x[:, :STATIC_FEATURES])
-        x = self.trunk(x)
-        head = self.heads(x)
+        unpitched = torch.cat([x[:, : LATENT + 1], x[:, LATENT + 1 + PITCH_FEATURES :]], dim=1)
+        residual = self.residual_in(unpitched)
+        head = self.heads(self.trunk(x))
         split = self.anchors, self.anchors + self.bands
         partial_db = (20.0 * head[:, : split[0]]) @ self.partial_matrix
         residual_weight, noise_weight, bins = self.residual_out.weight, self.noise_matrix, self.bins
@@ -121,7 +131,7 @@ class Decoder(nn.Module):
         growth = 0.2 * nn.functional.softplus(head[:, -1:])
         skirt = torch.exp(torch.clamp(head[:, -2:-1] * 2.0 - 4.0, -20.0, 0.0))
         frame = self.draw(bins, pitch, partial_db, noise_db, (inharmonicity, width, growth, skirt))
-        frame = frame + self.residual_in(x) @ residual_weight.t()
+        frame = frame + residual @ residual_weight.t()
         return frame - self.later_decay_db(fixed[:, 1:2], times)
 
     @staticmethod

@@ -1,4 +1,4 @@
-"""Random training batches of note frames: some notes a batch, some frames of each, and the notes they are encoded from."""
+"""Random training batches of note frames: some notes, some frames of each, and what they are encoded from."""
 
 from __future__ import annotations
 

@@ -54,7 +54,10 @@ def panels(encoder: Encoder, space: Space, player: PackPlayer) -> list[tuple[str
             knobs = (1 - share) * player.presets[a] + share * player.presets[b]
             out.append((f"{a} to {b}: {share:.1f}", _heard(player, knobs, 60.0)))
     rng = np.random.default_rng(3)
-    out += [(f"prior sample {n + 1}, key {k}", _heard(player, rng.standard_normal(16), float(k))) for n, k in enumerate(KEYS)]
+    out += [
+        (f"prior sample {n + 1}, key {k}", _heard(player, rng.standard_normal(16), float(k)))
+        for n, k in enumerate(KEYS)
+    ]
     return out
 
 
@@ -70,13 +73,15 @@ def draw(content: list[tuple[str, np.ndarray]], path: Path, columns: int = 3) ->
     for axis, (title, frames) in zip(axes.ravel(), content, strict=False):
         shown = _log_rows(frames[: int(SECONDS * SAMPLE_RATE / HOP)])
         extent = (0.0, SECONDS, 0.0, float(ROWS))
-        axis.imshow(shown, origin="lower", aspect="auto", extent=extent, vmin=RANGE_DB[0], vmax=RANGE_DB[1], cmap="magma")
+        axis.imshow(
+            shown, origin="lower", aspect="auto", extent=extent, vmin=RANGE_DB[0], vmax=RANGE_DB[1], cmap="magma"
+        )
         axis.set_title(title, fontsize=8, pad=2)
         ticks = [100, 1000, 10_000]
-        axis.set_yticks([ROWS * np.log(t / LOW_HZ) / np.log(HIGH_HZ / LOW_HZ) for t in ticks], ["100", "1k", "10k"], fontsize=6)
+        axis.set_yticks(
+            [ROWS * np.log(t / LOW_HZ) / np.log(HIGH_HZ / LOW_HZ) for t in ticks], ["100", "1k", "10k"], fontsize=6
+        )
         axis.tick_params(labelsize=6)
     figure.tight_layout(pad=0.4)
     figure.savefig(path, dpi=75)
     plt.close(figure)
-
-

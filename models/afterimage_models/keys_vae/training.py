@@ -14,8 +14,8 @@ from torch import Tensor
 
 from ..spectrum import BINS, GATE_DB
 from .network import Decoder, Encoder
-from .render import render_db
 from .note_set import HELD_OUT_KEY, HELD_OUT_PRESET, TRAIN, Batch, NoteSet
+from .render import render_db
 
 # Bins below each number are trained with this chance a step: partials lie low, and a step's time goes with bins.
 BIN_SHARES = ((96, 1.0), (400, 0.36), (BINS, 0.12))
@@ -189,7 +189,9 @@ class Trainer:
     def _probes(self) -> dict[str, Batch]:
         rng = np.random.default_rng(1)
         splits = {"train": TRAIN, "held-out keys": HELD_OUT_KEY, "held-out presets": HELD_OUT_PRESET}
-        return {n: self.notes.whole(rng.choice(self.notes.notes(s), 40, replace=False), 1.0, rng) for n, s in splits.items()}
+        return {
+            n: self.notes.whole(rng.choice(self.notes.notes(s), 40, replace=False), 1.0, rng) for n, s in splits.items()
+        }
 
     def _report(self, losses: np.ndarray, probes: dict[str, Batch]) -> None:
         scores = {n: round(measure(self.average_encoder, self.average_decoder, b), 3) for n, b in probes.items()}
