@@ -3,6 +3,8 @@
 /// Lead that a session starts with, in milliseconds. Saved with the session, never tuned by machine.
 pub const DEFAULT_LEAD_MS: f32 = 10.0;
 
+/// Longest lead, in milliseconds.
+const MAX_LEAD_MS: f32 = 1000.0;
 /// Below this a sample could be rendered before its events are read: two host samples can share a
 /// model sample, and the later of them may lie in the next block.
 pub(crate) const MINIMUM_LEAD_SAMPLES: u32 = 1;
@@ -47,13 +49,15 @@ pub struct Latency {
 
 /// Counts the latency. Pure; real-time safe.
 ///
-/// The lead is never shorter than the longest block: frames that a block asks for cannot be heard
-/// in that block when the host runs in real time. A longer lead shifts the sound and changes none.
+/// The lead is rounded up to whole longest blocks, one at least: a host in real time comes only once
+/// a block, so that of a lead of one and a half blocks the decoder would be sure of one. A longer
+/// lead shifts the sound and changes none of it.
 pub fn latency(inputs: &LatencyInputs) -> Latency {
-    let wanted = f64::from(inputs.lead_ms.max(0.0)) * f64::from(inputs.host_rate_hz) / 1000.0;
+    let wanted =
+        f64::from(inputs.lead_ms.clamp(0.0, MAX_LEAD_MS)) * f64::from(inputs.host_rate_hz) / 1000.0;
     let lead_samples = (wanted.round() as u32)
-        .max(inputs.max_block_samples)
-        .max(MINIMUM_LEAD_SAMPLES);
+        .max(MINIMUM_LEAD_SAMPLES)
+        .next_multiple_of(inputs.max_block_samples.max(1));
     let total_samples = lead_samples + inputs.resampler_delay_samples;
     Latency {
         reported_samples: match inputs.mode {

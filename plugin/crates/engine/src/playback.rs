@@ -9,9 +9,6 @@ use crate::contract::Conditions;
 use crate::link::AudioLink;
 use crate::voice::{Faults, Lane, Voice, VoiceShape};
 
-/// Early frames that a slice may always work on, so that a backlog melts even when little is due.
-const LEAST_EARLY_FRAMES: u32 = 1;
-
 /// Voices, rings and the position of the output on the model's timeline.
 pub(crate) struct Playback {
     link: AudioLink,
@@ -96,25 +93,29 @@ impl Playback {
         }
     }
 
-    /// Pushes a share of the frames that came early: so many that, going on like this, each voice
-    /// is ready in half the time that is left.
+    /// Pushes a share of the frames that came early: as many as, slice by slice, make every voice
+    /// ready one slice before its hop. Frames that have not come yet count: they will need their
+    /// time too.
     pub(crate) fn work_ahead(&mut self, slice_model: u64, faults: &mut Faults) {
         let mut share = 0.0_f32;
-        for voice in &self.voices {
-            if let Some((frames, due)) = voice.early_work(self.position) {
-                let left = ((due - self.position) / 2).max(slice_model);
-                share += frames as f32 * slice_model as f32 / left as f32;
-            }
+        for work in self
+            .voices
+            .iter()
+            .filter_map(|voice| voice.early_work(self.position))
+        {
+            let left = (work.due - self.position)
+                .saturating_sub(slice_model)
+                .max(slice_model);
+            share += work.frames as f32 * slice_model as f32 / left as f32;
         }
-        if share == 0.0 {
-            return;
-        }
-        for _ in 0..(share.ceil() as u32).max(LEAST_EARLY_FRAMES) {
-            let work = self.voices.iter().enumerate();
-            let first = work
-                .filter_map(|(index, voice)| Some((voice.early_work(self.position)?.1, index)))
-                .min();
-            let Some((_, index)) = first else { return };
+        for _ in 0..share.ceil() as u32 {
+            let first = self.voices.iter().enumerate().filter_map(|(index, voice)| {
+                let work = voice.early_work(self.position)?;
+                work.arrived.then_some((work.due, index))
+            });
+            let Some((_, index)) = first.min() else {
+                return;
+            };
             let mut lane = Lane {
                 link: &mut self.link,
                 faults,

@@ -67,11 +67,11 @@ fn another_lead_is_measured_as_another_latency() {
     // Negative control: the measurement follows the lead.
     let (short, _) = measured(HostConfig {
         lead_ms: 10.0,
-        ..HostConfig::new(48_000, 64)
+        ..HostConfig::new(48_000, 48)
     });
     let (long, _) = measured(HostConfig {
         lead_ms: 11.0,
-        ..HostConfig::new(48_000, 64)
+        ..HostConfig::new(48_000, 48)
     });
     assert_eq!(long - short, 48);
 }
@@ -104,10 +104,14 @@ fn a_pack_of_another_rate_keeps_the_latency_that_the_host_was_told() {
 fn latency_is_a_table() {
     let table = [
         // host rate, lead in ms, longest block, resampler's delay -> lead, reported
-        (48_000, 10.0, 64, 0, 480, 480),
+        (48_000, 10.0, 32, 0, 480, 480),
+        (48_000, 10.0, 64, 0, 512, 512),
+        (48_000, 10.0, 256, 0, 512, 512),
         (48_000, 10.0, 512, 0, 512, 512),
-        (44_100, 10.0, 64, 120, 441, 561),
-        (192_000, 10.0, 1024, 600, 1_920, 2_520),
+        (44_100, 10.0, 63, 120, 441, 561),
+        (44_100, 10.0, 64, 120, 448, 568),
+        (44_100, 10.0, 333, 0, 666, 666),
+        (192_000, 10.0, 1024, 600, 2_048, 2_648),
         (48_000, 0.0, 1, 0, 1, 1),
         (48_000, -3.0, 32, 0, 32, 32),
     ];

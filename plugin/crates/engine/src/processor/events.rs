@@ -117,9 +117,9 @@ impl Processor {
             Event::NoteOn {
                 key,
                 channel,
-                velocity,
+                velocity: 0.0,
                 ..
-            } if velocity == 0.0 => {
+            } => {
                 self.note_off(
                     NoteMatch::key(key.min(127), channel.min(15)),
                     at_host,

@@ -5,6 +5,7 @@
 
 mod events;
 mod pace;
+mod rendering;
 mod wait;
 
 use std::sync::Arc;
@@ -26,8 +27,7 @@ use crate::request::Tally;
 use crate::service::Membership;
 use crate::timeline::ms_to_samples;
 use crate::voice::Faults;
-use pace::Pace;
-use wait::wait_until;
+use rendering::Rendering;
 pub use wait::{Clock, SystemClock};
 
 /// The sound of an outgoing program fades this long under the new one.
@@ -49,18 +49,6 @@ pub enum Pull {
 struct Outgoing {
     program: Box<Program>,
     fade_from_host: u64,
-}
-
-/// How blocks are rendered now.
-struct Rendering {
-    mode: RenderMode,
-    host_is_offline: bool,
-    pace: Pace,
-    clock: Box<dyn Clock>,
-    waits: bool,
-    /// A wait ran into its bound: no other until something arrives again.
-    frames_given_up: Option<u64>,
-    load_given_up: bool,
 }
 
 /// The audio thread's half of an engine: `Send`, not shared.
@@ -100,15 +88,7 @@ impl Processor {
             swap_fade_samples: 1,
             controls: Controls::default(),
             output: Output::new(),
-            rendering: Rendering {
-                mode: RenderMode::Auto,
-                host_is_offline: false,
-                pace: Pace::default(),
-                clock,
-                waits: false,
-                frames_given_up: None,
-                load_given_up: false,
-            },
+            rendering: Rendering::new(clock),
             epoch: 0,
             position_host: 0,
             notes_started: 0,
@@ -157,8 +137,7 @@ impl Processor {
 
     /// Sets how blocks are rendered. Real-time safe.
     pub fn set_render(&mut self, mode: RenderMode, host_is_offline: bool) {
-        self.rendering.mode = mode;
-        self.rendering.host_is_offline = host_is_offline;
+        self.rendering.set(mode, host_is_offline);
     }
 
     /// Latency since the last activation. Real-time safe.
@@ -182,8 +161,7 @@ impl Processor {
         }
         self.throw_away_outgoing(u64::MAX);
         self.output.reset();
-        self.rendering.pace = Pace::default();
-        self.rendering.frames_given_up = None;
+        self.rendering.reset();
     }
 
     /// Renders a block. Fills `left` and `right` (host rate; the shorter one rules), whatever comes.
@@ -199,7 +177,8 @@ impl Processor {
             right.fill(0.0);
             return Pull::Complete;
         };
-        self.decide_whether_to_wait(length, &setup);
+        self.rendering
+            .begin_block(length, setup.config.sample_rate_hz, &self.engine);
         self.take_program();
         let piece_samples = setup.config.max_block_samples as usize;
         let mut pieces = events::Pieces::new(events, length, piece_samples);
@@ -257,9 +236,7 @@ impl Processor {
             ..
         } = self;
         let mut before_render = |playback: &mut Playback, samples: u64| {
-            if rendering.waits {
-                wait_for_frames(rendering, playback, samples, worker.as_ref(), monitor);
-            }
+            rendering.wait_for_frames(playback, samples, worker.as_ref(), monitor);
         };
         match program {
             Some(program) => {
@@ -296,33 +273,6 @@ impl Processor {
             }
         }
         self.position_host += left.len() as u64;
-    }
-
-    fn decide_whether_to_wait(&mut self, length: usize, setup: &HostSetup) {
-        let rendering = &mut self.rendering;
-        rendering.waits = match rendering.mode {
-            RenderMode::Live => false,
-            RenderMode::Wait => true,
-            RenderMode::Auto => {
-                let now_ns = rendering.clock.now_ns();
-                rendering
-                    .pace
-                    .block(now_ns, length, setup.config.sample_rate_hz)
-                    || rendering.host_is_offline
-            }
-        };
-        if !self.engine.is_loading() {
-            rendering.load_given_up = false;
-        } else if rendering.waits && !rendering.load_given_up {
-            let engine = &self.engine;
-            let waited = wait_until(rendering.clock.as_mut(), || !engine.is_loading());
-            rendering.pace.waited(waited.ns);
-            rendering.load_given_up = waited.timed_out;
-            count(
-                &self.monitor.counters.wait_timeouts,
-                u64::from(waited.timed_out),
-            );
-        }
     }
 
     /// Takes a program from the mailbox, once the one before it has faded.
@@ -397,7 +347,7 @@ impl Processor {
             .program
             .as_ref()
             .map_or(0, |program| program.sounding());
-        self.monitor.set_block(sounding, self.rendering.waits);
+        self.monitor.set_block(sounding, self.rendering.waits());
         if let Some(program) = &mut self.program {
             program.publish(&self.monitor);
         }
@@ -407,27 +357,8 @@ impl Processor {
     }
 }
 
-/// Waits, offline, until the frames for the next samples are there or cannot come.
-fn wait_for_frames(
-    rendering: &mut Rendering,
-    playback: &mut Playback,
-    samples: u64,
-    worker: Option<&Thread>,
-    monitor: &Monitor,
-) {
-    if rendering.frames_given_up == Some(playback.frames_taken) || !playback.awaits_frames(samples)
-    {
-        return;
+impl Drop for Processor {
+    fn drop(&mut self) {
+        self.deactivate();
     }
-    let waited = wait_until(rendering.clock.as_mut(), || {
-        playback.take_deliveries(&mut Faults::default());
-        // Frames that were recycled since may be all that the worker waits for.
-        if let Some(worker) = worker {
-            wake_worker(worker);
-        }
-        !playback.awaits_frames(samples)
-    });
-    rendering.pace.waited(waited.ns);
-    rendering.frames_given_up = waited.timed_out.then_some(playback.frames_taken);
-    count(&monitor.counters.wait_timeouts, u64::from(waited.timed_out));
 }

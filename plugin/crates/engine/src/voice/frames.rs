@@ -71,18 +71,19 @@ impl FrameQueue {
         FrameState::Awaited
     }
 
-    /// Takes the oldest frame if it is `wanted` and was decoded.
-    pub(crate) fn take(&mut self, wanted: FrameName) -> Option<Delivery> {
+    /// Whether the oldest frame is `wanted` and was decoded.
+    pub(crate) fn is_next(&self, wanted: FrameName) -> bool {
         self.frames
             .front()
-            .filter(|front| name(front) == wanted && !front.failed)?;
-        self.frames.pop_front()
+            .is_some_and(|front| name(front) == wanted && !front.failed)
     }
 
-    /// Decoded frames at the front that follow each other from `first` on, up to `most`.
-    pub(crate) fn in_a_row(&self, first: FrameName, most: u32) -> u32 {
-        let row = self.frames.iter().take(most as usize).zip(first.1..);
-        row.take_while(|(delivery, index)| name(delivery) == (first.0, *index) && !delivery.failed)
-            .count() as u32
+    /// Takes the oldest frame if it is `wanted` and was decoded.
+    pub(crate) fn take(&mut self, wanted: FrameName) -> Option<Delivery> {
+        if self.is_next(wanted) {
+            self.frames.pop_front()
+        } else {
+            None
+        }
     }
 }

@@ -5,7 +5,9 @@
 //! pushed early only to spread the work.
 
 mod frames;
+mod mix;
 pub(crate) mod note;
+mod shape;
 
 use std::collections::VecDeque;
 
@@ -14,13 +16,10 @@ use afterimage_spectral::{SynthesisFrame, VoiceInverse};
 use crate::contract::Conditions;
 use crate::link::{AudioLink, Delivery};
 use crate::spec::InstrumentSpec;
-use crate::timeline::ms_to_samples;
 use frames::{FrameQueue, FrameState};
+use mix::{HopPart, pitch_hz};
 use note::Note;
-
-/// A held last frame fades to silence within this time, in milliseconds: long enough to bridge a
-/// scheduling fault, too short to be heard as a stuck note.
-pub(crate) const CONCEAL_FADE_MS: f32 = 60.0;
+pub(crate) use shape::VoiceShape;
 
 /// What the playback head counts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -28,41 +27,6 @@ pub(crate) struct Faults {
     pub(crate) late_frames: u32,
     pub(crate) unheard_frames: u32,
     pub(crate) non_finite_samples: u32,
-}
-
-/// Sizes and constants that all voices of a program share.
-#[derive(Clone, Debug)]
-pub(crate) struct VoiceShape {
-    pub(crate) hop: usize,
-    /// Frames needed beyond frame `n` before hop `n` may be pulled.
-    pub(crate) frames_ahead: u32,
-    /// Silent frames in a row after which nothing of a released note can sound.
-    pub(crate) silent_frames_to_end: u32,
-    /// Samples of [`CONCEAL_FADE_MS`].
-    pub(crate) conceal_fade: u32,
-    pub(crate) spread: f32,
-    /// Frames that may wait for one voice.
-    pub(crate) frames: usize,
-    /// Notes that may wait on one voice.
-    pub(crate) notes: usize,
-}
-
-impl VoiceShape {
-    /// Sizes for notes and frames that `in_flight` model samples can hold.
-    pub(crate) fn new(spec: &InstrumentSpec, in_flight: u64, shortest_note: u32) -> Self {
-        let hop = spec.stft.hop();
-        let frames_ahead = (spec.stft.pre_centre_frames() + spec.phase.lookahead_frames()) as u32;
-        Self {
-            hop,
-            frames_ahead,
-            silent_frames_to_end: spec.stft.redundancy() as u32 + 1,
-            conceal_fade: ms_to_samples(CONCEAL_FADE_MS, spec.sample_rate_hz, 1),
-            spread: spec.spread,
-            // What a voice asks for while the rest is in flight, and two fresh notes beside it.
-            frames: in_flight.div_ceil(hop as u64) as usize + 3 * (frames_ahead as usize + 1),
-            notes: in_flight.div_ceil(u64::from(shortest_note)) as usize + 3,
-        }
-    }
 }
 
 /// The note that the inverse is set to.
@@ -87,6 +51,16 @@ pub(crate) struct Lane<'a> {
     pub(crate) faults: &'a mut Faults,
     /// Conditions of the newest frame that was pushed.
     pub(crate) newest: &'a mut Option<Conditions>,
+}
+
+/// Frames that a voice must push before its next hop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct EarlyWork {
+    pub(crate) frames: u32,
+    /// Model sample at which they must have been pushed.
+    pub(crate) due: u64,
+    /// The first of them is there.
+    pub(crate) arrived: bool,
 }
 
 /// One slot.
@@ -202,8 +176,8 @@ impl Voice {
             })
     }
 
-    /// Frames that could be pushed now, ahead of their time, and the sample at which they are due.
-    pub(crate) fn early_work(&self, position: u64) -> Option<(u32, u64)> {
+    /// What the next hop still needs, seen from a sample before it.
+    pub(crate) fn early_work(&self, position: u64) -> Option<EarlyWork> {
         let note = self.notes.front()?;
         let (pushed, wanted, due) = match self.playing(note) {
             Some(playing) if playing.quiet => return None,
@@ -217,13 +191,13 @@ impl Voice {
             }
             None => (0, self.shape.frames_ahead + 1, note.on.max(position)),
         };
-        if due >= note.end() {
-            return None;
-        }
-        let arrived = self
-            .frames
-            .in_a_row((note.ordinal, pushed), wanted.saturating_sub(pushed));
-        (arrived > 0).then_some((arrived, due))
+        let frames = wanted.saturating_sub(pushed);
+        let arrived = self.frames.is_next((note.ordinal, pushed));
+        (frames > 0 && due < note.end()).then_some(EarlyWork {
+            frames,
+            due,
+            arrived,
+        })
     }
 
     /// Pushes one frame ahead of its time, if it is there.
@@ -399,29 +373,4 @@ impl Voice {
         }
         broken as u32
     }
-}
-
-/// Part of a hop, `[samples]` at the model rate.
-struct HopPart<'a> {
-    mid: &'a [f32],
-    side: &'a [f32],
-}
-
-impl HopPart<'_> {
-    /// Adds the part under the note's level.
-    fn mix(&self, note: &Note, at: u64, left: &mut [f32], right: &mut [f32]) {
-        let sound = self.mid.iter().zip(self.side);
-        let out = left.iter_mut().zip(right);
-        let steady = note.steady_level(at, at + self.mid.len() as u64);
-        for (((mid, side), (left, right)), at) in sound.zip(out).zip(at..) {
-            let level = steady.unwrap_or_else(|| note.level(at));
-            *left += level * (mid + side);
-            *right += level * (mid - side);
-        }
-    }
-}
-
-/// Hertz of a MIDI note number.
-fn pitch_hz(pitch: f32) -> f32 {
-    440.0 * afterimage_spectral::approx::exp2((pitch - 69.0) / 12.0)
 }

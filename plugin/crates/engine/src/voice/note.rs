@@ -47,6 +47,6 @@ impl Note {
     /// The level, if it is the same for all samples from `from` to before `to`.
     pub(crate) fn steady_level(&self, from: u64, to: u64) -> Option<f32> {
         let settled = from >= self.on.saturating_add(self.envelope.settled_after());
-        (settled && to <= self.off && to <= self.cut).then(|| self.envelope.sustain * self.gain)
+        (settled && to <= self.off && to <= self.cut).then_some(self.envelope.sustain * self.gain)
     }
 }

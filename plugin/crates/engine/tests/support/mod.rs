@@ -344,12 +344,12 @@ pub fn music(seconds: f32, rate_hz: u32) -> Vec<(u64, Event)> {
         let key = 48 + (step * 7 % 36) as u8;
         events.push((at(time), note_on(key, 0.4 + 0.1 * (step % 6) as f32)));
         events.push((at(time + 0.21), note_off(key)));
-        if step % 5 == 0 {
+        if step.is_multiple_of(5) {
             events.push((
                 at(time + 0.05),
                 Event::Sustain {
                     channel: 0,
-                    down: step % 10 == 0,
+                    down: step.is_multiple_of(10),
                 },
             ));
             events.push((
