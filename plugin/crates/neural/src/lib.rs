@@ -6,6 +6,7 @@
 #![deny(unsafe_code)]
 
 mod backend;
+mod check;
 mod decoder;
 mod error;
 mod load;
@@ -22,6 +23,7 @@ mod trial;
 mod validate;
 
 pub use backend::BackendKind;
+pub use check::{AGREEMENT, ModelCheck, check_model};
 pub use decoder::NeuralDecoder;
 pub use error::PackError;
 pub use load::{LoadLimits, LoadReport, LoadedPack, load, load_within};

@@ -17,7 +17,7 @@ use crate::pack::{Pack, PackGraph};
 use crate::plan::{DecodePlan, MAX_ROWS};
 use crate::rows::RowSizes;
 use crate::runtime::Runtime;
-use crate::trial::{collect, measure, probes, resident_bytes};
+use crate::trial::{CallTime, collect, measure, probes, resident_bytes};
 
 /// What a pack may cost while it is loaded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -103,38 +103,47 @@ pub fn load_within(
             limits,
             kind: *kind,
         };
-        match loading.run(runtime)? {
-            Ok((decoder, mut report)) => {
-                report.fallback = (!refusals.is_empty()).then(|| {
-                    format!(
-                        "'{}' runs on {kind}, because {}.",
-                        pack.name(),
-                        refusals.join("; ")
-                    )
-                });
-                return Ok(LoadedPack {
-                    manifest: pack.shared_manifest(),
-                    spec: pack.instrument_spec()?,
-                    decoder,
-                    report,
-                });
+        match loading.run(runtime) {
+            Ok(mut loaded) => {
+                let reasons = refusals.join("; ");
+                let sentence = || format!("'{}' runs on {kind}, because {reasons}.", pack.name());
+                loaded.report.fallback = (!refusals.is_empty()).then(sentence);
+                return Ok(loaded);
             }
-            Err(reason) => refusals.push(format!("{kind} said: {reason}")),
+            Err(Refusal::Runtime(reason)) => refusals.push(format!("{kind} said: {reason}")),
+            Err(Refusal::Pack(error)) => return Err(error),
         }
     }
+    let names: Vec<_> = runtime.kinds().iter().map(|kind| kind.name()).collect();
     Err(PackError::Backend {
         pack: pack.name().to_owned(),
         file: graph.file.clone(),
-        expected: runtime
-            .kinds()
-            .iter()
-            .map(|kind| kind.name())
-            .collect::<Vec<_>>()
-            .join(" or "),
+        expected: names.join(" or "),
         found: refusals.join("; "),
     })
 }
 
+/// Why one attempt failed.
+enum Refusal {
+    /// The pack is bad: no other runtime is tried.
+    Pack(PackError),
+    /// This runtime does not take it.
+    Runtime(String),
+}
+
+impl From<PackError> for Refusal {
+    fn from(error: PackError) -> Self {
+        Self::Pack(error)
+    }
+}
+
+impl From<String> for Refusal {
+    fn from(reason: String) -> Self {
+        Self::Runtime(reason)
+    }
+}
+
+/// One attempt: a pack on a runtime.
 struct Loading<'a> {
     pack: &'a Pack,
     graph: &'a PackGraph,
@@ -144,74 +153,66 @@ struct Loading<'a> {
 }
 
 impl Loading<'_> {
-    /// The outer error refuses the pack, the inner one only this runtime.
-    fn run(
-        &self,
-        runtime: &Runtime,
-    ) -> Result<Result<(NeuralDecoder, LoadReport), String>, PackError> {
+    fn run(&self, runtime: &Runtime) -> Result<LoadedPack, Refusal> {
         let flags = set_flush_denormals();
         let outcome = self.run_flushed(runtime);
         flags.restore();
         outcome
     }
 
-    fn run_flushed(
-        &self,
-        runtime: &Runtime,
-    ) -> Result<Result<(NeuralDecoder, LoadReport), String>, PackError> {
+    fn run_flushed(&self, runtime: &Runtime) -> Result<LoadedPack, Refusal> {
         let memory_before = resident_bytes();
         let start = Instant::now();
-        let mut backend = match runtime.open(self.kind, &self.graph.bytes, &self.plan.output) {
-            Ok(backend) => backend,
-            Err(reason) => return Ok(Err(reason)),
-        };
+        let mut backend = runtime.open(self.kind, &self.graph.bytes, &self.plan.output)?;
         let load_ms = start.elapsed().as_secs_f64() * 1e3;
         let mut buffers = self.plan.buffers();
         let feed = Feed::new(self.pack, self.plan);
         let probes = probes(self.pack.manifest());
-        if let Err(reason) = self.dry_run(backend.as_mut(), &feed, &probes, &mut buffers)? {
-            return Ok(Err(reason));
-        }
-        let mut run = |indices: &[usize]| {
+        self.dry_run(backend.as_mut(), &feed, &probes, &mut buffers)?;
+        let mut rows = RowSizes::probe(self.plan.fixed_rows, &mut |indices| {
             for (row, index) in indices.iter().enumerate() {
                 feed.write(&probes[*index], row, &mut buffers);
             }
             collect(backend.as_mut(), indices.len(), &buffers)
-        };
-        let mut rows = match RowSizes::probe(self.plan.fixed_rows, &mut run) {
-            Ok(rows) => rows,
-            Err(reason) => return Ok(Err(reason)),
-        };
-        let call_us = measure(backend.as_mut(), rows.sizes(), &buffers);
-        let cost = |size: usize| {
-            call_us
-                .iter()
-                .find(|(s, _)| *s == size)
-                .map_or(f64::MAX, |(_, us)| *us)
-        };
-        rows.choose_fastest(cost);
-        let memory_bytes =
+        })?;
+        let times = measure(backend.as_mut(), rows.sizes(), &buffers);
+        rows.choose_fastest(|size| find(&times, size).map_or(f64::MAX, |time| time.least_us));
+        let memory =
             memory_before.and_then(|before| Some(resident_bytes()?.saturating_sub(before)));
-        self.check_memory(memory_bytes)?;
-        let hop_us = 1e6 / self.pack.manifest().representation.frame_rate_hz();
+        self.check_memory(memory)?;
         let report = LoadReport {
+            load_ms,
+            memory_bytes: memory,
+            ..self.report(&rows, &times)
+        };
+        Ok(LoadedPack {
+            manifest: self.pack.shared_manifest(),
+            spec: self.pack.instrument_spec()?,
+            decoder: NeuralDecoder::new(Parts {
+                backend,
+                buffers,
+                rows,
+                feed,
+            })?,
+            report,
+        })
+    }
+
+    fn report(&self, rows: &RowSizes, times: &[CallTime]) -> LoadReport {
+        let hop_us = 1e6 / self.pack.manifest().representation.frame_rate_hz();
+        LoadReport {
             backend: self.kind,
             fallback: None,
-            load_ms,
-            real_time_factor_one_voice: time_of(&rows, 1, &cost) / hop_us,
-            real_time_factor_sixteen_voices: time_of(&rows, MAX_ROWS, &cost) / hop_us,
-            call_us,
-            memory_bytes,
-            warnings: self.warnings(&rows),
-        };
-        Ok(NeuralDecoder::new(Parts {
-            backend,
-            buffers,
-            rows,
-            feed,
-        })
-        .map(|decoder| (decoder, report))
-        .map(Ok)?)
+            load_ms: 0.0,
+            call_us: times
+                .iter()
+                .map(|time| (time.rows, time.median_us))
+                .collect(),
+            real_time_factor_one_voice: time_of(rows, 1, times) / hop_us,
+            real_time_factor_sixteen_voices: time_of(rows, MAX_ROWS, times) / hop_us,
+            memory_bytes: None,
+            warnings: self.warnings(rows),
+        }
     }
 
     /// Decodes every probe once, within the time budget, and looks for values that are not numbers.
@@ -221,19 +222,16 @@ impl Loading<'_> {
         feed: &Feed,
         probes: &[FrameRequest],
         buffers: &mut [InputBuffer],
-    ) -> Result<Result<(), String>, PackError> {
+    ) -> Result<(), Refusal> {
         let rows = self.plan.fixed_rows.unwrap_or(1);
         for probe in probes {
             (0..rows).for_each(|row| feed.write(probe, row, buffers));
             let start = Instant::now();
-            let output = match collect(backend, rows, buffers) {
-                Ok(output) => output,
-                Err(reason) => return Ok(Err(reason)),
-            };
+            let output = collect(backend, rows, buffers)?;
             self.check_time(start.elapsed())?;
             self.check_output(&output, rows, probe)?;
         }
-        Ok(Ok(()))
+        Ok(())
     }
 
     fn check_time(&self, took: Duration) -> Result<(), PackError> {
@@ -314,13 +312,17 @@ impl Loading<'_> {
     }
 }
 
-/// Time of `voices` frames with the chosen calls, in microseconds.
-fn time_of(rows: &RowSizes, voices: usize, cost: &impl Fn(usize) -> f64) -> f64 {
-    let (mut left, mut time) = (voices, 0.0);
+/// Median time of `voices` frames with the chosen calls, in microseconds.
+fn time_of(rows: &RowSizes, voices: usize, times: &[CallTime]) -> f64 {
+    let (mut left, mut total) = (voices, 0.0);
     while left > 0 {
         let (size, answered) = rows.next_call(left);
-        time += cost(size);
+        total += find(times, size).map_or(f64::MAX, |time| time.median_us);
         left -= answered;
     }
-    time
+    total
+}
+
+fn find(times: &[CallTime], rows: usize) -> Option<&CallTime> {
+    times.iter().find(|time| time.rows == rows)
 }

@@ -93,11 +93,11 @@ impl Magnitudes {
             };
             magnitudes.iter_mut().for_each(gate);
         }
-        // A sum vectorises where a search would stop at the first bin or never.
-        let silent = magnitudes
+        // No magnitude is negative now, so silence is all bits clear: integers vectorise, a search for the peak does not.
+        let bits = magnitudes
             .iter()
-            .fold(0.0, |peak: f32, magnitude| peak.max(*magnitude))
-            == 0.0;
+            .fold(0, |bits, magnitude| bits | magnitude.to_bits());
+        let silent = bits == 0;
         Converted { cleaned, silent }
     }
 }

@@ -25,7 +25,11 @@ pub struct Runtime {
     onnxruntime: Option<Loaded>,
     pool: Arc<ThreadPool>,
     status: RuntimeStatus,
+    kinds: &'static [BackendKind],
 }
+
+/// All runtimes, the preferred one first.
+const KINDS: [BackendKind; 2] = [BackendKind::OnnxRuntime, BackendKind::Embedded];
 
 /// Which runtime is used, and why, for the window.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -87,6 +91,7 @@ impl Runtime {
             onnxruntime: Some(loaded),
             pool: embedded::pool(),
             status,
+            kinds: &KINDS,
         }
     }
 
@@ -103,6 +108,7 @@ impl Runtime {
             onnxruntime: None,
             pool: embedded::pool(),
             status,
+            kinds: &KINDS[1..],
         }
     }
 
@@ -113,12 +119,19 @@ impl Runtime {
 
     /// The runtimes that can be used, the preferred one first.
     pub fn kinds(&self) -> &'static [BackendKind] {
-        const BOTH: [BackendKind; 2] = [BackendKind::OnnxRuntime, BackendKind::Embedded];
-        if self.onnxruntime.is_some() {
-            &BOTH
-        } else {
-            &BOTH[1..]
-        }
+        self.kinds
+    }
+
+    /// The same runtimes without all but one, so that nothing falls back; `None` where it is not there.
+    pub fn only(&self, kind: BackendKind) -> Option<Self> {
+        let kinds = match kind {
+            BackendKind::OnnxRuntime => &KINDS[..1],
+            BackendKind::Embedded => &KINDS[1..],
+        };
+        self.kinds.contains(&kind).then(|| Self {
+            kinds,
+            ..self.clone()
+        })
     }
 
     /// Makes a graph ready on one runtime.

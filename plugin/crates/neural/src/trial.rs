@@ -9,12 +9,12 @@ use crate::backend::{Backend, InputBuffer};
 use crate::manifest::Manifest;
 use crate::plan::MAX_ROWS;
 
-/// Calls before the first measured one.
-const WARM_UP_CALLS: usize = 4;
-/// Measured calls of each batch size.
-const MEASURED_CALLS: usize = 24;
-/// Measuring one batch size stops here, however slow it is.
-const MEASURING_TIME: Duration = Duration::from_millis(150);
+/// Turns before the first measured one.
+const WARM_UP_TURNS: usize = 4;
+/// Measured turns, a call of each batch size in each.
+const MEASURED_TURNS: usize = 24;
+/// Measuring stops here, however slow the model is.
+const MEASURING_TIME: Duration = Duration::from_millis(400);
 
 /// Runs the graph once and copies its output.
 pub(crate) fn collect(
@@ -27,36 +27,53 @@ pub(crate) fn collect(
     Ok(collected)
 }
 
-/// Median time of a call at each size, in microseconds.
+/// Times of a call at one batch size, in microseconds.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct CallTime {
+    pub(crate) rows: usize,
+    pub(crate) median_us: f64,
+    /// A busy machine only ever adds: the least is what sizes are compared by.
+    pub(crate) least_us: f64,
+}
+
+/// Times calls of each size, in turns, so that a busy moment falls on all of them.
 pub(crate) fn measure(
     backend: &mut dyn Backend,
     sizes: &[usize],
     buffers: &[InputBuffer],
-) -> Vec<(usize, f64)> {
-    let mut time_call = |size: usize| {
-        let start = Instant::now();
-        let outcome = backend.run(size, buffers, &mut |output| {
-            std::hint::black_box(output);
-        });
-        if outcome.is_ok() {
-            start.elapsed().as_secs_f64() * 1e6
-        } else {
-            f64::MAX
+) -> Vec<CallTime> {
+    let mut times: Vec<Vec<f64>> = vec![Vec::new(); sizes.len()];
+    let start = Instant::now();
+    for turn in 0..WARM_UP_TURNS + MEASURED_TURNS {
+        if turn > WARM_UP_TURNS && start.elapsed() > MEASURING_TIME {
+            break;
         }
-    };
-    let mut median = |size: usize| {
-        for _ in 0..WARM_UP_CALLS {
-            time_call(size);
+        for (size, times) in sizes.iter().zip(&mut times) {
+            times.push(time_call(backend, *size, buffers));
         }
-        let start = Instant::now();
-        let mut times = Vec::with_capacity(MEASURED_CALLS);
-        while times.is_empty() || times.len() < MEASURED_CALLS && start.elapsed() < MEASURING_TIME {
-            times.push(time_call(size));
-        }
+    }
+    let summary = |(rows, mut times): (&usize, Vec<f64>)| {
+        times.drain(..WARM_UP_TURNS.min(times.len() - 1));
         times.sort_by(f64::total_cmp);
-        times[times.len() / 2]
+        CallTime {
+            rows: *rows,
+            median_us: times[times.len() / 2],
+            least_us: times[0],
+        }
     };
-    sizes.iter().map(|size| (*size, median(*size))).collect()
+    sizes.iter().zip(times).map(summary).collect()
+}
+
+fn time_call(backend: &mut dyn Backend, rows: usize, buffers: &[InputBuffer]) -> f64 {
+    let start = Instant::now();
+    let outcome = backend.run(rows, buffers, &mut |output| {
+        std::hint::black_box(output);
+    });
+    if outcome.is_ok() {
+        start.elapsed().as_secs_f64() * 1e6
+    } else {
+        f64::MAX
+    }
 }
 
 /// [`MAX_ROWS`] different requests over the pack's range: the mean, the presets' corner, and draws.

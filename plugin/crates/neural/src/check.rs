@@ -1,0 +1,150 @@
+//! What `check-model` prints: everything a model maker wants to know before shipping a pack.
+//!
+//! Opens the file as the plugin does, loads it on each runtime, and compares the two.
+
+mod import;
+mod text;
+
+use std::path::Path;
+
+use afterimage_engine::contract::{Decoder, Frame};
+
+use crate::backend::BackendKind;
+use crate::error::PackError;
+use crate::load::{LoadReport, LoadedPack, load};
+use crate::onnx::GraphInfo;
+use crate::pack::{Pack, name_of};
+use crate::runtime::Runtime;
+use crate::trial::probes;
+
+/// Largest difference of two runtimes, relative to the loudest bin, that counts as agreement.
+pub const AGREEMENT: f32 = 1e-4;
+
+/// What was found out about a pack.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ModelCheck {
+    /// A table in plain text, some 60 lines.
+    pub text: String,
+    /// True where the plugin plays it, on every runtime that is there, and they agree.
+    pub is_sound: bool,
+}
+
+/// Opens, loads and measures a pack on every runtime there is. Takes seconds.
+pub fn check_model(path: &Path, runtime: &Runtime) -> ModelCheck {
+    match Pack::open(path) {
+        Ok(pack) => check_pack(&pack, runtime),
+        Err(error) => explain(path, &error),
+    }
+}
+
+fn check_pack(pack: &Pack, runtime: &Runtime) -> ModelCheck {
+    let mut text = text::describe(pack);
+    let mut is_sound = true;
+    let mut decoded = Vec::new();
+    let mut warnings = pack.warnings().to_vec();
+    text.push_str("\nRuntimes\n");
+    for kind in [BackendKind::OnnxRuntime, BackendKind::Embedded] {
+        let Some(only) = runtime.only(kind) else {
+            text.push_str(&format!(
+                "  {kind}: not there. {}\n",
+                runtime.status().sentence
+            ));
+            continue;
+        };
+        match try_on(pack, &only) {
+            Ok((frames, report)) => {
+                text.push_str(&text::speed(&report));
+                report
+                    .warnings
+                    .iter()
+                    .filter(|w| !pack.warnings().contains(w))
+                    .for_each(|w| warnings.push(w.clone()));
+                decoded.push(frames);
+            }
+            Err(sentence) => {
+                is_sound = false;
+                text.push_str(&format!("  {sentence}\n"));
+            }
+        }
+    }
+    if let [first, second] = decoded.as_slice() {
+        let difference = difference(first, second);
+        is_sound &= difference <= AGREEMENT;
+        let verdict = if difference <= AGREEMENT {
+            "they agree"
+        } else {
+            "they do NOT agree"
+        };
+        text.push_str(&format!(
+            "  largest difference {difference:.1e} of the loudest bin, limit {AGREEMENT:.0e}: {verdict}\n"
+        ));
+    }
+    text.push_str(&text::warnings(pack, &warnings));
+    text.push_str(if is_sound {
+        "\nResult: the plugin plays it.\n"
+    } else {
+        "\nResult: NOT fit to ship.\n"
+    });
+    ModelCheck { text, is_sound }
+}
+
+/// Frames of all probes on one runtime, and the loading report.
+fn try_on(pack: &Pack, runtime: &Runtime) -> Result<(Vec<Frame>, LoadReport), String> {
+    let LoadedPack {
+        mut decoder,
+        report,
+        manifest,
+        ..
+    } = load(pack, runtime).map_err(|error| error.to_string())?;
+    let requests = probes(&manifest);
+    let frame = |request| Frame {
+        request,
+        magnitudes: vec![0.0; decoder.bins()].into(),
+        silent: false,
+        cleaned_values: 0,
+    };
+    let mut frames: Vec<Frame> = requests.iter().copied().map(frame).collect();
+    decoder
+        .decode(&requests, &mut frames)
+        .map_err(|error| error.to_string())?;
+    Ok((frames, report))
+}
+
+/// Largest difference of two sets of frames, relative to the loudest bin.
+fn difference(first: &[Frame], second: &[Frame]) -> f32 {
+    let values = |frames: &[Frame]| -> Vec<f32> {
+        frames
+            .iter()
+            .flat_map(|frame| frame.magnitudes.iter().copied())
+            .collect()
+    };
+    let (first, second) = (values(first), values(second));
+    let peak = first
+        .iter()
+        .fold(f32::MIN_POSITIVE, |peak, value| peak.max(*value));
+    first
+        .iter()
+        .zip(&second)
+        .fold(0.0_f32, |most, (a, b)| most.max((a - b).abs()))
+        / peak
+}
+
+/// What can be said about a file that does not open.
+fn explain(path: &Path, error: &PackError) -> ModelCheck {
+    let name = name_of(path);
+    let graph = std::fs::read(path)
+        .ok()
+        .and_then(|bytes| GraphInfo::read(&bytes, &name, &name).ok());
+    let mut text = format!("{error}\n");
+    if let Some(graph) = graph {
+        text.push_str(&text::graph(&name, &graph));
+        if matches!(error, PackError::NoManifest { .. }) {
+            text.push_str(&import::missing(&graph));
+        }
+    }
+    text.push_str("\nResult: the plugin does NOT play it.\n");
+    ModelCheck {
+        text,
+        is_sound: false,
+    }
+}
