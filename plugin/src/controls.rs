@@ -22,6 +22,9 @@ const MIDI_CHANNELS: u8 = 16;
 /// Collects the events of one stretch, in a buffer that is allocated once.
 pub struct Controls {
     events: Vec<TimedEvent>,
+    /// Events of the next stretch that the framework already handed over.
+    carried: Vec<TimedEvent>,
+    stretch_samples: u32,
     last: Option<Snapshot>,
     dropped_events: u64,
 }
@@ -80,6 +83,8 @@ impl Default for Controls {
     fn default() -> Self {
         Self {
             events: Vec::with_capacity(EVENT_CAPACITY),
+            carried: Vec::with_capacity(EVENT_CAPACITY),
+            stretch_samples: 0,
             last: None,
             dropped_events: 0,
         }
@@ -90,10 +95,13 @@ impl Controls {
     /// Forgets what the engine heard, so that the next stretch states every value again.
     pub fn forget(&mut self) {
         self.last = None;
+        self.carried.clear();
     }
 
-    /// Starts a stretch: states each parameter that moved since the last one. Real-time safe.
-    pub fn begin(&mut self, params: &InstrumentParams) {
+    /// Starts a stretch of so many samples: states each parameter that moved since the last one,
+    /// then the events that belong here but came with the stretch before. Real-time safe.
+    pub fn begin(&mut self, params: &InstrumentParams, stretch_samples: usize) {
+        self.stretch_samples = u32::try_from(stretch_samples).unwrap_or(u32::MAX);
         self.events.clear();
         let now = Snapshot::of(params);
         let before = self.last.replace(now);
@@ -102,13 +110,44 @@ impl Controls {
             self.state_sound(&now, before.as_ref());
             self.state_performance(&now, before.as_ref());
         }
+        self.take_carried();
+    }
+
+    /// Moves the carried events of this stretch in, and brings the others nearer.
+    fn take_carried(&mut self) {
+        let mut kept = 0;
+        for index in 0..self.carried.len() {
+            let TimedEvent {
+                offset_samples,
+                event,
+            } = self.carried[index];
+            if offset_samples < self.stretch_samples {
+                self.push(offset_samples, event);
+            } else {
+                self.carried[kept] = TimedEvent::new(offset_samples - self.stretch_samples, event);
+                kept += 1;
+            }
+        }
+        self.carried.truncate(kept);
     }
 
     /// Adds a note or controller event. Real-time safe.
+    ///
+    /// The framework ends a stretch at a parameter's sample, but hands over every event that the host
+    /// listed before that parameter: one on the same sample belongs to the next stretch, as it would
+    /// if the host's block began there.
     pub fn note<S>(&mut self, event: &NoteEvent<S>) {
         let offset = event.timing();
-        if let Some(event) = translate(event) {
+        let Some(event) = translate(event) else {
+            return;
+        };
+        if offset < self.stretch_samples {
             self.push(offset, event);
+        } else if self.carried.len() < EVENT_CAPACITY {
+            self.carried
+                .push(TimedEvent::new(offset - self.stretch_samples, event));
+        } else {
+            self.dropped_events += 1;
         }
     }
 

@@ -158,7 +158,7 @@ impl Plugin for Afterimage {
         context: &mut impl ProcessContext<Self>,
     ) -> ProcessStatus {
         let params = Arc::clone(&self.view.params);
-        self.controls.begin(&params);
+        self.controls.begin(&params, buffer.samples());
         while let Some(played) = self.keys.next_played() {
             self.controls.played(played);
         }
