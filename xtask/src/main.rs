@@ -12,9 +12,12 @@
 )]
 
 mod arguments;
+mod bench;
 mod bundle;
 mod demo;
+mod golden;
 mod install;
+mod package;
 mod picture;
 mod platform;
 mod process;
@@ -46,7 +49,7 @@ cargo xtask <command>
                              render through the bundled plugin
   check-model PATH           open a pack as the plugin would, and say what is wrong with it
   golden [--write]           compare the golden vectors with their independent source, or write them anew
-  bench                      measure the callback and the worker against their deadlines
+  bench [--quick]            measure the callback and the worker against their deadlines
   package                    an archive of the bundles for this platform
 ";
 
@@ -69,6 +72,9 @@ fn run() -> Result<()> {
     match command.as_str() {
         "bundle" => bundle::command(arguments),
         "demo" => demo::command(arguments),
+        "bench" => bench::command(arguments),
+        "golden" => golden::command(arguments),
+        "package" => package::command(arguments),
         "test" => test::command(arguments),
         "install" => install::command(arguments),
         "render" => render::command(arguments),

@@ -6,11 +6,9 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use clack_host::events::Pckn;
-use clack_host::events::event_types::{
-    MidiEvent, NoteExpressionEvent, NoteExpressionType, NoteOffEvent, NoteOnEvent, ParamValueEvent,
-};
+use clack_host::events::event_types::{MidiEvent, NoteOffEvent, NoteOnEvent, ParamValueEvent};
 use clack_host::prelude::EventBuffer;
 use clack_host::utils::ClapId;
 use serde::Deserialize;
@@ -19,6 +17,10 @@ use super::ParameterTable;
 
 /// Seconds between two points of a drawn ramp: finer than a hop of any pack.
 const AUTOMATION_STEP_S: f64 = 0.002;
+/// Semitones of a full pitch bend: MIDI's usual range, and the plugin's default.
+const BEND_RANGE: f64 = 2.0;
+/// Channels of a MIDI port.
+const CHANNELS: u32 = 16;
 
 /// One thing that happens.
 #[expect(missing_docs, reason = "the fields have MIDI's own names")]
@@ -33,13 +35,6 @@ pub enum Event {
     },
     /// A key comes up.
     NoteOff { key: u8, channel: u8, note_id: u32 },
-    /// The tuning of one note changes, in semitones.
-    Tuning {
-        key: u8,
-        channel: u8,
-        note_id: u32,
-        semitones: f64,
-    },
     /// A parameter takes a plain CLAP value.
     Parameter { id: u32, value: f64 },
     /// A short MIDI message.
@@ -133,21 +128,46 @@ impl Timeline {
         );
     }
 
-    /// Adds a note that sounds `note.4` semitones beside its key.
-    pub fn fractional_note(&mut self, note: FractionalNote, rate_hz: f64) {
+    /// Adds a note that sounds up to [`BEND_RANGE`] semitones beside its key: a pitch bend on a
+    /// channel of its own, as MPE controllers send it. Sixteen such notes can sound at once.
+    ///
+    /// # Errors
+    /// When the tuning is out of the bend's reach.
+    pub fn fractional_note(&mut self, note: FractionalNote, rate_hz: f64) -> Result<()> {
         let FractionalNote(on_s, off_s, key, velocity, semitones) = note;
+        ensure!(
+            semitones.abs() <= BEND_RANGE,
+            "a tuning of {semitones} semitones is out of reach; move the key and keep within {BEND_RANGE}"
+        );
         let note_id = self.next_note_id;
-        let on = sample_at(on_s, rate_hz);
-        self.note(on, sample_at(off_s, rate_hz), key, velocity);
+        self.next_note_id += 1;
+        let channel = (note_id % CHANNELS) as u8;
+        let bend = (8192.0 + semitones / BEND_RANGE * 8192.0)
+            .round()
+            .clamp(0.0, 16_383.0) as u16;
+        let (on, off) = (sample_at(on_s, rate_hz), sample_at(off_s, rate_hz));
         self.push(
             on,
-            Event::Tuning {
+            Event::Midi([0xE0 | channel, (bend & 0x7F) as u8, (bend >> 7) as u8]),
+        );
+        self.push(
+            on,
+            Event::NoteOn {
                 key,
-                channel: 0,
+                channel,
+                velocity,
                 note_id,
-                semitones,
             },
         );
+        self.push(
+            off,
+            Event::NoteOff {
+                key,
+                channel,
+                note_id,
+            },
+        );
+        Ok(())
     }
 
     /// Lays an automation over the timeline, up to `seconds`.
@@ -175,7 +195,7 @@ impl Timeline {
             }
         }
         for note in &drawn.notes {
-            self.fractional_note(*note, rate_hz);
+            self.fractional_note(*note, rate_hz)?;
         }
         Ok(())
     }
@@ -252,17 +272,6 @@ pub(super) fn send(event: &Event, offset: u32, list: &mut EventBuffer) {
         } => {
             list.push(&NoteOffEvent::new(offset, pckn(channel, key, note_id), 0.0));
         }
-        Event::Tuning {
-            key,
-            channel,
-            note_id,
-            semitones,
-        } => list.push(&NoteExpressionEvent::new(
-            offset,
-            pckn(channel, key, note_id),
-            NoteExpressionType::Tuning,
-            semitones,
-        )),
         Event::Parameter { id, value } => {
             if let Some(id) = ClapId::from_raw(id) {
                 list.push(&ParamValueEvent::new(offset, id, Pckn::match_all(), value));

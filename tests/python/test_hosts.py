@@ -1,0 +1,107 @@
+"""The VST3 bundle in two hosts written elsewhere: the same notes at the same level as the CLAP."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import mido
+import numpy as np
+import pytest
+from conftest import NOTES, RATE_HZ, SECONDS, level_db, pitch_hz, steady
+from numpy.typing import NDArray
+
+CENTS = 5.0
+LEVEL_DB = 0.5
+Audio = NDArray[np.float32]
+
+
+def assert_same_music(audio: Audio, reference: Audio, latency_samples: int) -> None:
+    """Each note has the pitch and the level of the reference; between notes it is as quiet."""
+    audio = audio[:, latency_samples:]
+    for note in NOTES:
+        heard, wanted = steady(audio, note), steady(reference, note)
+        cents = 1200 * np.log2(pitch_hz(heard) / pitch_hz(wanted))
+        assert abs(cents) < CENTS, f"{note}: {cents:.1f} cents beside the CLAP"
+        difference = level_db(heard) - level_db(wanted)
+        assert abs(difference) < LEVEL_DB, f"{note}: {difference:.2f} dB beside the CLAP"
+
+
+@pytest.fixture(scope="module")
+def dawdreamer_engine():  # noqa: ANN201 - the module has no types
+    """A dawdreamer engine with small blocks."""
+    dawdreamer = pytest.importorskip("dawdreamer")
+    return dawdreamer.RenderEngine(RATE_HZ, 256)
+
+
+def dawdreamer_render(engine, plugin) -> Audio:  # noqa: ANN001
+    """Plays the event list once."""
+    plugin.clear_midi()
+    for note in NOTES:
+        plugin.add_midi_note(note.key, note.velocity, note.on_s, note.off_s - note.on_s)
+    engine.load_graph([(plugin, [])])
+    engine.render(SECONDS)
+    return np.asarray(engine.get_audio(), dtype=np.float32)
+
+
+def test_dawdreamer_plays_the_notes_of_the_clap(dawdreamer_engine, vst3: Path, reference: Audio) -> None:
+    """Same event list, same notes, same level."""
+    plugin = dawdreamer_engine.make_plugin_processor("first", str(vst3))
+    dawdreamer_render(dawdreamer_engine, plugin)
+    # The second pass has its model loaded whatever the host says about being offline.
+    audio = dawdreamer_render(dawdreamer_engine, plugin)
+    assert_same_music(audio, reference, plugin.get_latency_samples())
+
+
+def test_dawdreamer_state_brings_the_sound_back(dawdreamer_engine, vst3: Path, tmp_path: Path) -> None:
+    """A state saved by one instance gives another the same parameters and the same pitch."""
+    first = dawdreamer_engine.make_plugin_processor("saver", str(vst3))
+    names = {entry["name"]: entry["index"] for entry in first.get_parameters_description()}
+    first.set_parameter(names["Latent 1"], 0.75)
+    first.set_parameter(names["Output Gain"], 0.7)
+    before = dawdreamer_render(dawdreamer_engine, first)
+    state = tmp_path / "session.state"
+    first.save_state(str(state))
+    second = dawdreamer_engine.make_plugin_processor("loader", str(vst3))
+    second.load_state(str(state))
+    dawdreamer_render(dawdreamer_engine, second)
+    after = dawdreamer_render(dawdreamer_engine, second)
+    assert second.get_parameter(names["Latent 1"]) == pytest.approx(0.75, abs=1e-4)
+    assert second.get_parameter(names["Output Gain"]) == pytest.approx(0.7, abs=1e-4)
+    before = dawdreamer_render(dawdreamer_engine, first)
+    assert_same_music(after, before, 0)
+
+
+@pytest.fixture(scope="module")
+def pedalboard_plugin(vst3: Path):  # noqa: ANN201
+    """One instance for all tests: its Python wrapper reads every value's text, half a minute long."""
+    pedalboard = pytest.importorskip("pedalboard")
+    return pedalboard.VST3Plugin(str(vst3), initialization_timeout=300)
+
+
+def pedalboard_render(plugin) -> Audio:  # noqa: ANN001
+    """Plays the event list once."""
+    messages = []
+    for note in NOTES:
+        messages.append(mido.Message("note_on", note=note.key, velocity=note.velocity, time=note.on_s))
+        messages.append(mido.Message("note_off", note=note.key, time=note.off_s))
+    return plugin(messages, duration=SECONDS, sample_rate=RATE_HZ, num_channels=2, buffer_size=256)
+
+
+def test_pedalboard_plays_the_notes_of_the_clap(pedalboard_plugin, reference: Audio) -> None:
+    """Same event list, same notes, same level; this host takes the latency off itself."""
+    pedalboard_render(pedalboard_plugin)
+    audio = pedalboard_render(pedalboard_plugin)
+    assert_same_music(audio, reference, 0)
+
+
+def test_pedalboard_state_keeps_a_parameter(pedalboard_plugin) -> None:
+    """Set, process a block, save, change, load: the value is back."""
+    silence = {"duration": 0.05, "sample_rate": RATE_HZ, "num_channels": 2, "buffer_size": 256}
+    pedalboard_plugin.parameters["latent_1"].raw_value = 0.7
+    pedalboard_plugin([], **silence)
+    saved = pedalboard_plugin.raw_state
+    pedalboard_plugin.parameters["latent_1"].raw_value = 0.1
+    pedalboard_plugin([], **silence)
+    pedalboard_plugin.raw_state = saved
+    pedalboard_plugin([], **silence)
+    assert pedalboard_plugin.parameters["latent_1"].raw_value == pytest.approx(0.7, abs=1e-4)
