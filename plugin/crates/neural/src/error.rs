@@ -70,7 +70,7 @@ pub enum PackError {
         /// Name of the pack.
         pack: String,
         /// Dotted path of the field, as in `representation.hop`.
-        field: String,
+        field: Box<str>,
         /// What it must be.
         expected: String,
         /// What it is.
@@ -190,11 +190,11 @@ pub enum PackError {
         /// The graph's file.
         file: String,
         /// The operator's name.
-        operator: String,
+        operator: Box<str>,
         /// What is taken.
         expected: &'static str,
         /// What it is.
-        found: String,
+        found: Box<str>,
         /// What to do.
         advice: &'static str,
     },
@@ -208,11 +208,11 @@ pub enum PackError {
         /// `encode`, `predict` or `decode`.
         graph: &'static str,
         /// The tensor.
-        tensor: String,
+        tensor: Box<str>,
         /// What it must have or be.
         expected: String,
         /// What it has or is.
-        found: String,
+        found: Box<str>,
         /// What to do.
         advice: &'static str,
     },

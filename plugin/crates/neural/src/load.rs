@@ -268,12 +268,12 @@ impl Loading<'_> {
             return Err(PackError::Tensor {
                 pack: self.pack.name().to_owned(),
                 graph: "decode",
-                tensor: self.plan.output.clone(),
+                tensor: self.plan.output.as_str().into(),
                 expected: format!(
                     "have {} values a row, as 'representation.bins' says",
                     self.plan.bins
                 ),
-                found: format!("the graph gave {} values for {rows} rows", output.len()),
+                found: format!("the graph gave {} values for {rows} rows", output.len()).into(),
                 advice: "correct 'representation.bins' or export the graph with that many",
             });
         }

@@ -342,11 +342,11 @@ impl<'a> Maker<'a> {
                 return Err(PackError::Tensor {
                     pack: self.pack.name().to_owned(),
                     graph: "decode",
-                    tensor: info.name.clone(),
+                    tensor: info.name.as_str().into(),
                     expected: format!(
                         "have a dynamic batch axis, or the same fixed one of 1 to {MAX_ROWS} everywhere"
                     ),
-                    found: format!("its shape is {}", info.shape_text()),
+                    found: format!("its shape is {}", info.shape_text()).into(),
                     advice: "export with a dynamic first axis",
                 });
             }
@@ -381,9 +381,9 @@ impl<'a> Maker<'a> {
         PackError::Tensor {
             pack,
             graph: "decode",
-            tensor,
+            tensor: tensor.into(),
             expected,
-            found,
+            found: found.into(),
             advice,
         }
     }

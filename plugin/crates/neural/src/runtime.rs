@@ -1,7 +1,7 @@
 //! Finds the runtimes: the bundled library by absolute path, or the embedded one.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use rten::ThreadPool;
 
@@ -23,7 +23,8 @@ pub const LIBRARY_NAME: &str = "libafterimage_onnxruntime.so";
 #[derive(Clone)]
 pub struct Runtime {
     onnxruntime: Option<Loaded>,
-    pool: Arc<ThreadPool>,
+    /// Made when the embedded runtime is first needed: an idle thread is one too many.
+    pool: Arc<OnceLock<Arc<ThreadPool>>>,
     status: RuntimeStatus,
     kinds: &'static [BackendKind],
 }
@@ -89,7 +90,7 @@ impl Runtime {
         };
         Self {
             onnxruntime: Some(loaded),
-            pool: embedded::pool(),
+            pool: Arc::default(),
             status,
             kinds: &KINDS,
         }
@@ -106,7 +107,7 @@ impl Runtime {
         };
         Self {
             onnxruntime: None,
-            pool: embedded::pool(),
+            pool: Arc::default(),
             status,
             kinds: &KINDS[1..],
         }
@@ -146,7 +147,10 @@ impl Runtime {
                 Ok(Box::new(OnnxRuntime::open(loaded, graph, output)?))
             }
             (BackendKind::OnnxRuntime, None) => Err("it is not loaded".into()),
-            (BackendKind::Embedded, _) => Ok(Box::new(Embedded::open(&self.pool, graph, output)?)),
+            (BackendKind::Embedded, _) => {
+                let pool = self.pool.get_or_init(embedded::pool);
+                Ok(Box::new(Embedded::open(pool, graph, output)?))
+            }
         }
     }
 }

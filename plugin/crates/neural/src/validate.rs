@@ -128,9 +128,9 @@ impl Tensors<'_> {
         PackError::Tensor {
             pack,
             graph,
-            tensor: tensor.to_owned(),
+            tensor: tensor.into(),
             expected,
-            found,
+            found: found.into(),
             advice,
         }
     }

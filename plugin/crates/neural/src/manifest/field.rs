@@ -65,10 +65,9 @@ impl<'a> Field<'a> {
     ) -> PackError {
         PackError::Field {
             pack: self.pack.to_owned(),
-            field: if self.path.is_empty() {
-                "(the whole manifest)".into()
-            } else {
-                self.path.clone()
+            field: match self.path.as_str() {
+                "" => "(the whole manifest)".into(),
+                path => path.into(),
             },
             expected: expected.into(),
             found: describe(self.value),

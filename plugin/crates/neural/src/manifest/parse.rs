@@ -231,8 +231,8 @@ fn parse_graphs(field: &Field<'_>) -> Result<Graphs, PackError> {
 
 fn parse_graph(field: &Field<'_>) -> Result<GraphSpec, PackError> {
     let sha256 = field.at("sha256").text_or("")?.to_ascii_lowercase();
-    if !sha256.is_empty() && !(sha256.len() == 64 && sha256.bytes().all(|b| b.is_ascii_hexdigit()))
-    {
+    let is_hash = sha256.len() == 64 && sha256.bytes().all(|b| b.is_ascii_hexdigit());
+    if !sha256.is_empty() && !is_hash {
         return Err(field
             .at("sha256")
             .must_be("64 hexadecimal digits, or empty where the manifest is inside the file"));

@@ -202,9 +202,9 @@ impl Fault {
             Self::Custom { operator, domain } => PackError::Operator {
                 pack,
                 file,
-                operator,
+                operator: operator.into(),
                 expected: "a standard ONNX operator",
-                found: format!("it belongs to the domain '{domain}'"),
+                found: format!("it belongs to the domain '{domain}'").into(),
                 advice: "export with standard operators and functions inlined",
             },
             Self::Operator {
@@ -214,9 +214,9 @@ impl Fault {
             } => PackError::Operator {
                 pack,
                 file,
-                operator,
+                operator: operator.into(),
                 expected: "one whose time and result follow from its inputs",
-                found: found.to_owned(),
+                found: found.into(),
                 advice,
             },
             Self::Size { tensor, found } => PackError::Malformed {
