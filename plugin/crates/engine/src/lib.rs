@@ -38,6 +38,7 @@ mod request;
 mod service;
 mod spec;
 mod timeline;
+mod touched;
 mod voice;
 
 pub use engine::{Engine, HostConfig, Instrument, LoadGuard};

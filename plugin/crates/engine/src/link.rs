@@ -7,9 +7,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64};
 use std::thread::Thread;
 
-use rtrb::{Consumer, Producer, RingBuffer};
+use rtrb::{Consumer, Producer};
 
 use crate::contract::{Conditions, Frame, FrameRequest};
+use crate::touched;
 
 /// A frame on its way back, or the news that it could not be decoded.
 #[derive(Debug)]
@@ -55,9 +56,10 @@ pub(crate) struct LinkSizes {
 
 /// Makes both ends. Allocates every frame that will ever travel.
 pub(crate) fn make_link(sizes: LinkSizes) -> (AudioLink, WorkerEnds) {
-    let (request_in, request_out) = RingBuffer::new(sizes.requests);
-    let (delivery_in, delivery_out) = RingBuffer::new(sizes.frames);
-    let (recycle_in, recycle_out) = RingBuffer::new(sizes.frames);
+    let (request_in, request_out) =
+        touched::ring(sizes.requests, || Delivery::empty(0).frame.request);
+    let (delivery_in, delivery_out) = touched::ring(sizes.frames, || Delivery::empty(0));
+    let (recycle_in, recycle_out) = touched::ring(sizes.frames, || Delivery::empty(0));
     let shared = Arc::new(LinkShared::default());
     let audio = AudioLink {
         requests: request_in,
@@ -65,7 +67,9 @@ pub(crate) fn make_link(sizes: LinkSizes) -> (AudioLink, WorkerEnds) {
         recycle: recycle_in,
         shared: Arc::clone(&shared),
     };
-    let pool = (0..sizes.frames).map(|_| empty_frame(sizes.bins)).collect();
+    let pool = (0..sizes.frames)
+        .map(|_| Delivery::empty(sizes.bins).frame)
+        .collect();
     let worker = WorkerEnds {
         requests: request_out,
         deliveries: delivery_in,
@@ -76,9 +80,10 @@ pub(crate) fn make_link(sizes: LinkSizes) -> (AudioLink, WorkerEnds) {
     (audio, worker)
 }
 
-fn empty_frame(bins: usize) -> Frame {
-    Frame {
-        request: FrameRequest {
+impl Delivery {
+    /// A frame of silence that answers no request. Allocates unless `bins` is 0.
+    pub(crate) fn empty(bins: usize) -> Self {
+        let request = FrameRequest {
             epoch: 0,
             voice: 0,
             note: 0,
@@ -90,10 +95,18 @@ fn empty_frame(bins: usize) -> Frame {
             time_off_s: -1.0,
             conditions: Conditions::default(),
             seed: 0,
-        },
-        magnitudes: vec![0.0; bins].into_boxed_slice(),
-        silent: true,
-        cleaned_values: 0,
+        };
+        let magnitudes = vec![0.0; bins].into_boxed_slice();
+        let frame = Frame {
+            request,
+            magnitudes,
+            silent: true,
+            cleaned_values: 0,
+        };
+        Self {
+            frame,
+            failed: false,
+        }
     }
 }
 

@@ -7,6 +7,8 @@ use std::collections::VecDeque;
 
 use afterimage_spectral::approx::db_to_linear;
 
+use crate::touched;
+
 /// Changes of one control that can be in flight: one a sample over twice a lead of 40 ms.
 const CHANGES: usize = 4096;
 /// A step of gain or width is spread over about this long.
@@ -45,7 +47,7 @@ struct Delayed {
 impl Delayed {
     fn at(value: f32) -> Self {
         Self {
-            changes: VecDeque::with_capacity(CHANGES),
+            changes: touched::queue(CHANGES, || (0, 0.0)),
             value,
             target: value,
         }

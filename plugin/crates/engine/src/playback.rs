@@ -9,6 +9,10 @@ use crate::contract::Conditions;
 use crate::link::AudioLink;
 use crate::voice::{Faults, Lane, Voice, VoiceShape};
 
+/// Up to so many frames a slice, work begins gently: after silence everything it touches is out of
+/// the caches, and a frame costs three times what the next ones do (benches/process.rs).
+const GENTLE_FRAMES: u32 = 8;
+
 /// Voices, rings and the position of the output on the model's timeline.
 pub(crate) struct Playback {
     link: AudioLink,
@@ -21,6 +25,7 @@ pub(crate) struct Playback {
     lead_model: u64,
     /// Conditions of the newest frame that was pushed, for the window.
     pub(crate) newest_conditions: Option<Conditions>,
+    pushed_last_slice: u32,
     /// Frames that ever arrived.
     pub(crate) frames_taken: u64,
 }
@@ -37,6 +42,7 @@ impl Playback {
             lead_model: 0,
             newest_conditions: None,
             frames_taken: 0,
+            pushed_last_slice: 0,
         }
     }
 
@@ -108,7 +114,15 @@ impl Playback {
                 .max(slice_model);
             share += work.frames as f32 * slice_model as f32 / left as f32;
         }
-        for _ in 0..share.ceil() as u32 {
+        let wanted = share.ceil() as u32;
+        let gentle = if wanted > GENTLE_FRAMES {
+            wanted
+        } else {
+            wanted.div_ceil(2)
+        };
+        let limit = wanted.min(gentle.max(self.pushed_last_slice + 2));
+        self.pushed_last_slice = 0;
+        while self.pushed_last_slice < limit {
             let first = self.voices.iter().enumerate().filter_map(|(index, voice)| {
                 let work = voice.early_work(self.position)?;
                 work.arrived.then_some((work.due, index))
@@ -122,6 +136,7 @@ impl Playback {
                 newest: &mut self.newest_conditions,
             };
             self.voices[index].push_early(&mut lane);
+            self.pushed_last_slice += 1;
         }
     }
 

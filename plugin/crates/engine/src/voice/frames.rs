@@ -4,6 +4,7 @@ use std::cmp::Ordering;
 use std::collections::VecDeque;
 
 use crate::link::Delivery;
+use crate::touched;
 
 /// A note's ordinal and a frame's index within it: what tells the frames of one voice apart.
 pub(crate) type FrameName = (u32, u32);
@@ -35,7 +36,7 @@ pub(crate) struct FrameQueue {
 impl FrameQueue {
     pub(crate) fn new(capacity: usize) -> Self {
         Self {
-            frames: VecDeque::with_capacity(capacity),
+            frames: touched::queue(capacity, || Delivery::empty(0)),
             capacity,
         }
     }

@@ -16,6 +16,7 @@ use afterimage_spectral::{SynthesisFrame, VoiceInverse};
 use crate::contract::Conditions;
 use crate::link::{AudioLink, Delivery};
 use crate::spec::InstrumentSpec;
+use crate::touched;
 use frames::{FrameQueue, FrameState};
 use mix::{HopPart, pitch_hz};
 use note::Note;
@@ -80,15 +81,33 @@ impl Voice {
     /// Allocates all that the voice will ever need.
     pub(crate) fn new(shape: &VoiceShape, spec: &InstrumentSpec) -> Self {
         let hop = shape.hop;
-        Self {
+        let mut voice = Self {
             inverse: VoiceInverse::new(&spec.stft, spec.sample_rate_hz as f32, spec.phase),
-            notes: VecDeque::with_capacity(shape.notes),
+            notes: touched::queue(shape.notes, || Note::EMPTY),
             frames: FrameQueue::new(shape.frames),
             playing: None,
             mid: vec![0.0; hop].into_boxed_slice(),
             side: vec![0.0; hop].into_boxed_slice(),
             shape: shape.clone(),
+        };
+        voice.touch(spec.stft.bins());
+        voice
+    }
+
+    /// Sounds a hop that nobody hears, so that all memory of the inverse is there.
+    fn touch(&mut self, bins: usize) {
+        let magnitudes = vec![1.0; bins];
+        for _ in 0..=self.shape.frames_ahead {
+            let (pitch_hz, spread) = (pitch_hz(60.0), self.shape.spread);
+            self.inverse.push(SynthesisFrame {
+                magnitudes: &magnitudes,
+                pitch_hz,
+                spread,
+                gain: 1.0,
+            });
         }
+        self.inverse.pull_hop(&mut self.mid, &mut self.side);
+        self.inverse.start(0);
     }
 
     /// Whether another note fits into the queue.

@@ -26,6 +26,23 @@ pub(crate) struct Note {
 }
 
 impl Note {
+    /// A note of no length that nobody plays.
+    pub(crate) const EMPTY: Self = Self {
+        ordinal: 0,
+        on: 0,
+        off: 0,
+        release: 1,
+        cut: 0,
+        cut_fade: 1,
+        envelope: HeldEnvelope {
+            attack: 0,
+            decay: 0,
+            sustain: 0.0,
+        },
+        gain: 0.0,
+        seed: 0,
+    };
+
     /// The first sample at which the note is silent for good.
     pub(crate) fn end(&self) -> u64 {
         let released = self.off.saturating_add(u64::from(self.release));
