@@ -38,7 +38,7 @@ use nice_plug_egui::{
 
 use self::facts::Facts;
 use self::header::LoadField;
-use self::keyboard_link::KeyboardLink;
+use self::keyboard_link::{KeyboardLink, PlayedKey};
 use self::layout::{Layout, MIN_SIZE, Needs};
 use self::spectrogram::Spectrogram;
 use crate::view::InstrumentView;
@@ -99,6 +99,13 @@ impl NiceEguiApp for Window {
         theme::install(&context);
         frame.set_clear_color(theme::GROUND.into());
         self.spectrogram.window_opened();
+        // The framework does not say when a window closes; a key may have been down.
+        if let (Some(key), Some(keys)) = (self.pressed_key.take(), &self.keys) {
+            keys.play(PlayedKey {
+                key,
+                velocity: None,
+            });
+        }
         self.gui = Some(gui);
         Ok(())
     }
@@ -120,7 +127,7 @@ impl Window {
         let window = ui.ctx().content_rect();
         ui.painter().rect_filled(window, 0, theme::GROUND);
         let needs = Needs {
-            notices: header::notices(&self.facts, &self.load),
+            notice: header::has_notice(&self.facts, &self.load),
             axes: self.facts.axes(),
             keyboard: self.keys.is_some(),
         };
@@ -129,9 +136,9 @@ impl Window {
         let params = &*self.view.params.clone();
         let controls = (params, &gui.param_setter());
         header::show(ui, layout.header, &self.facts, &mut self.load);
-        header::show_notices(
+        header::show_notice(
             ui,
-            layout.notices,
+            layout.notice,
             &self.facts,
             &mut self.load,
             &self.view.model,

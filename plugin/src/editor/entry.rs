@@ -17,19 +17,24 @@ fn memory(owner: Id) -> Id {
 }
 
 /// Opens the entry on a right or Ctrl click on its owner; true while it is open.
-pub(super) fn wanted(ui: &Ui, owner: Id, response: &Response, value: &str) -> bool {
+pub(super) fn wanted(
+    ui: &Ui,
+    owner: Id,
+    response: &Response,
+    words: impl FnOnce() -> String,
+) -> bool {
     let with_ctrl = response.clicked() && ui.input(|input| input.modifiers.command);
     if response.secondary_clicked() || with_ctrl {
-        open(ui, owner, value);
+        open(ui, owner, words());
     }
     ui.data(|data| data.get_temp::<Typed>(memory(owner)))
         .is_some()
 }
 
 /// Opens the entry with the words of the value that is there.
-pub(super) fn open(ui: &Ui, owner: Id, value: &str) {
+pub(super) fn open(ui: &Ui, owner: Id, words: String) {
     let typed = Typed {
-        words: value.into(),
+        words,
         focused: false,
     };
     ui.data_mut(|data| data.insert_temp(memory(owner), typed));

@@ -16,7 +16,6 @@ use crate::state::{ModelField, ModelReference};
 
 const MARGIN: f32 = 24.0;
 const NOTICE_HEIGHT: f32 = 28.0;
-const NOTICE_STEP: f32 = 36.0;
 
 /// The field that takes a path to a pack.
 #[derive(Default)]
@@ -103,25 +102,23 @@ fn trust(facts: &Facts) -> String {
     parts.join(" · ")
 }
 
-/// Lines between header and content.
-pub(super) fn notices(facts: &Facts, field: &LoadField) -> usize {
-    usize::from(facts.sentence().is_some()) + usize::from(field.open)
+/// Whether there is a line between header and content.
+pub(super) fn has_notice(facts: &Facts, field: &LoadField) -> bool {
+    field.open || facts.sentence().is_some()
 }
 
-/// Draws the field and the sentence, one under the other.
-pub(super) fn show_notices(
+/// Draws the field while it is open, else the sentence if there is one.
+pub(super) fn show_notice(
     ui: &mut Ui,
     rect: Rect,
     facts: &Facts,
     field: &mut LoadField,
     model: &ModelField,
 ) {
-    let mut line = Rect::from_min_size(rect.min, vec2(rect.width(), NOTICE_HEIGHT));
+    let line = Rect::from_min_size(rect.min, vec2(rect.width(), NOTICE_HEIGHT));
     if field.open {
         show_field(ui, line, field, model);
-        line = line.translate(vec2(0.0, NOTICE_STEP));
-    }
-    if let Some(sentence) = facts.sentence() {
+    } else if let Some(sentence) = facts.sentence() {
         show_sentence(ui, line, sentence);
     }
 }

@@ -67,7 +67,7 @@ pub(super) fn show<P: Param>(
         WidgetInfo::slider(true, normalized, format!("{} {value}", look.name))
     });
     change(ui, &response, param, setter);
-    let typed = entry::wanted(ui, id, &response, &value);
+    let typed = entry::wanted(ui, id, &response, || gesture::words_to_type(param, &value));
     let name_cut = paint(
         ui,
         rect,

@@ -21,8 +21,17 @@ pub(super) fn show(
     (params, setter): (&InstrumentParams, &ParamSetter<'_>),
     (facts, sounding): (&Facts, Option<[f32; MAX_LATENT]>),
 ) {
-    theme::panel(ui.painter(), rect);
-    let inner = rect.shrink2(vec2(8.0, measures.padding));
+    let words = (
+        "Latent space",
+        "names are measured: what each axis changes most",
+    );
+    let inner = theme::titled_panel(
+        ui.painter(),
+        rect,
+        (measures.title_padding(), measures.title),
+        words,
+    );
+    let inner = inner.expand2(vec2(8.0, 0.0));
     let axes = facts.axes();
     for axis in 0..axes {
         let small = axis >= LARGE;

@@ -14,8 +14,8 @@ const COMPACT_BELOW: f32 = 640.0; // where the design's knobs would leave the pi
 /// What changes the arrangement.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Needs {
-    /// Lines between header and content: a sentence, the field for a path.
-    pub(super) notices: usize,
+    /// A line between header and content: a sentence, or the field for a path.
+    pub(super) notice: bool,
     /// Latent axes with a knob, at most 16.
     pub(super) axes: usize,
     /// Whether the keyboard is shown.
@@ -33,10 +33,19 @@ pub(super) struct Measures {
     pub(super) knob: f32,
     /// Diameter of the other latent knobs.
     pub(super) small_knob: f32,
+    /// Height of a title line over knobs; a low window has none.
+    pub(super) title: f32,
     /// Height of a chip.
     pub(super) chip: f32,
     keyboard: f32,
     status: f32,
+}
+
+impl Measures {
+    /// Space above and below the content of a panel with a title.
+    pub(super) fn title_padding(&self) -> f32 {
+        self.padding.min(12.0)
+    }
 }
 
 const ROOMY: Measures = Measures {
@@ -44,6 +53,7 @@ const ROOMY: Measures = Measures {
     padding: 16.0,
     knob: 48.0,
     small_knob: 32.0,
+    title: 24.0,
     chip: 26.0,
     keyboard: 56.0,
     status: 60.0,
@@ -54,6 +64,7 @@ const COMPACT: Measures = Measures {
     padding: 10.0,
     knob: 36.0,
     small_knob: 26.0,
+    title: 0.0,
     chip: 22.0,
     keyboard: 40.0,
     status: 50.0,
@@ -64,7 +75,7 @@ const COMPACT: Measures = Measures {
 pub(super) struct Layout {
     pub(super) measures: Measures,
     pub(super) header: Rect,
-    pub(super) notices: Rect,
+    pub(super) notice: Rect,
     pub(super) spectrogram: Rect,
     pub(super) keyboard: Option<Rect>,
     pub(super) latents: Rect,
@@ -87,8 +98,8 @@ impl Layout {
         let left = MARGIN;
         let right = size.x - MARGIN;
         let aside_width = (size.x * 0.27).clamp(300.0, 336.0);
-        let notice_height = NOTICE_HEIGHT * needs.notices as f32;
-        let notices = Rect::from_min_max(
+        let notice_height = if needs.notice { NOTICE_HEIGHT } else { 0.0 };
+        let notice = Rect::from_min_max(
             pos2(left, CONTENT_TOP - 8.0),
             pos2(right, CONTENT_TOP - 8.0 + notice_height),
         );
@@ -101,7 +112,7 @@ impl Layout {
         Self {
             measures,
             header,
-            notices,
+            notice,
             spectrogram,
             keyboard,
             latents,
@@ -116,7 +127,8 @@ impl Layout {
 /// Picture, keyboard, latent knobs: from top to bottom, the picture takes what is left.
 fn arrange_main(area: Rect, measures: Measures, needs: Needs) -> (Rect, Option<Rect>, Rect) {
     let mut rest = area;
-    let mut latents_height = 2.0 * measures.padding + knob_height(measures.knob);
+    let mut latents_height =
+        measures.title + 2.0 * measures.title_padding() + knob_height(measures.knob);
     if needs.axes > 8 {
         latents_height += measures.padding * 0.5 + knob_height(measures.small_knob);
     }
@@ -138,8 +150,8 @@ fn arrange_aside(area: Rect, measures: Measures) -> (Rect, Rect, Rect, Rect) {
     let settings_height = 2.0 * measures.padding + 3.0 * measures.chip + 2.0 * 8.0;
     let settings = take_bottom(&mut rest, settings_height);
     take_bottom(&mut rest, measures.gap);
-    let shape_height =
-        2.0 * measures.padding + 2.0 * knob_height(measures.knob) + measures.padding * 0.5;
+    let knobs_height = 2.0 * knob_height(measures.knob) + measures.padding * 0.5;
+    let shape_height = measures.title + 2.0 * measures.title_padding() + knobs_height;
     let shape = take_bottom(&mut rest, shape_height);
     take_bottom(&mut rest, measures.gap);
     (rest, shape, settings, status)
@@ -169,10 +181,10 @@ mod tests {
     ];
 
     fn needs() -> impl Iterator<Item = Needs> {
-        [(0, 16, true), (1, 16, true), (2, 16, true), (0, 4, false)]
+        [(false, 16, true), (true, 16, true), (false, 4, false)]
             .into_iter()
-            .map(|(notices, axes, keyboard)| Needs {
-                notices,
+            .map(|(notice, axes, keyboard)| Needs {
+                notice,
                 axes,
                 keyboard,
             })
@@ -181,7 +193,7 @@ mod tests {
     fn parts(layout: &Layout) -> Vec<Rect> {
         let mut parts = vec![
             layout.header,
-            layout.notices,
+            layout.notice,
             layout.spectrogram,
             layout.latents,
             layout.presets,
@@ -218,7 +230,7 @@ mod tests {
     fn the_picture_is_the_largest_part() {
         for size in SIZES {
             let needs = Needs {
-                notices: 0,
+                notice: false,
                 axes: 16,
                 keyboard: true,
             };
@@ -231,14 +243,15 @@ mod tests {
     }
 
     #[test]
-    fn presets_and_picture_stay_in_reach_in_the_smallest_window_with_two_notices() {
+    fn presets_and_picture_stay_in_reach_in_the_smallest_window_with_a_notice() {
         let needs = Needs {
-            notices: 2,
+            notice: true,
             axes: 16,
             keyboard: true,
         };
         let layout = Layout::new(super::MIN_SIZE, needs);
-        assert!(layout.presets.height() > 24.0);
-        assert!(layout.spectrogram.height() > 100.0);
+        // The title and a row.
+        assert!(layout.presets.height() > 60.0);
+        assert!(layout.spectrogram.height() > 140.0);
     }
 }

@@ -1,17 +1,17 @@
 //! The pack's own places in its latent space. Window thread.
 
 use afterimage_engine::contract::MAX_LATENT;
-use egui::{Align2, Rect, ScrollArea, Ui, UiBuilder, pos2, vec2};
+use egui::{Rect, ScrollArea, Ui, UiBuilder, vec2};
 use nice_plug::prelude::{Param, ParamSetter};
 
 use super::chip;
 use super::facts::Facts;
 use super::gesture;
 use super::layout::Measures;
-use super::theme::{self, DIM, INK, Size, TextLook};
+use super::theme;
 use crate::params::{InstrumentParams, LATENT_LIMIT};
 
-const HEAD_HEIGHT: f32 = 24.0;
+const TITLE_HEIGHT: f32 = 24.0;
 const GAP: f32 = 6.0;
 /// A knob this near stands on the preset.
 const SAME: f32 = 0.005;
@@ -24,28 +24,13 @@ pub(super) fn show(
     (params, setter): (&InstrumentParams, &ParamSetter<'_>),
     facts: &Facts,
 ) {
-    theme::panel(ui.painter(), rect);
-    let padding = measures.padding.min(12.0);
-    let inner = rect.shrink2(vec2(16.0, padding));
-    let head = pos2(inner.left(), inner.top() + 8.0);
-    let head_look = TextLook::medium(Size::Name, INK);
-    theme::text(
-        ui.painter(),
-        head,
-        Align2::LEFT_CENTER,
-        "Presets",
-        head_look,
-    );
     let presets = &facts.status.presets;
-    let note = if presets.is_empty() {
-        "this pack brings none"
-    } else {
-        "one click sets every axis"
+    let note = match presets.len() {
+        0 => "this pack brings none",
+        _ => "one click sets every axis",
     };
-    let note_at = pos2(inner.right(), head.y);
-    let note_look = TextLook::regular(Size::Note, DIM);
-    theme::text(ui.painter(), note_at, Align2::RIGHT_CENTER, note, note_look);
-    let list = Rect::from_min_max(pos2(inner.left(), inner.top() + HEAD_HEIGHT), inner.max);
+    let title = (measures.title_padding(), TITLE_HEIGHT);
+    let list = theme::titled_panel(ui.painter(), rect, title, ("Presets", note));
     let builder = UiBuilder::new().max_rect(list).id_salt("presets");
     ui.scope_builder(builder, |ui| {
         ui.set_clip_rect(list.intersect(ui.clip_rect()));

@@ -85,9 +85,9 @@ fn show_seed(ui: &mut Ui, rect: Rect, params: &InstrumentParams, setter: &ParamS
     let owner = ui.scope_id().with("seed");
     let response = chip::show(ui, field, &words, true);
     if response.clicked() {
-        entry::open(ui, owner, &words);
+        entry::open(ui, owner, words.clone());
     }
-    if entry::wanted(ui, owner, &response, &words) {
+    if entry::wanted(ui, owner, &response, || words.clone()) {
         entry::show(ui, owner, field, |typed| {
             gesture::set_from_words(setter, seed, typed)
         });

@@ -1,6 +1,6 @@
 //! Envelope, width, drift, wheel and gain. Window thread.
 
-use egui::{Rect, Ui, vec2};
+use egui::{Color32, Rect, Ui, vec2};
 use nice_plug::prelude::{FloatParam, Param, ParamSetter};
 
 use super::knob::{self, KnobLook};
@@ -17,11 +17,42 @@ pub(super) fn show(
     params: &InstrumentParams,
     setter: &ParamSetter<'_>,
 ) {
-    theme::panel(ui.painter(), rect);
-    let inner = rect.shrink2(vec2(8.0, measures.padding));
+    let words = ("Envelope and output", "");
+    let inner = theme::titled_panel(
+        ui.painter(),
+        rect,
+        (measures.title_padding(), measures.title),
+        words,
+    );
+    let inner = inner.expand2(vec2(8.0, 0.0));
     let height = knob_height(measures.knob);
-    // The wheel is the player's, so it is warm; the gain belongs to neither.
-    let knobs = [
+    for (index, (param, name, colour, hint)) in knobs(params).into_iter().enumerate() {
+        let top = inner.top() + (index / 4) as f32 * (height + measures.padding * 0.5);
+        let look = KnobLook {
+            diameter: measures.knob,
+            colour,
+            name,
+            value: Some(short(param)),
+            hint,
+            sounding: None,
+        };
+        knob::show(
+            ui,
+            cell(inner, top, (index % 4, 4), height),
+            param,
+            setter,
+            &look,
+        );
+    }
+}
+
+/// A parameter, its name, its colour and what it does.
+type Shaper<'a> = (&'a FloatParam, &'static str, Color32, &'static str);
+
+/// The knobs in reading order. The wheel is the player's, so it is warm; the gain belongs to neither.
+fn knobs(params: &InstrumentParams) -> [Shaper<'_>; 8] {
+    let drift = "Slow movement through the latent space while a note is held";
+    [
         (&params.attack_ms, "Attack", COOL, "Time to full level"),
         (
             &params.decay_ms,
@@ -47,12 +78,7 @@ pub(super) fn show(
             COOL,
             "Stereo width; the mono sum stays the same",
         ),
-        (
-            &params.drift,
-            "Drift",
-            COOL,
-            "Slow movement through the latent space while a note is held",
-        ),
+        (&params.drift, "Drift", COOL, drift),
         (
             &params.mod_wheel,
             "Wheel",
@@ -60,25 +86,7 @@ pub(super) fn show(
             "Travels the pack's path of sounds",
         ),
         (&params.gain_db, "Gain", INK, "Output level"),
-    ];
-    for (index, (param, name, colour, hint)) in knobs.into_iter().enumerate() {
-        let top = inner.top() + (index / 4) as f32 * (height + measures.padding * 0.5);
-        let look = KnobLook {
-            diameter: measures.knob,
-            colour,
-            name,
-            value: Some(short(param)),
-            hint,
-            sounding: None,
-        };
-        knob::show(
-            ui,
-            cell(inner, top, (index % 4, 4), height),
-            param,
-            setter,
-            &look,
-        );
-    }
+    ]
 }
 
 /// The parameter's words with no more digits than fit under a knob.

@@ -136,6 +136,29 @@ pub(super) fn panel(painter: &Painter, rect: Rect) {
     painter.rect_filled(rect, CornerRadius::same(RADIUS), PANEL);
 }
 
+/// Fills a panel, with its title left and a note right if `height` leaves them a line; returns
+/// what is under them.
+pub(super) fn titled_panel(
+    painter: &Painter,
+    rect: Rect,
+    (padding, height): (f32, f32),
+    (title, note): (&str, &str),
+) -> Rect {
+    panel(painter, rect);
+    let inner = rect.shrink2(egui::vec2(16.0, padding));
+    if height <= 0.0 {
+        return inner;
+    }
+    let y = inner.top() + 8.0;
+    let title_look = TextLook::medium(Size::Name, INK);
+    let title_at = egui::pos2(inner.left(), y);
+    text(painter, title_at, Align2::LEFT_CENTER, title, title_look);
+    let note_look = TextLook::regular(Size::Note, DIM);
+    let note_at = egui::pos2(inner.right(), y);
+    text(painter, note_at, Align2::RIGHT_CENTER, note, note_look);
+    Rect::from_min_max(egui::pos2(inner.left(), inner.top() + height), inner.max)
+}
+
 /// Installs font and colours. Call once a window.
 pub(super) fn install(context: &Context) {
     context.set_fonts(fonts());
