@@ -6,12 +6,13 @@ import shutil
 import subprocess
 from pathlib import Path
 
-import numpy as np
 import pytest
+from afterimage_models.judges.layout import read_mono
+from afterimage_models.judges.transcription import transcribe
+from afterimage_models.midi_file import read_notes
 from conftest import ROOT, xtask
 
 SOUNDFONT = Path("/usr/share/sounds/sf2/FluidR3_GM.sf2")
-ONSET_TOLERANCE_S = 0.08
 SHARE_OF_YARDSTICK = 0.95
 
 
@@ -22,30 +23,6 @@ def piece() -> tuple[Path, Path]:
         if automation.exists():
             return midi, automation
     pytest.fail("models/pieces holds no piece with an automation")
-
-
-def note_f1(wav: Path, midi: Path) -> float:
-    """F1 of the notes (onset and pitch) that basic-pitch finds in `wav` against `midi`."""
-    import mir_eval
-    import pretty_midi
-    from basic_pitch import ICASSP_2022_MODEL_PATH
-    from basic_pitch.inference import predict
-
-    _, _, found = predict(str(wav), ICASSP_2022_MODEL_PATH)
-    wanted = [note for track in pretty_midi.PrettyMIDI(str(midi)).instruments for note in track.notes]
-    # A key that two parts hold at once is one note to the ear and to the instrument's voices.
-    unique = {(round(note.start, 3), note.pitch): note for note in wanted}.values()
-
-    def table(starts_ends_keys: list[tuple[float, float, int]]) -> tuple[np.ndarray, np.ndarray]:
-        rows = np.array(starts_ends_keys, dtype=np.float64)
-        return rows[:, :2], 440.0 * 2 ** ((rows[:, 2] - 69) / 12)
-
-    intervals, pitches = table([(note.start, note.end, note.pitch) for note in unique])
-    heard, heard_pitches = table([(event[0], event[1], event[2]) for event in found])
-    _, _, f1, _ = mir_eval.transcription.precision_recall_f1_overlap(
-        intervals, pitches, heard, heard_pitches, onset_tolerance=ONSET_TOLERANCE_S, offset_ratio=None
-    )
-    return f1
 
 
 def test_basic_pitch_finds_the_demos_notes_as_it_finds_fluidsynths(tmp_path: Path) -> None:
@@ -62,6 +39,8 @@ def test_basic_pitch_finds_the_demos_notes_as_it_finds_fluidsynths(tmp_path: Pat
         capture_output=True,
         timeout=120,
     )
-    found, reachable = note_f1(ours, midi), note_f1(yardstick, midi)
+    notes = read_notes(midi)
+    found = transcribe(read_mono(ours), notes)["f1"]
+    reachable = transcribe(read_mono(yardstick), notes)["f1"]
     print(f"F1 {found:.3f}, fluidsynth {reachable:.3f}")
     assert found >= SHARE_OF_YARDSTICK * reachable, f"F1 {found:.3f}, fluidsynth reaches {reachable:.3f}"

@@ -2,7 +2,7 @@
 
 use anyhow::{Result, bail};
 
-use crate::host::{BlockPlan, Event, Pace, ParameterTable, RenderSpec, Timeline};
+use crate::host::{BlockPlan, Event, Pace, ParameterTable, RenderSpec, Timeline, parameter_hash};
 
 /// Every scene by name.
 pub const SCENES: [&str; 9] = [
@@ -122,8 +122,11 @@ fn sweep_everything(timeline: &mut Timeline, parameters: &ParameterTable, until:
         .collect();
     for (index, parameter) in swept.iter().enumerate() {
         let period = 20 + index as u64;
+        // The last render mode waits for the model inside the callback: that is what it is for.
+        let waits = parameter.id == parameter_hash("render_mode");
+        let reach = if waits { 0.6 } else { 1.0 };
         for (count, at) in (index as u64..until).step_by(STEP as usize).enumerate() {
-            let phase = (count as u64 % period) as f64 / period as f64;
+            let phase = reach * (count as u64 % period) as f64 / period as f64;
             timeline.push(
                 at,
                 Event::Parameter {

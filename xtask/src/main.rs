@@ -14,6 +14,7 @@
 mod arguments;
 mod bench;
 mod bundle;
+mod check_model;
 mod demo;
 mod golden;
 mod install;
@@ -73,6 +74,7 @@ fn run() -> Result<()> {
         "bundle" => bundle::command(arguments),
         "demo" => demo::command(arguments),
         "bench" => bench::command(arguments),
+        "check-model" => check_model::command(arguments),
         "golden" => golden::command(arguments),
         "package" => package::command(arguments),
         "test" => test::command(arguments),

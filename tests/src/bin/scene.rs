@@ -50,6 +50,7 @@ fn main() -> Result<()> {
     let answer = json!({
         "watched": detector.is_some(),
         "blocks": rendered.times.nanoseconds.len(),
+        "events": spec.timeline.in_order().len(),
         "peak": rendered.peak(),
         "late_frames": status.late_frames,
         "model": status.model,
