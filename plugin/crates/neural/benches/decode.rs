@@ -69,8 +69,9 @@ fn run(pack: &Pack, runtime: &Runtime) {
     let ratio = whole / bare;
     let verdict = if ratio <= GOAL { "met" } else { "missed" };
     let name = runtime.status().kind.name();
+    let calls = loaded.decoder.row_sizes().calls(MAX_ROWS);
     println!(
-        "{name:<32}{bare:>10.1}{bare_late:>10.1}{whole:>10.1}{whole_late:>10.1}{ratio:>8.3}  goal {GOAL} {verdict}"
+        "{name:<32}{bare:>10.1}{bare_late:>10.1}{whole:>10.1}{whole_late:>10.1}{ratio:>8.3}  goal {GOAL} {verdict}, calls of {calls:?} rows"
     );
 }
 

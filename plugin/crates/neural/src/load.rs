@@ -22,17 +22,20 @@ use crate::trial::{CallTime, collect, measure, probes, resident_bytes};
 /// What a pack may cost while it is loaded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LoadLimits {
-    /// Longest call of the dry run.
+    /// Longest call of the dry run, of one row.
     pub call: Duration,
+    /// Longest time for all trial runs together.
+    pub trials: Duration,
     /// Memory that loading may add to the process, in bytes; read on Linux only.
     pub memory_bytes: u64,
 }
 
 impl Default for LoadLimits {
     fn default() -> Self {
-        // A call of 16 rows that takes two seconds is a hundred times too slow to play.
+        // A row that takes a second is a hundred times too slow to play, even on a busy machine.
         Self {
-            call: Duration::from_secs(2),
+            call: Duration::from_secs(1),
+            trials: Duration::from_secs(20),
             memory_bytes: 2 << 30,
         }
     }
@@ -170,11 +173,15 @@ impl Loading<'_> {
         let probes = probes(self.pack.manifest());
         self.dry_run(backend.as_mut(), &feed, &probes, &mut buffers)?;
         let mut rows = RowSizes::probe(self.plan.fixed_rows, &mut |indices| {
+            if start.elapsed() > self.limits.trials {
+                return Err("the trial runs took too long".into());
+            }
             for (row, index) in indices.iter().enumerate() {
                 feed.write(&probes[*index], row, &mut buffers);
             }
             collect(backend.as_mut(), indices.len(), &buffers)
         })?;
+        self.check_time("trying the decoder", start.elapsed(), self.limits.trials)?;
         let times = measure(backend.as_mut(), rows.sizes(), &buffers);
         rows.choose_fastest(|size| find(&times, size).map_or(f64::MAX, |time| time.least_us));
         let memory =
@@ -228,20 +235,25 @@ impl Loading<'_> {
             (0..rows).for_each(|row| feed.write(probe, row, buffers));
             let start = Instant::now();
             let output = collect(backend, rows, buffers)?;
-            self.check_time(start.elapsed())?;
+            self.check_time("one call of the decoder", start.elapsed(), self.limits.call)?;
             self.check_output(&output, rows, probe)?;
         }
         Ok(())
     }
 
-    fn check_time(&self, took: Duration) -> Result<(), PackError> {
-        if took <= self.limits.call {
+    fn check_time(
+        &self,
+        what: &'static str,
+        took: Duration,
+        limit: Duration,
+    ) -> Result<(), PackError> {
+        if took <= limit {
             return Ok(());
         }
         Err(PackError::OverBudget {
             pack: self.pack.name().to_owned(),
-            what: "one call of the decoder",
-            limit: format!("{} ms", self.limits.call.as_millis()),
+            what,
+            limit: format!("{} ms", limit.as_millis()),
             found: format!("{} ms", took.as_millis()),
         })
     }
@@ -314,13 +326,8 @@ impl Loading<'_> {
 
 /// Median time of `voices` frames with the chosen calls, in microseconds.
 fn time_of(rows: &RowSizes, voices: usize, times: &[CallTime]) -> f64 {
-    let (mut left, mut total) = (voices, 0.0);
-    while left > 0 {
-        let (size, answered) = rows.next_call(left);
-        total += find(times, size).map_or(f64::MAX, |time| time.median_us);
-        left -= answered;
-    }
-    total
+    let time = |size| find(times, size).map_or(f64::MAX, |time| time.median_us);
+    rows.calls(voices).into_iter().map(time).sum()
 }
 
 fn find(times: &[CallTime], rows: usize) -> Option<&CallTime> {

@@ -107,3 +107,89 @@ fn count(values: &[f32], is_bad: impl Fn(f32) -> bool) -> u32 {
         .iter()
         .fold(0, |bad, value| bad + u32::from(is_bad(*value)))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Converted, Magnitudes, Scale};
+    use afterimage_spectral::LogUnit;
+
+    fn convert(magnitudes: &Magnitudes, values: &[f32]) -> (Vec<f32>, Converted) {
+        let mut out = vec![7.0; values.len()];
+        let converted = magnitudes.convert(values, &mut out);
+        (out, converted)
+    }
+
+    fn decibels() -> Magnitudes {
+        let scale = Scale::LogAmplitude {
+            unit: LogUnit::Decibel,
+            reference: 512.0,
+            floor: -100.0,
+            gate: -90.0,
+        };
+        Magnitudes {
+            scale,
+            linear_gain: 1.0,
+            linear_gate: 0.0,
+        }
+    }
+
+    #[test]
+    fn decibels_are_exact_to_a_ten_thousandth() {
+        let values: Vec<f32> = (-899..240).map(|tenths| tenths as f32 / 10.0).collect();
+        let (magnitudes, converted) = convert(&decibels(), &values);
+        for (value, magnitude) in values.iter().zip(&magnitudes) {
+            let expected = 512.0 * 10_f64.powf(f64::from(*value) / 20.0);
+            assert!(
+                (f64::from(*magnitude) / expected - 1.0).abs() < 1e-4,
+                "{value}"
+            );
+        }
+        assert_eq!(
+            converted,
+            Converted {
+                cleaned: 0,
+                silent: false
+            }
+        );
+    }
+
+    #[test]
+    fn values_under_the_gate_are_silence() {
+        let (magnitudes, converted) = convert(&decibels(), &[-90.1, -100.0, -5000.0]);
+        assert_eq!(magnitudes, [0.0; 3]);
+        assert_eq!(
+            converted,
+            Converted {
+                cleaned: 0,
+                silent: true
+            }
+        );
+        assert!(!convert(&decibels(), &[-100.0, -89.9]).1.silent);
+    }
+
+    #[test]
+    fn what_is_not_a_number_is_zero_and_counted_once() {
+        let values = [f32::NAN, f32::INFINITY, f32::NEG_INFINITY, -20.0];
+        let (magnitudes, converted) = convert(&decibels(), &values);
+        assert_eq!(magnitudes[..3], [0.0; 3]);
+        assert_eq!(
+            converted,
+            Converted {
+                cleaned: 3,
+                silent: false
+            }
+        );
+        for scale in [Scale::Linear, Scale::Power] {
+            let linear = Magnitudes {
+                scale,
+                linear_gain: 2.0,
+                linear_gate: 1.0,
+            };
+            let values = [f32::NAN, f32::INFINITY, f32::NEG_INFINITY, -3.0, 0.1, 4.0];
+            let (magnitudes, converted) = convert(&linear, &values);
+            assert_eq!(magnitudes[..5], [0.0; 5], "{scale:?}");
+            assert_eq!(magnitudes[5], if scale == Scale::Power { 4.0 } else { 8.0 });
+            assert_eq!(converted.cleaned, 4, "{scale:?}");
+        }
+    }
+}

@@ -6,6 +6,9 @@
 /// Batch sizes that are tried.
 const SIZES: [usize; 3] = [1, 4, crate::plan::MAX_ROWS];
 
+/// Share of the largest call that one call more must save.
+const WOBBLE: f64 = 0.1;
+
 /// The batch sizes of one loaded graph.
 #[derive(Clone, Debug, PartialEq)]
 pub struct RowSizes {
@@ -88,6 +91,17 @@ impl RowSizes {
         crate::plan::MAX_ROWS
     }
 
+    /// Sizes of the calls that answer `rows` requests, in order.
+    pub fn calls(&self, rows: usize) -> Vec<usize> {
+        let (mut left, mut calls) = (rows, Vec::new());
+        while left > 0 {
+            let (size, answered) = self.next_call(left);
+            calls.push(size);
+            left -= answered;
+        }
+        calls
+    }
+
     /// Size of the next call when `rows` remain, and how many of them it answers.
     pub(crate) fn next_call(&self, rows: usize) -> (usize, usize) {
         if self.alone {
@@ -98,16 +112,26 @@ impl RowSizes {
     }
 
     /// Chooses the calls that take the least time in all; `cost` is one call's, for each size.
+    ///
+    /// A call more must save clearly: measurements wobble, and each call costs beside the runtime.
     pub(crate) fn choose_fastest(&mut self, cost: impl Fn(usize) -> f64) {
         if self.alone {
             return;
         }
+        let extra = WOBBLE
+            * self
+                .sizes
+                .iter()
+                .map(|size| cost(*size))
+                .fold(0.0, f64::max);
+        let cost = |size: usize| cost(size) + extra;
         let mut total = vec![0.0];
         for rows in 1..self.first.len() {
             let with = |size: &usize| (cost(*size) + total[rows - (*size).min(rows)], *size);
             let best = self
                 .sizes
                 .iter()
+                .rev()
                 .map(with)
                 .min_by(|a, b| a.0.total_cmp(&b.0));
             let (time, size) = best.unwrap_or((0.0, self.sizes[0]));
@@ -156,4 +180,72 @@ fn rows_agree(
         }
     }
     Ok(true)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests may unwrap")]
+mod tests {
+    use super::RowSizes;
+
+    /// A graph of two bins: a row is its probe and what `mix` makes of the batch.
+    fn probe(mix: impl Fn(&[usize], usize) -> f32) -> RowSizes {
+        let mut run = |probes: &[usize]| {
+            let row = |(at, probe): (usize, &usize)| [*probe as f32, mix(probes, at)];
+            Ok(probes.iter().enumerate().flat_map(row).collect())
+        };
+        RowSizes::probe(None, &mut run).unwrap()
+    }
+
+    #[test]
+    fn sizes_that_round_differently_are_left_out() {
+        assert_eq!(probe(|_, _| 0.5).sizes(), [1, 4, 16]);
+        let rounds = |probes: &[usize], _: usize| {
+            if probes.len() == 1 {
+                0.1
+            } else {
+                0.1 + f32::EPSILON
+            }
+        };
+        assert_eq!(probe(rounds).sizes(), [4, 16]);
+        assert_eq!(probe(|probes, _| probes.len() as f32).sizes(), [16]);
+    }
+
+    #[test]
+    fn a_row_that_hears_its_neighbours_or_its_place_runs_alone() {
+        let neighbours = probe(|probes, _| probes.iter().sum::<usize>() as f32);
+        assert!(neighbours.is_alone() && neighbours.sizes() == [1]);
+        let first = probe(|probes, _| probes[0] as f32);
+        assert!(first.is_alone() && first.sizes() == [1]);
+        let place = probe(|probes, at| if at == probes.len() - 1 { 1.0 } else { 0.0 });
+        assert!(place.is_alone());
+    }
+
+    #[test]
+    fn a_graph_that_only_runs_at_one_row_runs_at_one_row() {
+        let mut run = |probes: &[usize]| {
+            if probes.len() == 1 {
+                Ok(vec![0.0; 2])
+            } else {
+                Err("batch".to_owned())
+            }
+        };
+        assert_eq!(RowSizes::probe(None, &mut run).unwrap().sizes(), [1]);
+        let mut never = |_: &[usize]| Err("never".to_owned());
+        assert!(RowSizes::probe(None, &mut never).is_err());
+    }
+
+    #[test]
+    fn calls_cover_every_count_and_follow_the_cost() {
+        let mut rows = probe(|_, _| 0.0);
+        for rows_wanted in 1..=16 {
+            assert!(rows.calls(rows_wanted).iter().sum::<usize>() >= rows_wanted);
+        }
+        assert_eq!(rows.calls(5), [16]);
+        rows.choose_fastest(|size| 10.0 + size as f64 * 20.0);
+        assert_eq!(rows.calls(5), [4, 1]);
+        assert_eq!(rows.calls(16), [16]);
+        rows.choose_fastest(|size| 100.0 + size as f64);
+        assert_eq!(rows.calls(1), [1]);
+        assert_eq!(rows.calls(16), [16]);
+    }
 }
