@@ -6,10 +6,12 @@
 
 mod chip;
 mod colour_map;
+mod conditions;
 mod entry;
 mod facts;
 mod frequency_axis;
 mod gesture;
+mod grid;
 mod header;
 mod keyboard;
 pub mod keyboard_link;
@@ -30,17 +32,19 @@ use std::time::{Duration, Instant};
 use afterimage_engine::Monitor;
 use nice_plug::context::gui::GuiContext;
 use nice_plug::editor::dpi::LogicalSize;
-use nice_plug::prelude::ResizeHint;
+use nice_plug::prelude::{ParamSetter, ResizeHint};
 use nice_plug_egui::baseview::HandlerError;
 use nice_plug_egui::{
     EguiEditor, EguiNiceSettings, Frame, NiceEguiApp, RepaintNotifier, create_egui_editor,
 };
 
 use self::facts::Facts;
+use self::grid::Grid;
 use self::header::LoadField;
 use self::keyboard_link::{KeyboardLink, PlayedKey};
 use self::layout::{Layout, MIN_SIZE, Needs};
 use self::spectrogram::Spectrogram;
+use crate::params::InstrumentParams;
 use crate::view::InstrumentView;
 
 /// Between two pictures while sound comes in.
@@ -128,7 +132,7 @@ impl Window {
         ui.painter().rect_filled(window, 0, theme::GROUND);
         let needs = Needs {
             notice: header::has_notice(&self.facts, &self.load),
-            axes: self.facts.axes(),
+            knobs: self.facts.pack_knobs(),
             keyboard: self.keys.is_some(),
         };
         let layout = Layout::new(window.size(), needs);
@@ -148,18 +152,32 @@ impl Window {
         if let (Some(rect), Some(keys)) = (layout.keyboard, &self.keys) {
             keyboard::show(ui, rect, keys, &mut self.pressed_key);
         }
-        let sounding = (self.monitor.voices() > 0).then(|| self.monitor.latent());
-        latents::show(
-            ui,
-            layout.latents,
-            measures,
-            controls,
-            (&self.facts, sounding),
-        );
+        self.show_pack_knobs(ui, &layout, controls);
         presets::show(ui, layout.presets, measures, controls, &self.facts);
         shape::show(ui, layout.shape, measures, params, controls.1);
         settings::show(ui, layout.settings, measures, params, gui);
         status::show(ui, layout.status, (&self.facts, &self.monitor), params, now);
+    }
+
+    /// Draws the knobs that the pack brings.
+    fn show_pack_knobs(
+        &self,
+        ui: &mut egui::Ui,
+        layout: &Layout,
+        controls: (&InstrumentParams, &ParamSetter<'_>),
+    ) {
+        let measures = layout.measures;
+        let title = (measures.title_padding(), measures.title);
+        let words = (
+            "Latent space",
+            "names are measured: what each axis changes most",
+        );
+        let inner = theme::titled_panel(ui.painter(), layout.latents, title, words);
+        let inner = inner.expand2(egui::vec2(8.0, 0.0));
+        let grid = Grid::new(inner, measures, self.facts.pack_knobs());
+        let sounding = (self.monitor.voices() > 0).then(|| self.monitor.latent());
+        latents::show(ui, &grid, controls, (&self.facts, sounding));
+        conditions::show(ui, (&grid, self.facts.axes()), controls, &self.facts);
     }
 
     /// What stands in a picture that shows nothing yet.

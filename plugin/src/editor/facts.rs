@@ -5,6 +5,7 @@
 use std::time::{Duration, Instant};
 
 use afterimage_engine::Monitor;
+use afterimage_engine::contract::{MAX_CLASSES, MAX_DESCRIPTORS, MAX_LATENT};
 
 use crate::params::PackNames;
 use crate::view::{InstrumentView, LoadStatus};
@@ -67,12 +68,19 @@ impl Facts {
         }
     }
 
-    /// Latent axes that the pack has, or all while no pack names them.
+    /// Latent axes with a knob: the pack's, or all while there is no pack.
     pub(super) fn axes(&self) -> usize {
-        match self.names.latent.len() {
-            0 => afterimage_engine::contract::MAX_LATENT,
-            named => named.min(afterimage_engine::contract::MAX_LATENT),
+        if self.status.pack_name.is_empty() {
+            MAX_LATENT
+        } else {
+            self.names.latent.len().min(MAX_LATENT)
         }
+    }
+
+    /// Knobs that the pack brings: axes, descriptors, classes.
+    pub(super) fn pack_knobs(&self) -> usize {
+        let descriptors = self.names.descriptors.len().min(MAX_DESCRIPTORS);
+        self.axes() + descriptors + self.names.classes.len().min(MAX_CLASSES)
     }
 }
 

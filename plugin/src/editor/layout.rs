@@ -2,6 +2,8 @@
 
 use egui::{Rect, Vec2, pos2, vec2};
 
+use super::grid;
+
 /// Smallest window that everything fits in.
 pub(super) const MIN_SIZE: Vec2 = vec2(900.0, 560.0);
 
@@ -16,8 +18,8 @@ const COMPACT_BELOW: f32 = 640.0; // where the design's knobs would leave the pi
 pub(super) struct Needs {
     /// A line between header and content: a sentence, or the field for a path.
     pub(super) notice: bool,
-    /// Latent axes with a knob, at most 16.
-    pub(super) axes: usize,
+    /// Knobs that the pack brings.
+    pub(super) knobs: usize,
     /// Whether the keyboard is shown.
     pub(super) keyboard: bool,
 }
@@ -127,11 +129,8 @@ impl Layout {
 /// Picture, keyboard, latent knobs: from top to bottom, the picture takes what is left.
 fn arrange_main(area: Rect, measures: Measures, needs: Needs) -> (Rect, Option<Rect>, Rect) {
     let mut rest = area;
-    let mut latents_height =
-        measures.title + 2.0 * measures.title_padding() + knob_height(measures.knob);
-    if needs.axes > 8 {
-        latents_height += measures.padding * 0.5 + knob_height(measures.small_knob);
-    }
+    let latents_height =
+        measures.title + 2.0 * measures.title_padding() + grid::height(measures, needs.knobs);
     let latents = take_bottom(&mut rest, latents_height);
     take_bottom(&mut rest, measures.gap);
     let keyboard = needs.keyboard.then(|| {
@@ -181,13 +180,18 @@ mod tests {
     ];
 
     fn needs() -> impl Iterator<Item = Needs> {
-        [(false, 16, true), (true, 16, true), (false, 4, false)]
-            .into_iter()
-            .map(|(notice, axes, keyboard)| Needs {
-                notice,
-                axes,
-                keyboard,
-            })
+        [
+            (false, 16, true),
+            (true, 16, true),
+            (false, 4, false),
+            (true, 28, true),
+        ]
+        .into_iter()
+        .map(|(notice, knobs, keyboard)| Needs {
+            notice,
+            knobs,
+            keyboard,
+        })
     }
 
     fn parts(layout: &Layout) -> Vec<Rect> {
@@ -231,7 +235,7 @@ mod tests {
         for size in SIZES {
             let needs = Needs {
                 notice: false,
-                axes: 16,
+                knobs: 16,
                 keyboard: true,
             };
             let layout = Layout::new(size, needs);
@@ -246,7 +250,7 @@ mod tests {
     fn presets_and_picture_stay_in_reach_in_the_smallest_window_with_a_notice() {
         let needs = Needs {
             notice: true,
-            axes: 16,
+            knobs: 16,
             keyboard: true,
         };
         let layout = Layout::new(super::MIN_SIZE, needs);

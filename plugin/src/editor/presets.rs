@@ -12,7 +12,9 @@ use super::theme;
 use crate::params::{InstrumentParams, LATENT_LIMIT};
 
 const TITLE_HEIGHT: f32 = 24.0;
-const GAP: f32 = 6.0;
+const GAP: f32 = 5.0;
+/// Lower than other chips, so that a part of the next row shows that there is more.
+const CHIP: f32 = 22.0;
 /// A knob this near stands on the preset.
 const SAME: f32 = 0.005;
 
@@ -26,16 +28,17 @@ pub(super) fn show(
 ) {
     let presets = &facts.status.presets;
     let note = match presets.len() {
-        0 => "this pack brings none",
-        _ => "one click sets every axis",
+        0 => "this pack brings none".into(),
+        1 => "one, and a click sets every axis".into(),
+        many => format!("{many}, a click sets every axis"),
     };
     let title = (measures.title_padding(), TITLE_HEIGHT);
-    let list = theme::titled_panel(ui.painter(), rect, title, ("Presets", note));
+    let list = theme::titled_panel(ui.painter(), rect, title, ("Presets", &note));
     let builder = UiBuilder::new().max_rect(list).id_salt("presets");
     ui.scope_builder(builder, |ui| {
         ui.set_clip_rect(list.intersect(ui.clip_rect()));
         ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
-            rows(ui, list.width(), measures, (params, setter), presets);
+            rows(ui, list.width(), (params, setter), presets);
         });
     });
 }
@@ -43,19 +46,18 @@ pub(super) fn show(
 fn rows(
     ui: &mut Ui,
     width: f32,
-    measures: Measures,
     (params, setter): (&InstrumentParams, &ParamSetter<'_>),
     presets: &[(String, Vec<f32>)],
 ) {
     let rows = presets.len().div_ceil(2);
-    let height = (rows as f32 * (measures.chip + GAP) - GAP).max(0.0);
+    let height = (rows as f32 * (CHIP + GAP) - GAP).max(0.0);
     let (area, _) = ui.allocate_exact_size(vec2(width, height), egui::Sense::hover());
     let chip_width = (width - GAP) * 0.5;
     for (index, (name, latent)) in presets.iter().enumerate() {
         let column = (index % 2) as f32;
         let row = (index / 2) as f32;
-        let at = area.min + vec2(column * (chip_width + GAP), row * (measures.chip + GAP));
-        let rect = Rect::from_min_size(at, vec2(chip_width, measures.chip));
+        let at = area.min + vec2(column * (chip_width + GAP), row * (CHIP + GAP));
+        let rect = Rect::from_min_size(at, vec2(chip_width, CHIP));
         let (response, cut) = chip::show_row(ui, rect, name, stands_on(params, latent));
         if response.clicked() {
             recall(params, setter, latent);

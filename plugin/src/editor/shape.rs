@@ -3,8 +3,8 @@
 use egui::{Color32, Rect, Ui, vec2};
 use nice_plug::prelude::{FloatParam, Param, ParamSetter};
 
+use super::grid::place;
 use super::knob::{self, KnobLook};
-use super::latents::cell;
 use super::layout::{Measures, knob_height};
 use super::theme::{self, COOL, INK, WARM};
 use crate::params::InstrumentParams;
@@ -38,7 +38,7 @@ pub(super) fn show(
         };
         knob::show(
             ui,
-            cell(inner, top, (index % 4, 4), height),
+            place(inner, top, (index % 4, 4), height),
             param,
             setter,
             &look,

@@ -167,7 +167,7 @@ pub(super) fn install(context: &Context) {
     context.all_styles_mut(|style| {
         style.animation_time = 0.0;
         style.interaction.tooltip_delay = 0.6;
-        for (_, font) in &mut style.text_styles {
+        for font in style.text_styles.values_mut() {
             *font = FontId::proportional(f32::from(Size::Value as u8));
         }
     });
