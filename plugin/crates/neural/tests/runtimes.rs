@@ -57,6 +57,21 @@ fn says(status: &RuntimeStatus, parts: &[&str]) {
     }
 }
 
+/// Names of this process's threads but rten's, whose pools end when they like; where the system tells.
+fn threads() -> Vec<String> {
+    let tasks = std::fs::read_dir("/proc/self/task")
+        .into_iter()
+        .flatten()
+        .flatten();
+    let name = |task: std::fs::DirEntry| std::fs::read_to_string(task.path().join("comm")).ok();
+    let mut names: Vec<String> = tasks
+        .filter_map(name)
+        .filter(|name| !name.starts_with("rten"))
+        .collect();
+    names.sort();
+    names
+}
+
 /// One test, because the process can only be poisoned once.
 #[test]
 fn missing_and_wrong_libraries_leave_the_fallback_and_a_later_good_one_working() {
@@ -91,8 +106,11 @@ fn missing_and_wrong_libraries_leave_the_fallback_and_a_later_good_one_working()
         return;
     };
     assert_eq!(good.status().kind, BackendKind::OnnxRuntime);
-    let loaded = load(&open("good").unwrap(), &good).unwrap();
+    let before = threads();
+    let mut loaded = load(&open("good").unwrap(), &good).unwrap();
     assert_eq!(loaded.report.backend, BackendKind::OnnxRuntime);
+    fixture::decode(&mut loaded.decoder, &[request(0)]);
+    assert_eq!(threads(), before, "ONNX Runtime started threads of its own");
     // A runtime that was made without the library goes on without it.
     plays_embedded(&missing);
     // The process keeps the library it has, whatever is asked for later.

@@ -1,4 +1,7 @@
 //! The fallback backend: rten, pure Rust, linked into the plugin, on one thread of its own.
+//!
+//! The first run also starts rten's process-wide pool (a sleeping thread a core), although nothing
+//! is sent to it; it never stops, so a module that ran this backend has to stay loaded.
 
 use std::sync::Arc;
 

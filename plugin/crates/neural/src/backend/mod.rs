@@ -80,13 +80,21 @@ pub(crate) trait Backend: Send {
     ) -> Result<(), String>;
 }
 
-/// Turns whatever a runtime says into words, on one line.
+/// Longest quote of a runtime in a sentence.
+const QUOTE_CHARS: usize = 240;
+
+/// Turns whatever a runtime says into words, on one line and not too many.
 fn words(error: impl fmt::Display) -> String {
-    error
-        .to_string()
-        .split_whitespace()
-        .collect::<Vec<_>>()
-        .join(" ")
+    let said = error.to_string();
+    let line = said.split_whitespace().collect::<Vec<_>>().join(" ");
+    let shown = |c: char| {
+        if c.is_control() {
+            char::REPLACEMENT_CHARACTER
+        } else {
+            c
+        }
+    };
+    line.chars().take(QUOTE_CHARS).map(shown).collect()
 }
 
 /// Keeps a runtime's panic from crossing into the caller.

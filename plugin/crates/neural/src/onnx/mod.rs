@@ -235,7 +235,7 @@ fn read_model(bytes: &[u8]) -> Result<GraphInfo, WireError> {
     while let Some((number, value)) = model.next_field()? {
         match (number, value) {
             (1, Value::Varint(version)) => info.ir_version = version,
-            (2, Value::Bytes(text)) => info.producer = text.text(),
+            (2, Value::Bytes(text)) => info.producer = text.label(),
             (7, Value::Bytes(graph)) => scan.top_graph(graph, &mut info)?,
             (8, Value::Bytes(import)) => read_opset(import, &mut info)?,
             (14, Value::Bytes(entry)) => {
@@ -254,7 +254,7 @@ fn read_opset(mut import: Message<'_>, info: &mut GraphInfo) -> Result<(), WireE
     let (mut domain, mut version) = (String::new(), 0);
     while let Some((number, value)) = import.next_field()? {
         match (number, value) {
-            (1, Value::Bytes(text)) => domain = text.text(),
+            (1, Value::Bytes(text)) => domain = text.label(),
             (2, Value::Varint(v)) => version = v,
             _ => {}
         }

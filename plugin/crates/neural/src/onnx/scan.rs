@@ -148,11 +148,11 @@ impl Scan {
         let mut attributes = Vec::new();
         while let Some((number, value)) = message.next_field()? {
             match (number, value) {
-                (1, Value::Bytes(input)) => node.inputs.push(input.text()),
-                (2, Value::Bytes(output)) => node.outputs.push(output.text()),
-                (4, Value::Bytes(operator)) => node.operator = operator.text(),
+                (1, Value::Bytes(input)) => node.inputs.push(input.label()),
+                (2, Value::Bytes(output)) => node.outputs.push(output.label()),
+                (4, Value::Bytes(operator)) => node.operator = operator.label(),
                 (5, Value::Bytes(attribute)) => attributes.push(attribute),
-                (7, Value::Bytes(domain)) => node.domain = domain.text(),
+                (7, Value::Bytes(domain)) => node.domain = domain.label(),
                 _ => {}
             }
         }

@@ -41,7 +41,7 @@ pub(super) fn read_value_info(mut info: Message<'_>) -> Result<TensorInfo, WireE
     };
     while let Some((number, value)) = info.next_field()? {
         match (number, value) {
-            (1, Value::Bytes(name)) => tensor.name = name.text(),
+            (1, Value::Bytes(name)) => tensor.name = name.label(),
             (2, Value::Bytes(kind)) => read_type(kind, &mut tensor)?,
             _ => {}
         }
@@ -79,7 +79,7 @@ fn read_shape(mut shape: Message<'_>) -> Result<Vec<Dim>, WireError> {
             match (number, value) {
                 (1, Value::Varint(length)) => dim = Dim::Fixed(length),
                 (2, Value::Bytes(name)) if !name.bytes().is_empty() => {
-                    dim = Dim::Named(name.text())
+                    dim = Dim::Named(name.label())
                 }
                 _ => {}
             }
@@ -128,7 +128,7 @@ pub(super) fn read_stored(mut tensor: Message<'_>) -> Result<Stored, WireError> 
                 read_integers(value, &mut integers)?;
             }
             (4 | 5 | 6 | 10 | 11, value) => typed_bytes += size_of_value(&value),
-            (8, Value::Bytes(name)) => stored.name = name.text(),
+            (8, Value::Bytes(name)) => stored.name = name.label(),
             (9, Value::Bytes(data)) => raw = Some(data.bytes()),
             (13, Value::Bytes(entry)) => match read_entry(entry)? {
                 (key, text) if key == "location" => location = Some(text),

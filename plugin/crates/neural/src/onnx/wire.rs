@@ -2,6 +2,9 @@
 //!
 //! It never allocates for a length that the bytes do not hold, and never recurses by itself.
 
+/// Longest name; exporters stay under 200.
+const MAX_LABEL_BYTES: usize = 1024;
+
 /// What is wrong, and where.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct WireError {
@@ -44,6 +47,19 @@ impl<'a> Message<'a> {
     /// The bytes as text; what is not UTF-8 becomes a replacement character.
     pub(crate) fn text(&self) -> String {
         String::from_utf8_lossy(self.bytes).into_owned()
+    }
+
+    /// The bytes as a name fit for a sentence: control characters replaced, overlong names cut.
+    pub(crate) fn label(&self) -> String {
+        let shown = |c: char| {
+            if c.is_control() {
+                char::REPLACEMENT_CHARACTER
+            } else {
+                c
+            }
+        };
+        let bytes = &self.bytes[..self.bytes.len().min(MAX_LABEL_BYTES)];
+        String::from_utf8_lossy(bytes).chars().map(shown).collect()
     }
 
     /// The next field, its number first, or `None` at the end.
