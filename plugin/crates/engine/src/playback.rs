@@ -22,7 +22,6 @@ pub(crate) struct Playback {
     pub(crate) epoch: u32,
     /// Next model sample to be rendered.
     pub(crate) position: u64,
-    lead_model: u64,
     /// Conditions of the newest frame that was pushed, for the window.
     pub(crate) newest_conditions: Option<Conditions>,
     pushed_last_slice: u32,
@@ -39,7 +38,6 @@ impl Playback {
             gain,
             epoch: 0,
             position: 0,
-            lead_model: 0,
             newest_conditions: None,
             frames_taken: 0,
             pushed_last_slice: 0,
@@ -47,15 +45,11 @@ impl Playback {
     }
 
     /// Silences everything and begins a timeline: frames of older epochs will be recycled unheard.
-    pub(crate) fn begin(&mut self, epoch: u32, lead_model: u64) {
+    pub(crate) fn begin(&mut self, epoch: u32) {
         self.epoch = epoch;
         self.position = 0;
-        self.lead_model = lead_model;
         self.link.shared.epoch.store(epoch, Ordering::Release);
-        self.link
-            .shared
-            .position_model
-            .store(lead_model, Ordering::Release);
+        self.link.shared.position_model.store(0, Ordering::Release);
         for voice in &mut self.voices {
             voice.clear(&mut self.link);
         }

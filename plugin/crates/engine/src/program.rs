@@ -207,7 +207,7 @@ impl Program {
     pub(crate) fn begin(&mut self, origin_host: u64, epoch: u32) {
         self.map.origin_host = origin_host;
         self.head = RequestHead::new();
-        self.playback.begin(epoch, self.lead_model);
+        self.playback.begin(epoch);
         self.resampler.reset();
     }
 
@@ -293,17 +293,19 @@ impl Program {
         requests.slots() < requests.buffer().capacity()
     }
 
-    /// Publishes where the playback head stands, for the worker's order of jobs. Real-time safe.
-    pub(crate) fn publish_position(&self) {
+    /// Publishes how far the output has come, for the worker's order of jobs. Real-time safe.
+    pub(crate) fn publish_position(&self, position_host: u64) {
+        // The playback head stands still until the lead has passed for the first time; and no frame
+        // may seem past due that the head has not reached.
+        let reached = self.playback.position + self.lead_model;
+        let position = self.map.to_model(position_host).min(reached);
         let shared = &self.playback.link().shared;
-        shared
-            .position_model
-            .store(self.playback.position + self.lead_model, Ordering::Release);
+        shared.position_model.store(position, Ordering::Release);
     }
 
     /// Publishes what the window shows, and the position. Real-time safe.
-    pub(crate) fn publish(&mut self, monitor: &Monitor) {
-        self.publish_position();
+    pub(crate) fn publish(&mut self, position_host: u64, monitor: &Monitor) {
+        self.publish_position(position_host);
         if let Some(conditions) = self.playback.newest_conditions.take() {
             monitor.set_conditions(&conditions);
         }

@@ -34,6 +34,10 @@ fn a_stalled_worker_fades_the_voice_and_recovery_brings_it_back_without_a_click(
     let (in_time, _) = run(Working::AfterEachBlock);
     let (stalled, counts) = run(Working::NotIn(100, 160));
     assert!(counts.late_frames > 0 && u64::from(stalled.missing) == counts.late_frames);
+    assert!(
+        counts.skipped_requests > 0,
+        "what is past due is not worth decoding"
+    );
     // 60 ms after the last frame and its window there is silence; the stall lasts 320 ms.
     assert!(peak(&stalled.left[100 * 256 + 10_000..160 * 256]) < 1e-3);
     assert!(peak(&stalled.left[80_000..]) > 0.3 * peak(&in_time.left[80_000..]));
@@ -121,4 +125,19 @@ fn an_offline_wait_is_bounded_and_reported_once() {
     assert!((5.0..5.1).contains(&waited_s), "waited {waited_s} s");
     assert_eq!(rig.engine.monitor().counts().wait_timeouts, 1);
     assert!(sound.missing > 0);
+}
+
+#[test]
+fn a_worker_that_never_works_leaves_silence_and_counts() {
+    let mut rig = Rig::new(HostConfig::new(48_000, 256));
+    let sound = rig.render(&chord(), 480_000, || 256, Working::NotIn(0, u64::MAX));
+    let counts = rig.engine.monitor().counts();
+    assert_eq!(sound.peak(), 0.0);
+    assert!(
+        counts.late_frames > 1_000 && counts.dropped_requests > 1_000,
+        "{counts:?}"
+    );
+    // It comes back: the next note sounds.
+    let on = rig.position;
+    assert!(rig.play(&[(on, note_on(72, 0.8))], 24_000, 256).peak() > 0.02);
 }

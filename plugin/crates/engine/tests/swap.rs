@@ -183,7 +183,7 @@ fn a_wait_for_a_pack_that_never_comes_is_bounded() {
         Working::OnlyWhenWaitedFor,
     );
     let waited_s = rig.now_ns.load(Ordering::Relaxed) as f64 * 1e-9;
-    assert!((5.0..5.1).contains(&waited_s), "waited {waited_s} s");
+    assert!((30.0..30.1).contains(&waited_s), "waited {waited_s} s");
     assert_eq!(rig.engine.monitor().counts().wait_timeouts, 1);
 }
 

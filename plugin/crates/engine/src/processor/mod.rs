@@ -168,7 +168,7 @@ impl Processor {
     ///
     /// `events`: in the order of their samples. Blocks of no samples and blocks longer than was
     /// announced are fine. Real-time safe, but in an offline render, where it may wait up to 5 s for
-    /// a frame or a pack.
+    /// a frame and 30 s for a pack.
     pub fn process(&mut self, left: &mut [f32], right: &mut [f32], events: &[TimedEvent]) -> Pull {
         let length = left.len().min(right.len());
         let (left, right) = (&mut left[..length], &mut right[..length]);
@@ -349,10 +349,10 @@ impl Processor {
             .map_or(0, |program| program.sounding());
         self.monitor.set_block(sounding, self.rendering.waits());
         if let Some(program) = &mut self.program {
-            program.publish(&self.monitor);
+            program.publish(self.position_host, &self.monitor);
         }
         if let Some(outgoing) = &mut self.outgoing {
-            outgoing.program.publish_position();
+            outgoing.program.publish_position(self.position_host);
         }
     }
 }

@@ -5,7 +5,7 @@
 use std::thread::Thread;
 
 use super::pace::Pace;
-use super::wait::{Clock, wait_until};
+use super::wait::{Clock, FRAME_BOUND_NS, LOAD_BOUND_NS, wait_until};
 use crate::engine::Engine;
 use crate::link::wake_worker;
 use crate::monitor::{Monitor, count};
@@ -68,7 +68,7 @@ impl Rendering {
         if !engine.is_loading() {
             self.load_given_up = false;
         } else if self.waits && !self.load_given_up {
-            let waited = wait_until(self.clock.as_mut(), || !engine.is_loading());
+            let waited = wait_until(self.clock.as_mut(), LOAD_BOUND_NS, || !engine.is_loading());
             self.pace.waited(waited.ns);
             self.load_given_up = waited.timed_out;
             count(
@@ -92,7 +92,7 @@ impl Rendering {
             return;
         }
         let mut faults = Faults::default();
-        let waited = wait_until(self.clock.as_mut(), || {
+        let waited = wait_until(self.clock.as_mut(), FRAME_BOUND_NS, || {
             playback.take_deliveries(&mut faults);
             // Frames that were recycled since may be all that the worker waits for.
             if let Some(worker) = worker {

@@ -2,8 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-/// Longest wait for a frame or for a pack, in nanoseconds: 5 s.
-pub(super) const BOUND_NS: u64 = 5_000_000_000;
+/// Longest wait for a frame, in nanoseconds: 5 s.
+pub(super) const FRAME_BOUND_NS: u64 = 5_000_000_000;
+/// Longest wait for a pack, in nanoseconds: 30 s. Loading warms a net up and measures it.
+pub(super) const LOAD_BOUND_NS: u64 = 30_000_000_000;
 /// One rest between two looks.
 const REST: Duration = Duration::from_micros(50);
 
@@ -43,12 +45,16 @@ impl Clock for SystemClock {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Waited {
     pub(super) ns: u64,
-    /// What was waited for did not come within [`BOUND_NS`].
+    /// What was waited for did not come within the bound.
     pub(super) timed_out: bool,
 }
 
-/// Waits until `ready`, at most [`BOUND_NS`]. Not real-time safe, and only called offline.
-pub(super) fn wait_until(clock: &mut dyn Clock, mut ready: impl FnMut() -> bool) -> Waited {
+/// Waits until `ready`, at most `bound_ns`. Not real-time safe, and only called offline.
+pub(super) fn wait_until(
+    clock: &mut dyn Clock,
+    bound_ns: u64,
+    mut ready: impl FnMut() -> bool,
+) -> Waited {
     if ready() {
         return Waited {
             ns: 0,
@@ -65,7 +71,7 @@ pub(super) fn wait_until(clock: &mut dyn Clock, mut ready: impl FnMut() -> bool)
                 timed_out: false,
             };
         }
-        if ns >= BOUND_NS {
+        if ns >= bound_ns {
             return Waited {
                 ns,
                 timed_out: true,

@@ -149,6 +149,7 @@ impl WorkerLink {
                 break;
             };
             frame.request = request;
+            (frame.silent, frame.cleaned_values) = (false, 0);
             self.requests.push(request);
             self.rows.push(frame);
         }

@@ -1,0 +1,276 @@
+//! What is asked for, when its controls are read, and in which order it is answered.
+#![allow(clippy::unwrap_used)]
+
+mod support;
+
+use std::sync::Arc;
+
+use afterimage_engine::contract::{DecodeError, Decoder, Frame, FrameRequest};
+use afterimage_engine::{
+    ControlChange, DecoderHandle, DecoderKey, Engine, Event, HostConfig, Instrument, NoteMatch,
+    Processor, RenderMode, Service, TimedEvent,
+};
+use parking_lot::Mutex;
+use support::{HOP, MODEL_RATE_HZ, Rig, control, note_off, note_on, spec};
+
+/// Frames that a note asks for at once: half a window, and the one in its middle.
+const FIRST_FRAMES: usize = 5;
+
+/// Notes every request it is given.
+struct Recorder {
+    name: &'static str,
+    seen: Arc<Mutex<Vec<(&'static str, FrameRequest)>>>,
+}
+
+impl Decoder for Recorder {
+    fn decode(
+        &mut self,
+        requests: &[FrameRequest],
+        frames: &mut [Frame],
+    ) -> Result<(), DecodeError> {
+        self.seen
+            .lock()
+            .extend(requests.iter().map(|request| (self.name, *request)));
+        frames
+            .iter_mut()
+            .for_each(|frame| frame.magnitudes.fill(0.1));
+        Ok(())
+    }
+
+    fn max_rows(&self) -> usize {
+        16
+    }
+}
+
+type Seen = Arc<Mutex<Vec<(&'static str, FrameRequest)>>>;
+
+fn recorded(name: &'static str, seen: &Seen) -> Instrument {
+    let key = DecoderKey {
+        pack_hash: name.into(),
+        backend: "test".into(),
+    };
+    let recorder = Recorder {
+        name,
+        seen: Arc::clone(seen),
+    };
+    let mut spec = spec(MODEL_RATE_HZ);
+    spec.default_latent[5] = 0.25;
+    spec.pressure_direction = Some([0.5; 16]);
+    Instrument {
+        spec,
+        decoder: DecoderHandle::unshared(key, Box::new(recorder)),
+    }
+}
+
+fn requests(events: &[(u64, Event)], samples: usize, block: usize) -> Vec<FrameRequest> {
+    let seen = Seen::default();
+    let mut rig = Rig::with(HostConfig::new(48_000, 512), Some(recorded("only", &seen)));
+    rig.play(events, samples, block);
+    let seen = seen.lock();
+    seen.iter().map(|(_, request)| *request).collect()
+}
+
+#[test]
+fn a_note_asks_for_half_a_window_at_once_and_for_one_frame_a_hop_after_that() {
+    let requests = requests(&[(777, note_on(60, 0.5))], 8_192, 512);
+    let first_due = requests[0].due_sample;
+    for (index, request) in requests.iter().enumerate() {
+        let hops = index.saturating_sub(FIRST_FRAMES - 1) as u64;
+        assert_eq!(request.frame_index, index as u32);
+        assert_eq!(request.due_sample, first_due + hops * HOP as u64);
+        assert_eq!(
+            request.time_on_s,
+            index as f32 * HOP as f32 / MODEL_RATE_HZ as f32
+        );
+        assert_eq!(
+            (request.pitch, request.velocity, request.time_off_s),
+            (60.0, 0.5, -1.0)
+        );
+        assert_eq!(request.conditions.latent[5], 0.25, "the pack's default");
+    }
+    assert_eq!(requests.len(), FIRST_FRAMES + (8_192 - 778) / HOP);
+}
+
+#[test]
+fn a_control_is_read_at_the_hop_after_it_and_never_before() {
+    for offset in [0, 1, HOP as u64 - 1] {
+        let on = 1_000;
+        let moved = on + 3 * HOP as u64 + offset;
+        let change = control(ControlChange::Latent {
+            axis: 2,
+            value: 1.5,
+        });
+        let requests = requests(&[(on, note_on(60, 0.5)), (moved, change)], 4_096, 64);
+        let first = requests
+            .iter()
+            .position(|request| request.conditions.latent[2] == 1.5)
+            .unwrap();
+        let latch = on + (first + 1 - FIRST_FRAMES) as u64 * HOP as u64;
+        assert!(
+            latch >= moved && latch < moved + HOP as u64,
+            "moved at {moved}, read at {latch}"
+        );
+        assert!(
+            requests[..first]
+                .iter()
+                .all(|request| request.conditions.latent[2] == 0.0)
+        );
+    }
+}
+
+#[test]
+fn a_control_on_the_sample_of_a_note_shapes_its_first_frame_on_either_side_of_it() {
+    let change = control(ControlChange::Latent {
+        axis: 2,
+        value: 1.5,
+    });
+    for events in [
+        [(500, change), (500, note_on(60, 0.5))],
+        [(500, note_on(60, 0.5)), (500, change)],
+    ] {
+        let requests = requests(&events, 2_048, 512);
+        assert!(
+            requests
+                .iter()
+                .all(|request| request.conditions.latent[2] == 1.5)
+        );
+    }
+}
+
+#[test]
+fn time_since_release_counts_from_the_sample_of_the_release() {
+    let requests = requests(
+        &[(1_000, note_on(60, 0.5)), (3_001, note_off(60))],
+        9_000,
+        512,
+    );
+    for request in &requests {
+        let latch = 1_000 + u64::from(request.frame_index.saturating_sub(4)) * HOP as u64;
+        let centre = 1_000 + u64::from(request.frame_index) * HOP as u64;
+        let expected = if latch >= 3_001 {
+            (centre - 3_001) as f32 / MODEL_RATE_HZ as f32
+        } else {
+            -1.0
+        };
+        assert!(
+            (request.time_off_s - expected).abs() < 1e-6,
+            "frame {}",
+            request.frame_index
+        );
+    }
+    // A release of 100 ms: nothing is asked for after it.
+    let last = requests.last().unwrap();
+    let last_latch = 1_000 + u64::from(last.frame_index - 4) * HOP as u64;
+    assert!((3_001 + 4_800 - HOP as u64..3_001 + 4_800).contains(&last_latch));
+}
+
+#[test]
+fn bend_wheel_pressure_and_tuning_reach_the_request() {
+    let requests = requests(
+        &[
+            (0, control(ControlChange::BendRangeSemitones(12.0))),
+            (0, control(ControlChange::TuningSemitones(0.5))),
+            (
+                0,
+                Event::PitchBend {
+                    channel: 0,
+                    bend: -0.5,
+                },
+            ),
+            (0, Event::ModWheel { position: 0.25 }),
+            (100, note_on(60, 0.5)),
+            (
+                100,
+                Event::Pressure {
+                    notes: NoteMatch::default(),
+                    pressure: 0.5,
+                },
+            ),
+        ],
+        1_024,
+        512,
+    );
+    assert_eq!(requests[0].pitch, 60.0 + 0.5 - 6.0);
+    // A quarter of the way is half of the path's first segment, from 0 to 1; and half of the pressure's 0.5.
+    assert_eq!(requests[0].conditions.latent[0], 0.5 + 0.25);
+}
+
+#[test]
+fn requests_are_the_same_at_any_block_and_come_in_the_order_of_their_due_samples() {
+    let events = support::music(1.0, 48_000);
+    let reference = requests(&events, 60_000, 512);
+    assert!(reference.len() > 1_000);
+    assert!(
+        reference
+            .windows(2)
+            .all(|pair| pair[0].due_sample <= pair[1].due_sample)
+    );
+    for block in [1, 64, 333] {
+        let others = requests(&events, 60_000, block);
+        let differing = reference.iter().zip(&others).position(|(a, b)| a != b);
+        assert_eq!(
+            (differing, others.len()),
+            (None, reference.len()),
+            "blocks of {block}"
+        );
+    }
+}
+
+#[test]
+fn drift_moves_held_notes_each_in_its_own_way() {
+    let drift = control(ControlChange::Drift(1.0));
+    let requests = requests(
+        &[(0, drift), (0, note_on(60, 0.5)), (0, note_on(67, 0.5))],
+        96_000,
+        512,
+    );
+    let last = |note| {
+        requests
+            .iter()
+            .rev()
+            .find(|request| request.note == note)
+            .unwrap()
+            .conditions
+            .latent
+    };
+    let (first, second) = (last(0), last(1));
+    assert!(first[0] != 0.0 && first[0] != second[0] && first[0] != first[1]);
+    assert!(first.iter().all(|value| value.abs() <= 1.25));
+}
+
+#[test]
+fn the_instance_whose_frame_is_due_first_is_served_first() {
+    let seen = Seen::default();
+    let (service, mut worker) = Service::by_hand();
+    let mut processors: Vec<_> = [("patient", 100.0), ("urgent", 10.0)]
+        .into_iter()
+        .map(|(name, lead_ms)| {
+            let engine = Engine::new(&service);
+            engine.load(recorded(name, &seen)).unwrap();
+            let mut processor = Processor::new(&engine);
+            processor.set_render(RenderMode::Live, false);
+            processor
+                .activate(HostConfig {
+                    lead_ms,
+                    ..HostConfig::new(48_000, 256)
+                })
+                .unwrap();
+            processor
+        })
+        .collect();
+    for processor in &mut processors {
+        processor.process(
+            &mut [0.0; 256],
+            &mut [0.0; 256],
+            &[TimedEvent::new(0, note_on(60, 0.5))],
+        );
+    }
+    worker.step();
+    worker.step();
+    let seen = seen.lock();
+    let order: Vec<_> = seen.iter().map(|(name, _)| *name).collect();
+    assert_eq!(
+        order,
+        [["urgent"; FIRST_FRAMES], ["patient"; FIRST_FRAMES]].concat()
+    );
+}
