@@ -197,7 +197,7 @@ impl Fault {
                 pack,
                 file,
                 tensor,
-                location,
+                location: location.escape_debug().to_string(),
             },
             Self::Custom { operator, domain } => PackError::Operator {
                 pack,

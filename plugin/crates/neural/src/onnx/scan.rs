@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::tensor::{MAX_VALUES, Stored, read_stored, read_value_info};
+use super::tensor::{Stored, read_stored, read_value_info};
 use super::wire::{Message, Value, WireError};
 use super::{Fault, GraphInfo};
 
@@ -19,8 +19,14 @@ const RANDOM: [&str; 6] = [
     "Multinomial",
     "Bernoulli",
 ];
-/// Operators whose output size is the content of an input: its index.
-const SHAPED: [(&str, usize); 3] = [("ConstantOfShape", 0), ("Expand", 1), ("Tile", 1)];
+/// Operators whose output size is the content of an input: its index, and the most it may ask for.
+/// A frame takes some thousand values; `Tile` multiplies what it is given.
+const SHAPED: [(&str, usize, u64); 4] = [
+    ("ConstantOfShape", 0, 1 << 24),
+    ("Expand", 1, 1 << 24),
+    ("Resize", 3, 1 << 24),
+    ("Tile", 1, 1 << 16),
+];
 
 /// The walk's state.
 #[derive(Default)]
@@ -28,10 +34,17 @@ pub(super) struct Scan {
     parts: usize,
     constants: HashMap<String, Vec<i64>>,
     initializers: HashSet<String>,
-    shaped: Vec<(String, String)>,
+    shaped: Vec<Shaped>,
     operators: HashMap<String, usize>,
     parameters: u64,
     faults: Vec<Fault>,
+}
+
+/// A node whose output size is the content of an input.
+struct Shaped {
+    operator: String,
+    input: String,
+    most: u64,
 }
 
 /// One node, as far as it matters here.
@@ -92,17 +105,21 @@ impl Scan {
 
     /// Hands over what was found.
     pub(super) fn finish(mut self, info: &mut GraphInfo) {
-        for (operator, input) in std::mem::take(&mut self.shaped) {
+        for Shaped {
+            operator,
+            input,
+            most,
+        } in std::mem::take(&mut self.shaped)
+        {
             let Some(shape) = self.constants.get(&input) else {
                 continue;
             };
+            let length = |dim: &i64| dim.unsigned_abs().max(1);
             let values = shape
                 .iter()
-                .try_fold(1_u64, |p, d| p.checked_mul(d.unsigned_abs().max(1)));
-            if values.is_none_or(|values| values > MAX_VALUES) {
-                let found = format!(
-                    "asks '{operator}' for the shape {shape:?}, more than {MAX_VALUES} values"
-                );
+                .try_fold(1_u64, |values, dim| values.checked_mul(length(dim)));
+            if values.is_none_or(|values| values > most) {
+                let found = format!("asks '{operator}' for {shape:?}, more than {most} values");
                 self.faults.push(Fault::Size {
                     tensor: input,
                     found,
@@ -225,12 +242,15 @@ impl Scan {
                 advice: "export with the loop unrolled",
             });
         }
-        if let Some((_, index)) = SHAPED.iter().find(|(name, _)| *name == operator) {
-            self.shaped.extend(
-                inputs
-                    .get(*index)
-                    .map(|input| (operator.clone(), input.clone())),
-            );
+        if let Some((_, index, most)) = SHAPED.iter().find(|(name, ..)| *name == operator)
+            && let Some(input) = inputs.get(*index)
+        {
+            let (operator, input) = (operator.clone(), input.clone());
+            self.shaped.push(Shaped {
+                operator,
+                input,
+                most: *most,
+            });
         }
         *self.operators.entry(operator).or_default() += 1;
     }

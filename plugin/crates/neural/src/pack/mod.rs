@@ -252,7 +252,7 @@ fn key_list(info: &GraphInfo) -> String {
         .metadata
         .iter()
         .take(8)
-        .map(|(key, _)| format!("'{key}'"))
+        .map(|(key, _)| format!("'{}'", key.escape_debug()))
         .collect();
     if keys.is_empty() {
         "no metadata".to_owned()
