@@ -140,13 +140,17 @@ fn resampler(host_rate_hz: u32, model_rate_hz: u32, pack: &str) -> Result<Resamp
 fn link_sizes(spec: &InstrumentSpec, shape: &VoiceShape, in_flight: u64) -> LinkSizes {
     let first_frames = shape.frames_ahead as usize + 1;
     let hops = in_flight.div_ceil(shape.hop as u64) as usize + 1;
+    let fade = cut_fade_samples(spec.sample_rate_hz);
+    // What sounds asks all the time; a voice that fades, for the hops of its fade.
+    let fading_hops = (fade as usize).div_ceil(shape.hop) + 1;
+    let steady = SOUNDING_VOICES * (hops + fading_hops);
     // A slot starts a note at most once in the fade of a cut one; half the slots fade meanwhile.
-    let starts = SOUNDING_VOICES
-        * (in_flight / u64::from(cut_fade_samples(spec.sample_rate_hz)) + 2) as usize;
+    let starts = SOUNDING_VOICES * (in_flight / u64::from(fade) + 2) as usize;
     LinkSizes {
         bins: spec.stft.bins(),
-        requests: SLOTS * hops + starts * first_frames,
-        frames: SLOTS * (hops + 2 * first_frames),
+        requests: steady + starts * first_frames,
+        // Fewer than a flood of notes could ask for: then the worker waits for what is recycled.
+        frames: steady + SLOTS * 2 * first_frames,
     }
 }
 

@@ -3,8 +3,11 @@
 
 mod support;
 
+use std::sync::atomic::Ordering;
+
 use afterimage_engine::{HostConfig, RenderMode};
-use support::{Rig, Sound, Working, music};
+use afterimage_spectral::{PhaseMethod, StftSpec};
+use support::{Behaviour, Rig, Sound, Working, instrument, music, peak};
 
 const SECONDS: f32 = 1.6;
 
@@ -134,4 +137,77 @@ fn reset_makes_a_run_repeat_itself() {
     let (second, third) = (again(), again());
     assert!(second.peak() > 0.05);
     third.assert_same(&second, "after reset");
+}
+
+#[test]
+fn every_phase_method_and_hop_is_independent_of_blocks() {
+    let methods = [
+        PhaseMethod::F0Lock,
+        PhaseMethod::Rtpghi,
+        PhaseMethod::RtpghiLookahead,
+        PhaseMethod::Spsi,
+    ];
+    for (method, (fft_size, hop)) in
+        methods
+            .into_iter()
+            .zip([(2048, 512), (1024, 128), (2048, 256), (512, 64)])
+    {
+        let play = |block: u32| {
+            let mut instrument = instrument(Behaviour::Partials, 48_000);
+            instrument.spec.stft = StftSpec::new(fft_size, hop).unwrap();
+            instrument.spec.phase = method;
+            let mut rig = Rig::with(host(48_000, 1024), Some(instrument));
+            rig.play(&music(0.5, 48_000), 60_000, block as usize)
+        };
+        let reference = play(1024);
+        assert!(
+            reference.peak() > 0.01 && reference.missing == 0,
+            "{method:?}"
+        );
+        for block in [1, 333] {
+            play(block).assert_same(
+                &reference,
+                &format!("{method:?} {fft_size}/{hop} in blocks of {block}"),
+            );
+        }
+        assert_eq!(peak(&reference.left[59_900..]), 0.0, "{method:?} ends");
+    }
+}
+
+#[test]
+fn auto_waits_when_the_host_says_offline_or_blocks_come_too_fast() {
+    let mut rig = Rig::new(host(48_000, 480));
+    rig.processor.set_render(RenderMode::Auto, false);
+    let mut run = |blocks: u32, ns_a_block: u64| {
+        let mut waited = false;
+        for _ in 0..blocks {
+            rig.processor.process(&mut [0.0; 480], &mut [0.0; 480], &[]);
+            rig.now_ns.fetch_add(ns_a_block, Ordering::Relaxed);
+            waited = rig.engine.monitor().is_waiting_render();
+        }
+        waited
+    };
+    assert!(!run(100, 10_000_000), "in real time");
+    assert!(run(100, 1_000_000), "ten times as fast");
+    assert!(!run(100, 10_000_000), "in real time again");
+    rig.processor.set_render(RenderMode::Auto, true);
+    rig.processor.process(&mut [0.0; 480], &mut [0.0; 480], &[]);
+    assert!(rig.engine.monitor().is_waiting_render(), "the host's word");
+    rig.processor.set_render(RenderMode::Live, true);
+    rig.processor.process(&mut [0.0; 480], &mut [0.0; 480], &[]);
+    assert!(
+        !rig.engine.monitor().is_waiting_render(),
+        "live never waits"
+    );
+}
+
+#[test]
+fn halves_go_to_the_threads_they_are_made_for() {
+    fn send<T: Send>() {}
+    fn shared<T: Send + Sync>() {}
+    send::<afterimage_engine::Processor>();
+    send::<afterimage_engine::Worker>();
+    shared::<afterimage_engine::Engine>();
+    shared::<afterimage_engine::Monitor>();
+    shared::<afterimage_engine::Service>();
 }
