@@ -9,40 +9,10 @@
 
 mod fixture;
 
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::Path;
 
 use afterimage_neural::{BackendKind, LIBRARY_NAME, Runtime, RuntimeStatus, load};
-use fixture::{folder, open, request};
-
-/// A library that calls itself ONNX Runtime of this version, or `None` where rustc does not run.
-fn fake_library(version: &str) -> Option<PathBuf> {
-    let folder = folder(&format!("fake-{version}"));
-    let source = format!(
-        "#[repr(C)] pub struct Base {{ api: extern \"C\" fn(u32) -> *const u8, version: extern \"C\" fn() -> *const u8 }}
-         extern \"C\" fn api(_: u32) -> *const u8 {{ std::ptr::null() }}
-         extern \"C\" fn version() -> *const u8 {{ b\"{version}\\0\".as_ptr() }}
-         static BASE: Base = Base {{ api, version }};
-         #[unsafe(no_mangle)] pub extern \"C\" fn OrtGetApiBase() -> *const Base {{ &BASE }}"
-    );
-    std::fs::write(folder.join("fake.rs"), source).unwrap();
-    let rustc = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
-    let mut command = Command::new(rustc);
-    command
-        .args(["--edition=2024", "--crate-type=cdylib", "-o"])
-        .arg(folder.join(LIBRARY_NAME));
-    let status = command.arg(folder.join("fake.rs")).status();
-    status
-        .is_ok_and(|status| status.success())
-        .then_some(folder)
-}
-
-fn plays_embedded(runtime: &Runtime) {
-    assert_eq!(runtime.status().kind, BackendKind::Embedded);
-    let mut loaded = load(&open("good").unwrap(), runtime).unwrap();
-    assert_eq!(loaded.report.backend, BackendKind::Embedded);
-    assert!(!fixture::decode(&mut loaded.decoder, &[request(0)])[0].silent);
-}
+use fixture::{fake_library, folder, open, plays_embedded, request};
 
 fn says(status: &RuntimeStatus, parts: &[&str]) {
     for part in parts
