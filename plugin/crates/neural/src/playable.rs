@@ -42,56 +42,34 @@ pub(crate) fn inverse(
     pack: &str,
     representation: &Representation,
 ) -> Result<(StftSpec, PhaseMethod), PackError> {
-    let refuse = |what: &str, expected: &str, found: String, advice| PackError::Unsupported {
+    let Representation { n_fft, hop, .. } = *representation;
+    let sizes = StftSpec::new(n_fft, hop).map_err(|_| PackError::Unsupported {
         pack: pack.to_owned(),
-        what: what.to_owned(),
-        expected: expected.to_owned(),
-        found,
-        advice,
-    };
-    let sizes = StftSpec::new(representation.n_fft, representation.hop).map_err(|_| {
-        refuse(
-            "'representation.hop'",
-            "n_fft divided by an even whole number of at least 4, with n_fft from 64 to 32768",
-            format!(
-                "{} with an n_fft of {}",
-                representation.hop, representation.n_fft
-            ),
-            "export with n_fft / hop = 4 or 8",
-        )
+        what: "'representation.hop'".into(),
+        expected:
+            "n_fft divided by an even whole number of at least 4, with n_fft from 64 to 32768"
+                .into(),
+        found: format!("{hop} with an n_fft of {n_fft}"),
+        advice: "export with n_fft / hop = 4 or 8",
     })?;
+    let refuse = |field: &str, expected: &str, found: &str| PackError::Unsupported {
+        pack: pack.to_owned(),
+        what: format!("'representation.{field}'"),
+        expected: expected.to_owned(),
+        found: found.to_owned(),
+        advice: "export the frames that way, or look for a newer Afterimage",
+    };
     if representation.window != Window::Hann {
-        let found = format!("{:?}", representation.window);
-        return Err(refuse(
-            "'representation.window'",
-            "'hann'",
-            found,
-            "train on frames of a periodic Hann window",
-        ));
+        return Err(refuse("window", "'hann'", "another window"));
     }
     if !representation.center {
-        let advice = "train on centred frames";
-        return Err(refuse(
-            "'representation.center'",
-            "true",
-            "false".into(),
-            advice,
-        ));
+        return Err(refuse("center", "true", "false"));
     }
-    let phase = match representation.phase {
-        Phase::F0Lock => PhaseMethod::F0Lock,
-        Phase::Rtpghi | Phase::None => PhaseMethod::Rtpghi,
-        Phase::Model => {
-            let advice = "leave the phase to 'rtpghi' or 'f0-lock'";
-            return Err(refuse(
-                "'representation.phase'",
-                "'rtpghi' or 'f0-lock'",
-                "'model'".into(),
-                advice,
-            ));
-        }
-    };
-    Ok((sizes, phase))
+    match representation.phase {
+        Phase::F0Lock => Ok((sizes, PhaseMethod::F0Lock)),
+        Phase::Rtpghi | Phase::None => Ok((sizes, PhaseMethod::Rtpghi)),
+        Phase::Model => Err(refuse("phase", "'rtpghi' or 'f0-lock'", "'model'")),
+    }
 }
 
 /// A latent position as the engine's knobs: what a pack lacks stays at the mean.
