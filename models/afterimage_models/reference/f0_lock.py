@@ -5,7 +5,7 @@ from numpy.typing import NDArray
 
 from .counter_rng import NOISE, PAN, START_PHASE, Stream
 from .partials import Partials
-from .stft import Complex, Spec, hann_transform, stft
+from .stft import Complex, Spec, stft
 
 Real = NDArray[np.float64]
 
@@ -82,13 +82,13 @@ class F0Lock:
         for number, partial in enumerate(self.partials.active):
             nearest = int(partial.bins + 0.5)
             near = np.arange(max(nearest - reach, 0), min(nearest + reach, spec.bins - 1) + 1)
-            lobe = partial.magnitude * hann_transform(near - partial.bins)
+            lobe = partial.magnitude * self.partials.lobe(near - partial.bins)
             model[near] += lobe * np.exp(2j * np.pi * partial.phase)
-            power[near] += lobe**2
+            power[near] += np.abs(lobe) ** 2
             if spread > 0.0:
                 centred = min(partial.bins * self.bin_hz / CENTRED_HZ, 1.0)
                 pan = spread * centred * self._pan(number)
-                pan_power[near] += pan * lobe**2
+                pan_power[near] += pan * np.abs(lobe) ** 2
             start = int(np.ceil(max(partial.bins - 0.5 * spacing, 0.0)))
             own[start : int(np.ceil(partial.bins + 0.5 * spacing))] = partial.tonality
 

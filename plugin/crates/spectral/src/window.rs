@@ -1,5 +1,6 @@
 //! The periodic Hann window and its transform. Tables are built at construction.
 
+use realfft::num_complex::{Complex32, Complex64};
 use std::f64::consts::PI;
 
 /// Periodic Hann window: `[fft_size]`, peak 1 at `fft_size / 2`. Allocates.
@@ -24,10 +25,27 @@ pub fn hann_transform(distance_bins: f64) -> f64 {
     (PI * d).sin() / (PI * d) / (1.0 - d * d)
 }
 
-/// [`hann_transform`] sampled for every offset of a partial between two bins.
+/// Transform of the part of a Hann window that lies after `-before` windows from its centre
+/// (0.5 is the whole window, 0 its right half), about the centre; the whole window gives 1 at 0.
+///
+/// A note that begins inside a frame is seen through such a part. In closed form, because the window
+/// is three exponentials: `D(d) = (exp(2 pi i d before) - exp(-i pi d)) / (2 pi i d)`.
+pub fn partial_hann_transform(distance_bins: f64, before: f64) -> Complex64 {
+    let piece = |d: f64| {
+        if d.abs() < 1e-9 {
+            return Complex64::new(before + 0.5, 0.0);
+        }
+        let ends = Complex64::cis(2.0 * PI * d * before) - Complex64::cis(-PI * d);
+        ends / Complex64::new(0.0, 2.0 * PI * d)
+    };
+    piece(distance_bins) + 0.5 * (piece(distance_bins - 1.0) + piece(distance_bins + 1.0))
+}
+
+/// [`partial_hann_transform`] sampled for every offset of a partial between two bins.
 #[derive(Clone, Debug)]
 pub(crate) struct LobeTable {
-    rows: Vec<f32>,
+    rows: Vec<Complex32>,
+    sizes: Vec<f32>,
     powers: Vec<f32>,
 }
 
@@ -37,30 +55,43 @@ impl LobeTable {
     const WIDTH: usize = 2 * Self::REACH + 1;
     const FRACTIONS: usize = 128; // 1/256 bin of rounding: 0.2 % of a value at the steepest slope
 
-    /// Builds the table. Allocates.
-    pub(crate) fn new() -> Self {
+    /// Builds the table for the part of the window after `-before` windows from its centre. Allocates.
+    pub(crate) fn new(before: f64) -> Self {
         let mut rows = Vec::with_capacity((Self::FRACTIONS + 1) * Self::WIDTH);
         for fraction in 0..=Self::FRACTIONS {
             let offset = fraction as f64 / Self::FRACTIONS as f64 - 0.5;
             for column in 0..Self::WIDTH {
                 let distance = column as f64 - Self::REACH as f64 - offset;
-                rows.push(hann_transform(distance) as f32);
+                let value = partial_hann_transform(distance, before);
+                rows.push(Complex32::new(value.re as f32, value.im as f32));
             }
         }
         let reach = (Self::REACH + 1) * Self::FRACTIONS;
-        let power = |index| hann_transform(index as f64 / Self::FRACTIONS as f64).powi(2) as f32;
+        let distance = |index| index as f64 / Self::FRACTIONS as f64;
+        let power = |index| partial_hann_transform(distance(index), before).norm_sqr() as f32;
         Self {
+            sizes: rows.iter().map(|value| value.norm()).collect(),
             rows,
             powers: (0..=reach).map(power).collect(),
         }
     }
 
+    fn start(offset_bins: f32) -> usize {
+        let index = ((offset_bins + 0.5) * Self::FRACTIONS as f32 + 0.5) as usize;
+        index.min(Self::FRACTIONS) * Self::WIDTH
+    }
+
     /// Lobe values at bins `nearest - REACH ..= nearest + REACH` of a partial that lies
     /// `offset_bins` (-0.5 to 0.5) from the nearest bin. Real-time safe.
-    pub(crate) fn row(&self, offset_bins: f32) -> &[f32] {
-        let index = ((offset_bins + 0.5) * Self::FRACTIONS as f32 + 0.5) as usize;
-        let start = index.min(Self::FRACTIONS) * Self::WIDTH;
+    pub(crate) fn row(&self, offset_bins: f32) -> &[Complex32] {
+        let start = Self::start(offset_bins);
         &self.rows[start..start + Self::WIDTH]
+    }
+
+    /// Magnitudes of [`Self::row`]. Real-time safe.
+    pub(crate) fn sizes(&self, offset_bins: f32) -> &[f32] {
+        let start = Self::start(offset_bins);
+        &self.sizes[start..start + Self::WIDTH]
     }
 
     /// Squared lobe at a distance in bins; 0 beyond `REACH + 1`. Real-time safe.

@@ -173,7 +173,7 @@ fn a_wrong_seed_is_noticed_by_the_phase_comparison() {
 }
 
 #[test]
-fn f0_lock_sounds_like_the_reference_within_minus_50_db() {
+fn f0_lock_sounds_like_the_reference_within_minus_45_db() {
     let spec = golden_spec();
     for (name, f0) in [("lock_high", 587.0), ("lock_low", 205.0)] {
         let magnitudes = f32s(&format!("{name}_magnitudes"));
@@ -188,7 +188,7 @@ fn f0_lock_sounds_like_the_reference_within_minus_50_db() {
         for (got, channel) in [(mid, "mid"), (side, "side")] {
             let wanted = f32s(&format!("{name}_{channel}"));
             let error = relative_error_db(&got, &wanted);
-            assert!(error < -50.0, "{name} {channel}: {error} dB");
+            assert!(error < -45.0, "{name} {channel}: {error} dB");
         }
     }
 }

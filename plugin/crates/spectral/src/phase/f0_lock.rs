@@ -127,13 +127,14 @@ impl F0Lock {
                 .zip(&mut self.model_power[from..=to]);
             for ((bin, power), lobe) in bins.zip(row) {
                 *bin += value * lobe;
-                *power += (partial.magnitude * lobe).powi(2);
+                *power += partial.magnitude * partial.magnitude * lobe.norm_sqr();
             }
             if spread > 0.0 {
                 let centred = (partial.bins * self.bin_hz / CENTRED_HZ).min(1.0);
                 let pan = spread * centred * self.pan.partial(index as u32, self.frames);
                 let bins = self.pan_power[from..=to].iter_mut().zip(row);
-                bins.for_each(|(bin, lobe)| *bin += pan * (partial.magnitude * lobe).powi(2));
+                let scale = pan * partial.magnitude * partial.magnitude;
+                bins.for_each(|(bin, lobe)| *bin += scale * lobe.norm_sqr());
             }
             let slot_from = (partial.bins - 0.5 * spacing).max(0.0).ceil() as usize;
             let slot_to = ((partial.bins + 0.5 * spacing).ceil() as usize).min(last + 1);

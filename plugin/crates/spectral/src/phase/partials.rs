@@ -18,8 +18,26 @@ const PLACE_SMOOTHING: f32 = 0.25;
 const STIFFNESS_PARTIALS: usize = 48;
 /// Share of the new measurement in a partial's noise: about six frames.
 const NOISE_SMOOTHING: f32 = 0.16;
-/// Peaks of overlapping partials are not where the partials are.
-const MEASURABLE_SPACING_BINS: f32 = 3.0;
+/// Below this spacing neighbours pull peaks aside, and no valley shows which of them are real.
+const MEASURABLE_SPACING_BINS: f32 = 4.5;
+/// A peak tells a partial's place only if it stands this far above the bins around it.
+const CLEAR_PEAK: f32 = 3.0;
+/// A partial deviates as the one below it foretells, to within this share of the spacing.
+const DEVIATION_STEP: f32 = 0.35;
+/// Share of the threshold below which a stretched partial returns to its harmonic.
+const RETURN_SHARE: f32 = 0.7;
+/// Frames without a clear peak after which a partial's place is forgotten.
+const FORGET_FRAMES: u8 = 24;
+/// Partials that must agree on a stiffness before others follow it.
+const STIFFNESS_WITNESSES: f32 = 2.5;
+/// How far, relatively, a partial may lie from what those below it say.
+const STIFFNESS_DISAGREEMENT: f32 = 0.3;
+/// The lowest partials hardly deviate on a string: what moves them is something else.
+const STIFFNESS_FROM: usize = 3;
+/// Partials 60 dB below the loudest have no say in it either.
+const FAINT_PARTIAL: f32 = 1e-3;
+/// Partials that decide whether a frame's lobes are those of a note that just began.
+const ONSET_WITNESSES: usize = 16;
 /// From this spacing on, neighbours no longer leak into a partial's three bins.
 const SEPARATE_SPACING_BINS: f32 = 4.0;
 /// A valley is looked for no further away than this, so that it tells about the partial's surroundings.
@@ -44,6 +62,7 @@ pub(crate) struct Partial {
     // Relative deviation from k * f0, smoothed.
     stretch: f32,
     stretched: bool,
+    unclear_frames: u8,
     // Smoothed powers: of the partial, and of the noise beside it (may dip below 0 by chance).
     power: f32,
     noise_power: f32,
@@ -53,7 +72,9 @@ pub(crate) struct Partial {
 #[derive(Clone, Debug)]
 pub(crate) struct Partials {
     spec: StftSpec,
-    lobes: LobeTable,
+    // What a partial looks like that began 0, 1, ... hops before the centre; the last is the steady one.
+    lobes: Vec<LobeTable>,
+    stage: usize,
     partials: Vec<Partial>,
     used: usize,
     // Relative deviation of partial k, divided by k^2, as a stiff string has it for all k.
@@ -65,11 +86,13 @@ pub(crate) struct Partials {
 impl Partials {
     /// Allocates room for as many partials as there are bins.
     pub(crate) fn new(spec: &StftSpec) -> Self {
-        let partials = vec![Partial::default(); spec.bins()];
+        let steady = spec.pre_centre_frames();
+        let lobes = |hops| LobeTable::new(hops as f64 / spec.redundancy() as f64);
         Self {
             spec: *spec,
-            lobes: LobeTable::new(),
-            partials,
+            lobes: (0..=steady).map(lobes).collect(),
+            stage: steady,
+            partials: vec![Partial::default(); spec.bins()],
             used: 0,
             stiffness: 0.0,
             frames: 0,
@@ -93,9 +116,9 @@ impl Partials {
         &self.partials[..self.used]
     }
 
-    /// The transform of the window that the partials are seen through.
+    /// The transform of the window, or the part of it, that this frame's partials are seen through.
     pub(crate) fn lobes(&self) -> &LobeTable {
-        &self.lobes
+        &self.lobes[self.stage]
     }
 
     /// Moves on by one frame. Real-time safe.
@@ -109,8 +132,10 @@ impl Partials {
             self.partials[index] = self.fresh(index);
         }
         self.follow_places(magnitudes, spacing_bins, known);
+        self.choose_stage(magnitudes, spacing_bins);
         self.measure_magnitudes(magnitudes, spacing_bins);
         self.judge_tonality(magnitudes, spacing_bins, known);
+        self.read_stiffness();
         self.frames += 1;
     }
 
@@ -125,60 +150,96 @@ impl Partials {
 
     fn follow_places(&mut self, magnitudes: &[f32], spacing: f32, known: usize) {
         let turns_per_bin = self.spec.hop() as f64 / self.spec.fft_size() as f64;
-        let mut below = 0.0; // relative deviation of the partial below
+        let mut below = 0.0; // deviation of the partial below, in bins
         for (index, partial) in self.partials[..self.used].iter_mut().enumerate() {
             let number = (index + 1) as f32;
             let previous_bins = partial.bins;
             let nominal = number * spacing;
-            // Stiffness makes the deviation grow with the square of the number.
+            // Stiffness makes the deviation in bins grow with the cube of the number.
             let growth = if index > 0 {
-                (number / index as f32).powi(2)
+                (number / index as f32).powi(3).min(2.0)
             } else {
                 0.0
             };
             let expected = Expected {
                 nominal,
-                by_stiffness: self.stiffness * number * number,
-                by_neighbour: below * growth,
-                reach: (0.45 * spacing).min(1.6),
+                spacing,
+                stiff_bins: self.stiffness * number * number * nominal,
+                neighbour_bins: below * growth,
             };
             if spacing >= MEASURABLE_SPACING_BINS {
                 partial.follow_peak(magnitudes, &expected);
             }
             let last = (magnitudes.len() - 1) as f32;
             partial.bins = (nominal * (1.0 + partial.stretch)).clamp(0.5, last - 0.5);
-            below = partial.stretch;
+            below = partial.bins - nominal;
             if self.frames > 0 && index < known {
                 let mean_bins = 0.5 * (f64::from(previous_bins) + f64::from(partial.bins));
                 let step = (mean_bins * turns_per_bin * TURN) as u64 as u32;
                 partial.phase = partial.phase.wrapping_add(step);
             }
         }
-        self.read_stiffness();
     }
 
-    // Mean over the stretched partials of what each says about the string.
+    // Least squares over the stretched partials, deviation = stiffness * number^2, from below; one that
+    // disagrees with those below it is not one of the string's.
     fn read_stiffness(&mut self) {
-        let (mut sum, mut count) = (0.0, 0.0);
-        for (index, partial) in self.partials[..self.used.min(STIFFNESS_PARTIALS)]
-            .iter()
-            .enumerate()
-        {
-            if partial.stretched {
-                sum += partial.stretch / ((index + 1) as f32).powi(2);
-                count += 1.0;
+        let end = self.used.min(STIFFNESS_PARTIALS);
+        let magnitudes = self.partials[..end].iter().map(|partial| partial.magnitude);
+        let faintest = FAINT_PARTIAL * magnitudes.fold(0.0, f32::max);
+        let (mut product, mut square, mut witnesses) = (0.0, 0.0, 0.0_f32);
+        for (index, partial) in self.partials[..end].iter().enumerate().skip(STIFFNESS_FROM) {
+            if !partial.stretched || partial.magnitude <= faintest {
+                continue;
+            }
+            let squared = ((index + 1) as f32).powi(2);
+            let predicted = if square > 0.0 {
+                product / square * squared
+            } else {
+                partial.stretch
+            };
+            if (partial.stretch - predicted).abs() <= STIFFNESS_DISAGREEMENT * predicted.abs() {
+                product += partial.stretch * squared;
+                square += squared * squared;
+                witnesses += partial.tonality;
             }
         }
-        self.stiffness = if count > 0.0 { sum / count } else { 0.0 };
+        self.stiffness = if witnesses > STIFFNESS_WITNESSES {
+            product / square
+        } else {
+            0.0
+        };
+    }
+
+    // A note that began inside the frame shows the lobes of a part of the window; one that sounded
+    // before frame 0 (or a decoder that knows no onsets) shows whole ones. Whichever fits.
+    fn choose_stage(&mut self, magnitudes: &[f32], spacing: f32) {
+        let steady = self.lobes.len() - 1;
+        self.stage = steady;
+        if self.frames >= steady as u64 {
+            return;
+        }
+        let begun = self.frames as usize;
+        let reach = ((0.5 * spacing) as usize).clamp(1, 4);
+        let mut misfit = [0.0; 2];
+        for partial in &self.partials[..self.used.min(ONSET_WITNESSES)] {
+            for (misfit, stage) in misfit.iter_mut().zip([begun, steady]) {
+                *misfit += lobe_misfit(partial, magnitudes, &self.lobes[stage], reach);
+            }
+        }
+        if misfit[0] < misfit[1] {
+            self.stage = begun;
+        }
     }
 
     // Free partials: the main lobe fitted to three bins. Overlapping ones: powers that would add up
     // to what is there, by two multiplicative steps.
     fn measure_magnitudes(&mut self, magnitudes: &[f32], spacing: f32) {
         let last = magnitudes.len() - 1;
+        let lobes = &self.lobes[self.stage];
         for partial in &mut self.partials[..self.used] {
             let nearest = (partial.bins + 0.5) as usize;
-            let row = self.lobes.row(partial.bins - nearest as f32);
+            let row = lobes.sizes(partial.bins - nearest as f32);
             let lobe = &row[LobeTable::REACH - 1..=LobeTable::REACH + 1];
             let seen = [nearest - 1, nearest, (nearest + 1).min(last)].map(|bin| magnitudes[bin]);
             let product: f32 = lobe.iter().zip(seen).map(|(lobe, seen)| lobe * seen).sum();
@@ -201,7 +262,7 @@ impl Partials {
             let nearest = (partial.bins + 0.5) as usize;
             let (mut seen, mut modelled) = (0.0, 1e-30);
             for bin in nearest - 1..=(nearest + 1).min(last) {
-                let lobe = self.lobes.power(bin as f32 - partial.bins);
+                let lobe = self.lobes().power(bin as f32 - partial.bins);
                 let around = [left, Some(partial), right].into_iter().flatten();
                 let model: f32 = around.map(|near| self.power_at(&near, bin as f32)).sum();
                 // Weighted by the partial's own lobe: its centre tells more about it than its flanks.
@@ -214,7 +275,7 @@ impl Partials {
     }
 
     fn power_at(&self, partial: &Partial, bins: f32) -> f32 {
-        partial.magnitude * partial.magnitude * self.lobes.power(bins - partial.bins)
+        partial.magnitude * partial.magnitude * self.lobes().power(bins - partial.bins)
     }
 
     // Compares the valleys beside a partial with what pure tones would leave there.
@@ -225,9 +286,14 @@ impl Partials {
             let reach = (0.5 * spacing).min(VALLEY_BINS);
             let below = self.excess(magnitudes, index, partial.bins - reach);
             let above = self.excess(magnitudes, index, partial.bins + reach);
-            let share = if index < known { NOISE_SMOOTHING } else { 1.0 };
+            let share = if index < known {
+                NOISE_SMOOTHING.max(1.0 / (self.frames + 1) as f32)
+            } else {
+                1.0
+            };
+            let power = self.power_at(&partial, partial.bins);
             let partial = &mut self.partials[index];
-            partial.power += share * (partial.magnitude * partial.magnitude - partial.power);
+            partial.power += share * (power - partial.power);
             partial.noise_power += share * (0.5 * (below + above) - partial.noise_power);
             let ratio = partial.noise_power / (partial.power + 1e-30);
             let (tone, noise) = (TONE_SHARE * plain, NOISE_SHARE * plain);
@@ -242,8 +308,9 @@ impl Partials {
     // What equal partials at this spacing leave in the valley between them, relative to their power.
     fn flat_leak(&self, spacing: f32) -> f32 {
         let reach = (0.5 * spacing).min(VALLEY_BINS);
-        let pair = self.lobes.power(reach) + self.lobes.power(spacing - reach);
-        1.78 * pair // the lobe fit reads a flat floor 2.5 dB high
+        let lobes = self.lobes();
+        let pair = lobes.power(reach) + lobes.power(spacing - reach);
+        1.78 * pair / lobes.power(0.0) // the lobe fit reads a flat floor 2.5 dB high
     }
 
     // Mean power of the two bins around a place, less what this partial and its neighbours leave there.
@@ -262,50 +329,95 @@ impl Partials {
     }
 }
 
-/// Where a partial may lie.
+/// Where a partial may lie; deviations are from the harmonic.
 struct Expected {
     nominal: f32,
-    by_stiffness: f32,
-    by_neighbour: f32,
-    reach: f32,
+    spacing: f32,
+    stiff_bins: f32,
+    neighbour_bins: f32,
 }
 
 impl Partial {
-    // Looks for the peak near the expected place. Keeps to the harmonic unless the peak lies clearly
-    // elsewhere, or where the string's stiffness puts it.
+    // Keeps to the harmonic unless a clear peak lies elsewhere, or where the string's stiffness puts it.
     fn follow_peak(&mut self, magnitudes: &[f32], expected: &Expected) {
+        let Some(deviation_bins) = self.clear_peak(magnitudes, expected) else {
+            self.unclear_frames = self.unclear_frames.saturating_add(1);
+            if !self.stretched || self.unclear_frames > FORGET_FRAMES {
+                self.stretched = false;
+                self.stretch +=
+                    PLACE_SMOOTHING * (expected.stiff_bins / expected.nominal - self.stretch);
+            }
+            return;
+        };
+        self.unclear_frames = 0;
+        let cents_bins = expected.nominal * STRETCHED_CENTS * (std::f32::consts::LN_2 / 1200.0);
+        let threshold = cents_bins.clamp(STRETCHED_BINS, STRETCHED_BINS_MOST);
+        let threshold = if self.stretched {
+            RETURN_SHARE * threshold
+        } else {
+            threshold
+        };
+        let measured = deviation_bins / expected.nominal;
+        let stiff = (deviation_bins - expected.stiff_bins).abs() < 0.5 * expected.stiff_bins.abs();
+        let far = deviation_bins.abs() > threshold;
+        if far && !self.stretched {
+            self.stretch = measured;
+        } else {
+            let target = if far || stiff { measured } else { 0.0 };
+            self.stretch += PLACE_SMOOTHING * (target - self.stretch);
+        }
+        self.stretched = far;
+    }
+
+    // Deviation in bins of the peak near the expected place, if it stands out and is plausible.
+    fn clear_peak(&self, magnitudes: &[f32], expected: &Expected) -> Option<f32> {
         let last = magnitudes.len() - 1;
         let deviation = if self.stretched {
-            self.stretch
+            self.stretch * expected.nominal
+        } else if expected.stiff_bins != 0.0 {
+            expected.stiff_bins
         } else {
-            expected.by_neighbour
+            expected.neighbour_bins
         };
-        let guess = expected.nominal * (1.0 + deviation);
-        let from = ((guess - expected.reach).ceil() as usize).clamp(1, last - 1);
-        let to = ((guess + expected.reach).floor() as usize).clamp(from, last - 1);
+        let guess = expected.nominal + deviation;
+        let reach = (0.45 * expected.spacing).min(1.6);
+        let from = ((guess - reach).ceil().max(1.0) as usize).min(last - 1);
+        let to = ((guess + reach) as usize).clamp(from, last - 1);
         let mut peak = from;
         for bin in from..=to {
             if magnitudes[bin] > magnitudes[peak] {
                 peak = bin;
             }
         }
-        if magnitudes[peak] <= magnitudes[peak - 1] || magnitudes[peak] < magnitudes[peak + 1] {
-            return;
+        let aside = ((0.5 * expected.spacing) as usize).min(3);
+        let beside =
+            magnitudes[peak.saturating_sub(aside)].max(magnitudes[(peak + aside).min(last)]);
+        let top =
+            magnitudes[peak] > magnitudes[peak - 1] && magnitudes[peak] >= magnitudes[peak + 1];
+        if !top || magnitudes[peak] < CLEAR_PEAK * beside {
+            return None;
         }
         let deviation_bins = peak as f32 + hann_peak_offset(magnitudes, peak) - expected.nominal;
-        let cents_bins = expected.nominal * STRETCHED_CENTS * (std::f32::consts::LN_2 / 1200.0);
-        let measured = deviation_bins / expected.nominal;
-        let stiff = (measured - expected.by_stiffness).abs() < 0.5 * expected.by_stiffness.abs();
-        if self.stretched {
-            self.stretch += PLACE_SMOOTHING * (measured - self.stretch);
-        } else if deviation_bins.abs() > cents_bins.clamp(STRETCHED_BINS, STRETCHED_BINS_MOST) {
-            (self.stretch, self.stretched) = (measured, true);
-        } else if stiff {
-            self.stretch += PLACE_SMOOTHING * (measured - self.stretch);
-        } else {
-            self.stretch -= PLACE_SMOOTHING * self.stretch;
-        }
+        let step = (deviation_bins - expected.neighbour_bins).abs();
+        let plausible = step < DEVIATION_STEP * expected.spacing
+            || (deviation_bins - expected.stiff_bins).abs() < 1.0;
+        plausible.then_some(deviation_bins)
     }
+}
+
+// How badly a lobe fits what is seen around a partial: 0 is exactly, 1 not at all.
+fn lobe_misfit(partial: &Partial, magnitudes: &[f32], lobes: &LobeTable, reach: usize) -> f32 {
+    let nearest = (partial.bins + 0.5) as usize;
+    let from = nearest.saturating_sub(reach);
+    let to = (nearest + reach).min(magnitudes.len() - 1);
+    let lobe = &lobes.sizes(partial.bins - nearest as f32)[LobeTable::REACH + from - nearest..];
+    let (mut product, mut square, mut energy) = (0.0, 0.0, 1e-30);
+    for (magnitude, lobe) in magnitudes[from..=to].iter().zip(lobe) {
+        product += magnitude * lobe;
+        square += lobe * lobe;
+        energy += magnitude * magnitude;
+    }
+    1.0 - product * product / (square * energy)
 }
 
 // Place of a stationary sinusoid between two bins under a Hann window.
