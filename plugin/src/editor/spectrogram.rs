@@ -62,7 +62,7 @@ impl Spectrogram {
         self.silent = COLUMNS;
     }
 
-    /// Takes in what sounded since the last call. True when the picture moved.
+    /// Takes in what sounded since the last call. True when the picture moved visibly.
     pub(super) fn advance(&mut self, context: &Context, monitor: &Monitor) -> bool {
         let Self {
             listener,
@@ -96,7 +96,7 @@ impl Spectrogram {
         if let Some(place) = last_loud {
             self.silent = columns - 1 - place / ROWS;
         }
-        columns > 0
+        columns > 0 && self.silent < COLUMNS
     }
 
     /// Draws the newest columns, one a logical pixel, stretched when the ring holds fewer.
