@@ -8,7 +8,7 @@ use super::Processor;
 use crate::event::{ControlChange, Event, NoteMatch, TimedEvent};
 use crate::monitor::count;
 use crate::program::Program;
-use crate::request::{NewNote, Tally};
+use crate::request::{Desk, NewNote, RequestHead, Tally};
 
 /// Cuts a block into pieces of the length that was announced, with the events of each.
 pub(super) struct Pieces<'a> {
@@ -96,111 +96,89 @@ impl Processor {
         }
     }
 
+    /// Lets the request head pass a host sample.
     fn advance(&mut self, until_host: u64, tally: &mut Tally) {
+        self.head(until_host, tally, |_, _, _| {});
+    }
+
+    /// Lets the request head act at a host sample, if there is one.
+    fn head(
+        &mut self,
+        at_host: u64,
+        tally: &mut Tally,
+        act: impl FnOnce(&mut RequestHead, u64, &mut Desk<'_>),
+    ) {
         if let Some(program) = &mut self.program {
-            program.at(until_host, &self.controls, tally, |_, _, _| {});
+            program.at(at_host, &self.controls, tally, act);
         }
     }
 
-    fn handle(&mut self, event: &Event, at_host: u64, tally: &mut Tally) {
+    fn handle(&mut self, event: &Event, at: u64, tally: &mut Tally) {
         match *event {
-            Event::Control(change) => self.control(change, at_host, tally),
+            Event::Control(change) => self.control(change, at, tally),
             Event::PitchBend { channel, bend } => {
-                self.advance(at_host, tally);
+                self.advance(at, tally);
                 self.controls.set_bend(channel, bend);
             }
             Event::ModWheel { position } => {
-                self.advance(at_host, tally);
+                self.advance(at, tally);
                 self.controls.set_mod_wheel(position);
             }
-            Event::Sustain { channel, down } => self.sustain(channel, down, at_host, tally),
-            Event::NoteOn {
-                key,
-                channel,
-                velocity: 0.0,
-                ..
-            } => {
-                self.note_off(
-                    NoteMatch::key(key.min(127), channel.min(15)),
-                    at_host,
-                    tally,
-                );
+            Event::Sustain { channel, down } => self.sustain(channel.min(15), down, at, tally),
+            Event::NoteOn { .. } => self.note_on(event, at, tally),
+            Event::NoteOff(notes) => {
+                self.head(at, tally, |head, at, desk| head.note_off(at, notes, desk));
             }
-            Event::NoteOn {
-                key,
-                channel,
-                note_id,
-                velocity,
-            } => {
-                let ordinal = self.notes_started;
-                self.notes_started = self.notes_started.wrapping_add(1);
-                let note = NewNote {
-                    key: key.min(127),
-                    channel: channel.min(15),
-                    note_id,
-                    velocity,
-                    ordinal,
-                };
-                self.act(at_host, tally, |program, controls, tally| {
-                    program.at(at_host, controls, tally, |head, at, desk| {
-                        head.note_on(at, note, desk)
-                    });
-                });
+            Event::Choke(notes) => {
+                self.head(at, tally, |head, at, desk| head.choke(at, notes, desk));
             }
-            Event::NoteOff(notes) => self.note_off(notes, at_host, tally),
-            Event::Choke(notes) => self.act(at_host, tally, |program, controls, tally| {
-                program.at(at_host, controls, tally, |head, at, desk| {
-                    head.choke(at, notes, desk)
-                });
-            }),
             Event::Pressure { notes, pressure } => {
-                self.act(at_host, tally, |program, controls, tally| {
-                    program.at(at_host, controls, tally, |head, _, _| {
-                        head.press(notes, pressure)
-                    });
-                })
+                self.head(at, tally, |head, _, _| head.press(notes, pressure));
             }
             Event::AllNotesOff => {
-                self.advance(at_host, tally);
+                self.advance(at, tally);
                 self.controls.lift_pedals();
-                self.act(at_host, tally, |program, controls, tally| {
-                    program.at(at_host, controls, tally, |head, at, desk| {
-                        head.all_notes_off(at, desk)
-                    });
-                });
+                self.head(at, tally, |head, at, desk| head.all_notes_off(at, desk));
             }
         }
     }
 
-    fn act(
-        &mut self,
-        _at_host: u64,
-        tally: &mut Tally,
-        act: impl FnOnce(&mut Program, &crate::controls::Controls, &mut Tally),
-    ) {
-        if let Some(program) = &mut self.program {
-            act(program, &self.controls, tally);
+    fn note_on(&mut self, event: &Event, at: u64, tally: &mut Tally) {
+        let Event::NoteOn {
+            key,
+            channel,
+            note_id,
+            velocity,
+        } = *event
+        else {
+            return;
+        };
+        let (key, channel) = (key.min(127), channel.min(15));
+        if velocity == 0.0 {
+            let notes = NoteMatch::key(key, channel);
+            return self.head(at, tally, |head, at, desk| head.note_off(at, notes, desk));
         }
+        let note = NewNote {
+            key,
+            channel,
+            note_id,
+            velocity,
+            ordinal: self.next_ordinal(),
+        };
+        self.head(at, tally, |head, at, desk| head.note_on(at, note, desk));
     }
 
-    fn note_off(&mut self, notes: NoteMatch, at_host: u64, tally: &mut Tally) {
-        self.act(at_host, tally, |program, controls, tally| {
-            program.at(at_host, controls, tally, |head, at, desk| {
-                head.note_off(at, notes, desk)
-            });
-        });
+    fn next_ordinal(&mut self) -> u32 {
+        let ordinal = self.notes_started;
+        self.notes_started = ordinal.wrapping_add(1);
+        ordinal
     }
 
-    fn sustain(&mut self, channel: u8, down: bool, at_host: u64, tally: &mut Tally) {
-        let channel = channel.min(15);
-        self.advance(at_host, tally);
+    fn sustain(&mut self, channel: u8, down: bool, at: u64, tally: &mut Tally) {
+        self.advance(at, tally);
         self.controls.sustain[usize::from(channel)] = down;
         if !down {
-            self.act(at_host, tally, |program, controls, tally| {
-                program.at(at_host, controls, tally, |head, at, desk| {
-                    head.pedal_up(at, channel, desk)
-                });
-            });
+            self.head(at, tally, |head, at, desk| head.pedal_up(at, channel, desk));
         }
     }
 
@@ -223,20 +201,16 @@ impl Processor {
         let mut tally = Tally::default();
         let at_host = self.position_host;
         for held in old.head().held_notes() {
-            let ordinal = self.notes_started;
-            self.notes_started = self.notes_started.wrapping_add(1);
             let note = NewNote {
-                ordinal,
+                ordinal: self.next_ordinal(),
                 ..held.note
             };
-            if let Some(program) = &mut self.program {
-                program.at(at_host, &self.controls, &mut tally, |head, at, desk| {
-                    head.note_on(at, note, desk);
-                    if held.by_pedal {
-                        head.note_off(at, NoteMatch::key(note.key, note.channel), desk);
-                    }
-                });
-            }
+            self.head(at_host, &mut tally, |head, at, desk| {
+                head.note_on(at, note, desk);
+                if held.by_pedal {
+                    head.note_off(at, NoteMatch::key(note.key, note.channel), desk);
+                }
+            });
         }
     }
 }

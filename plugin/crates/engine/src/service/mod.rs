@@ -179,6 +179,10 @@ impl Service {
         if let Running::Threaded(thread) = last_thread {
             thread.stop_and_join();
         }
+        // Links that the thread never took: their programs are gone, their decoders may go too.
+        self.inbox
+            .lock()
+            .retain(|link| !link.ends.requests.is_abandoned());
         self.join_loaders();
     }
 
