@@ -14,6 +14,9 @@ use crate::pack::Pack;
 use crate::plan::{DecodePlan, Fill, MAX_ROWS};
 use crate::rows::RowSizes;
 
+/// Keeps a note's noise apart from the latent axes that the seed draws.
+const NOISE_CHANNEL: u32 = 1;
+
 /// A loaded decode graph.
 pub struct NeuralDecoder {
     backend: Box<dyn Backend>,
@@ -27,7 +30,7 @@ pub struct NeuralDecoder {
 /// What turns a request into input values.
 pub(crate) struct Feed {
     pack: String,
-    fills: Vec<Fill>,
+    inputs: Vec<(Fill, f32)>,
     axes: Vec<LatentAxis>,
     manifest: Arc<Manifest>,
 }
@@ -39,10 +42,14 @@ impl Feed {
             .latent
             .as_ref()
             .map_or_else(Vec::new, |latent| latent.axes.clone());
-        let fills = plan.inputs.iter().map(|input| input.fill).collect();
+        let inputs = plan
+            .inputs
+            .iter()
+            .map(|input| (input.fill, input.latest))
+            .collect();
         Self {
             pack: pack.name().to_owned(),
-            fills,
+            inputs,
             axes,
             manifest: pack.shared_manifest(),
         }
@@ -50,10 +57,15 @@ impl Feed {
 
     /// Writes one request into row `row` of every buffer. Allocates nothing.
     pub(crate) fn write(&self, request: &FrameRequest, row: usize, buffers: &mut [InputBuffer]) {
-        for (fill, buffer) in self.fills.iter().zip(buffers) {
+        for ((fill, latest), buffer) in self.inputs.iter().zip(buffers) {
             let span = row * buffer.width..(row + 1) * buffer.width;
             for (column, at) in span.enumerate() {
                 let value = self.value(*fill, column, request);
+                let value = if fill.is_time() {
+                    value.min(*latest)
+                } else {
+                    value
+                };
                 match &mut buffer.values {
                     Values::F32(values) => values[at] = value,
                     Values::I64(values) => values[at] = value as i64,
@@ -68,7 +80,12 @@ impl Feed {
         match fill {
             Fill::Latent => self.latent(column, request),
             Fill::Noise => {
-                let stream = Stream::new(request.seed, Purpose::NOISE, u64::from(request.note), 0);
+                let stream = Stream::new(
+                    request.seed,
+                    Purpose::LATENT,
+                    u64::from(request.note),
+                    NOISE_CHANNEL,
+                );
                 conditions.temperature * stream.gaussian_at(column as u64)
             }
             Fill::Pitch => request.pitch,

@@ -1,14 +1,13 @@
 //! How a decode graph is fed: which tensor takes what, and where the frame comes out.
 
-use afterimage_engine::contract::{MAX_CLASSES, MAX_DESCRIPTORS};
+mod maker;
 
 use crate::backend::{InputBuffer, Values};
 use crate::error::PackError;
-use crate::manifest::{
-    Axis, ConditionKind, PlayMode, Representation, RepresentationKind, Role, TensorSpec, Unit,
-};
-use crate::onnx::{Dim, Element};
-use crate::pack::{Pack, PackGraph};
+use crate::manifest::{Representation, RepresentationKind};
+use crate::onnx::Element;
+use crate::pack::Pack;
+use maker::Maker;
 
 /// Rows of the largest batch: the engine's voices.
 pub const MAX_ROWS: usize = 16;
@@ -36,8 +35,14 @@ pub(crate) enum Fill {
     Descriptor(usize),
 }
 
+impl Fill {
+    pub(crate) fn is_time(self) -> bool {
+        matches!(self, Self::TimeOn | Self::TimeOff)
+    }
+}
+
 /// One input tensor of the decode graph.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct PlannedInput {
     pub(crate) name: String,
     pub(crate) fill: Fill,
@@ -46,10 +51,12 @@ pub(crate) struct PlannedInput {
     /// Values a row.
     pub(crate) width: usize,
     pub(crate) element: Element,
+    /// Latest time the graph was trained on; a longer note stays there.
+    pub(crate) latest: f32,
 }
 
 /// How a decode graph is fed and read.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct DecodePlan {
     pub(crate) inputs: Vec<PlannedInput>,
     /// Output tensor with the role `frame`.
@@ -94,304 +101,4 @@ impl DecodePlan {
         };
         self.inputs.iter().map(buffer).collect()
     }
-}
-
-struct Maker<'a> {
-    pack: &'a Pack,
-    graph: &'a PackGraph,
-    inputs: &'a [TensorSpec],
-    outputs: &'a [TensorSpec],
-}
-
-impl<'a> Maker<'a> {
-    fn new(pack: &'a Pack) -> Result<Self, PackError> {
-        let spec = pack.manifest().graphs.decode.as_ref();
-        match (pack.graph("decode"), spec) {
-            (Some(graph), Some(spec)) => Ok(Self {
-                pack,
-                graph,
-                inputs: &spec.inputs,
-                outputs: &spec.outputs,
-            }),
-            _ => Err(PackError::Unsupported {
-                pack: pack.name().to_owned(),
-                what: "the list of graphs".into(),
-                expected: "one that has 'decode'".into(),
-                found: "one without it".into(),
-                advice: "choose a pack whose tasks name 'play'",
-            }),
-        }
-    }
-
-    fn check_representation(&self) -> Result<(), PackError> {
-        let representation = &self.pack.manifest().representation;
-        if !is_playable(representation) {
-            return Err(self.unsupported(
-                "'representation.kind'",
-                "'linear' or 'log-amplitude'",
-                representation.kind.word(),
-            ));
-        }
-        if representation.log1p || (representation.unit == Unit::Ln && representation.power != 1.0)
-        {
-            return Err(self.unsupported(
-                "'representation.unit'",
-                "'db', 'linear' or a plain 'ln' of amplitudes",
-                "another logarithm",
-            ));
-        }
-        if representation.channels != 1 {
-            return Err(self.unsupported("'representation.channels'", "1", "2"));
-        }
-        crate::playable::inverse(self.pack.name(), representation)?;
-        let frames = self
-            .pack
-            .manifest()
-            .graphs
-            .decode
-            .as_ref()
-            .map_or(1, |graph| graph.frames_per_call);
-        if frames != 1 {
-            return Err(self.unsupported(
-                "'graphs.decode.frames_per_call'",
-                "1",
-                &frames.to_string(),
-            ));
-        }
-        Ok(())
-    }
-
-    fn unsupported(&self, what: &str, expected: &str, found: &str) -> PackError {
-        PackError::Unsupported {
-            pack: self.pack.name().to_owned(),
-            what: what.to_owned(),
-            expected: expected.to_owned(),
-            found: found.to_owned(),
-            advice: "export the decoder that way, or look for a newer Afterimage",
-        }
-    }
-
-    fn inputs(&self) -> Result<Vec<PlannedInput>, PackError> {
-        let (mut classes, mut descriptors) = (0, 0);
-        let mut planned = Vec::new();
-        for spec in self.inputs {
-            let tail = self.tail(spec)?;
-            let width = tail.iter().product();
-            let fill = match spec.role {
-                Role::Latent => self.latent(spec, width)?,
-                Role::Noise => Fill::Noise,
-                Role::Pitch => self.single(spec, width, Fill::Pitch)?,
-                Role::Velocity => self.single(spec, width, Fill::Velocity)?,
-                Role::TimeOn => self.single(spec, width, Fill::TimeOn)?,
-                Role::TimeOff => self.single(spec, width, Fill::TimeOff)?,
-                Role::Class => Fill::Class(take(&mut classes, width)),
-                Role::Descriptor => Fill::Descriptor(take(&mut descriptors, width)),
-                role => return Err(self.role_not_taken(spec, role)),
-            };
-            let info = self
-                .graph
-                .info
-                .inputs
-                .iter()
-                .find(|info| info.name == spec.tensor);
-            let element = info.map_or(Element::Float32, |info| info.element);
-            planned.push(PlannedInput {
-                name: spec.tensor.clone(),
-                fill,
-                tail,
-                width,
-                element,
-            });
-        }
-        self.check_conditions("class", classes, MAX_CLASSES)?;
-        self.check_conditions("continuous", descriptors, MAX_DESCRIPTORS)?;
-        Ok(planned)
-    }
-
-    /// The axes after the batch, all of known length.
-    fn tail(&self, spec: &TensorSpec) -> Result<Vec<usize>, PackError> {
-        let length = |axis: &Axis| match axis {
-            Axis::Fixed(length) => Some(*length),
-            Axis::Named(_) => None,
-        };
-        let tail: Option<Vec<usize>> = spec.shape[1..].iter().map(length).collect();
-        match tail {
-            Some(tail) if tail.iter().product::<usize>() <= 1 << 16 => Ok(tail),
-            _ => Err(self.complain(
-                spec,
-                "have a batch axis and then axes of fixed, small length".into(),
-                format!("the manifest says {:?}", spec.shape),
-                "fix the lengths in the export",
-            )),
-        }
-    }
-
-    fn latent(&self, spec: &TensorSpec, width: usize) -> Result<Fill, PackError> {
-        let size = self
-            .pack
-            .manifest()
-            .latent
-            .as_ref()
-            .map_or(0, |latent| latent.size);
-        if width == size {
-            return Ok(Fill::Latent);
-        }
-        Err(self.complain(
-            spec,
-            format!("have {size} values a row, as 'latent.size' says"),
-            format!("it has {width}"),
-            "correct 'latent.size' or the tensor's shape",
-        ))
-    }
-
-    fn single(&self, spec: &TensorSpec, width: usize, fill: Fill) -> Result<Fill, PackError> {
-        if width == 1 {
-            return Ok(fill);
-        }
-        let advice = "export it with the shape [batch, 1] and widen it inside the graph";
-        Err(self.complain(
-            spec,
-            "have 1 value a row".into(),
-            format!("it has {width}"),
-            advice,
-        ))
-    }
-
-    fn role_not_taken(&self, spec: &TensorSpec, role: Role) -> PackError {
-        self.complain(
-            spec,
-            "have one of the roles latent, noise, pitch, velocity, time_on, time_off, class, descriptor".into(),
-            format!("its role is {}", role.word()),
-            "correct the role, or choose a pack with a stateless decoder",
-        )
-    }
-
-    fn check_conditions(&self, kind: &str, taken: usize, limit: usize) -> Result<(), PackError> {
-        let is_kind = |condition: &&crate::manifest::Condition| {
-            matches!(condition.kind, ConditionKind::Class { .. }) == (kind == "class")
-        };
-        let declared = self
-            .pack
-            .manifest()
-            .conditions
-            .iter()
-            .filter(is_kind)
-            .count();
-        if taken == declared && taken <= limit {
-            return Ok(());
-        }
-        Err(PackError::Field {
-            pack: self.pack.name().to_owned(),
-            field: "conditions".into(),
-            expected: format!(
-                "a list with as many '{kind}' conditions as the decode graph takes, and at most {limit}"
-            ),
-            found: format!("{declared} declared, {taken} taken by the graph"),
-            advice: "declare each condition once, in the order of the graph's inputs".into(),
-        })
-    }
-
-    fn output(&self) -> Result<String, PackError> {
-        let bins = self.pack.manifest().representation.bins;
-        let frame = self
-            .outputs
-            .iter()
-            .find(|spec| spec.role == Role::Frame)
-            .ok_or_else(|| PackError::Field {
-                pack: self.pack.name().to_owned(),
-                field: "graphs.decode.outputs".into(),
-                expected: "a list with a tensor of the role 'frame'".into(),
-                found: "none".into(),
-                advice: "name the decoder's spectrum output there".into(),
-            })?;
-        let width: usize = self.tail(frame)?.iter().product();
-        if width != bins {
-            return Err(self.complain(
-                frame,
-                format!("have {bins} values a row, as 'representation.bins' says"),
-                format!("it has {width}"),
-                "correct 'representation.bins' or export the graph with that many",
-            ));
-        }
-        let unit = self.pack.manifest().representation.unit.word();
-        if !frame.unit.is_empty() && frame.unit != unit {
-            return Err(self.complain(
-                frame,
-                format!("have the unit '{unit}', as 'representation.unit' says"),
-                format!("its unit is '{}'", frame.unit),
-                "make the two agree",
-            ));
-        }
-        Ok(frame.tensor.clone())
-    }
-
-    fn fixed_rows(&self) -> Result<Option<usize>, PackError> {
-        let mut fixed = None;
-        for info in self
-            .graph
-            .info
-            .inputs
-            .iter()
-            .chain(&self.graph.info.outputs)
-        {
-            let Some(Dim::Fixed(rows)) = info.dims.first() else {
-                continue;
-            };
-            let rows = usize::try_from(*rows).unwrap_or(usize::MAX);
-            if rows == 0 || rows > MAX_ROWS || fixed.is_some_and(|other| other != rows) {
-                return Err(PackError::Tensor {
-                    pack: self.pack.name().to_owned(),
-                    graph: "decode",
-                    tensor: info.name.as_str().into(),
-                    expected: format!(
-                        "have a dynamic batch axis, or the same fixed one of 1 to {MAX_ROWS} everywhere"
-                    ),
-                    found: format!("its shape is {}", info.shape_text()).into(),
-                    advice: "export with a dynamic first axis",
-                });
-            }
-            fixed = Some(rows);
-        }
-        Ok(fixed)
-    }
-
-    fn check_pitch(&self, inputs: &[PlannedInput]) -> Result<(), PackError> {
-        let pitched = self.pack.manifest().play.mode == PlayMode::Pitched;
-        if !pitched || inputs.iter().any(|input| input.fill == Fill::Pitch) {
-            return Ok(());
-        }
-        Err(PackError::Field {
-            pack: self.pack.name().to_owned(),
-            field: "graphs.decode.inputs".into(),
-            expected: "a list with a tensor of the role 'pitch' where 'play.mode' is 'pitched'"
-                .into(),
-            found: "none".into(),
-            advice: "add the role, or choose 'shifted', 'drone' or 'one-shot' as the mode".into(),
-        })
-    }
-
-    fn complain(
-        &self,
-        spec: &TensorSpec,
-        expected: String,
-        found: String,
-        advice: &'static str,
-    ) -> PackError {
-        let (pack, tensor) = (self.pack.name().to_owned(), spec.tensor.clone());
-        PackError::Tensor {
-            pack,
-            graph: "decode",
-            tensor: tensor.into(),
-            expected,
-            found: found.into(),
-            advice,
-        }
-    }
-}
-
-/// The first of `width` conditions that no input took yet.
-fn take(taken: &mut usize, width: usize) -> usize {
-    let first = *taken;
-    *taken += width;
-    first
 }

@@ -182,6 +182,18 @@ fn knobs_labels_noise_and_descriptors_reach_the_graph() {
 }
 
 #[test]
+fn a_note_longer_than_the_pack_was_trained_on_stays_at_its_last_frame() {
+    let mut loaded = load_embedded("good").unwrap();
+    let mut held = request(0);
+    let mut heard = |seconds: f32| {
+        held.time_on_s = seconds;
+        bits(&decode(&mut loaded.decoder, &[held])[0])
+    };
+    assert_ne!(heard(59.0), heard(60.0));
+    assert_eq!(heard(60.0), heard(600.0));
+}
+
+#[test]
 fn calls_that_do_not_fit_are_refused_with_both_sides() {
     let mut loaded = load_embedded("good").unwrap();
     let decoder = &mut loaded.decoder;
