@@ -48,32 +48,12 @@ pub fn scene(name: &str, parameters: &ParameterTable, state: Vec<u8>) -> Result<
             plan: BlockPlan::Mixed(9),
             ..spec(2.0, playing(2))
         },
-        "bypass" => {
-            let mut timeline = playing(2);
-            for (at, value) in [(SECOND / 2, 1.0), (SECOND, 0.0), (3 * SECOND / 2, 1.0)] {
-                if let Some(bypass) = parameters.iter().find(|parameter| parameter.bypass) {
-                    timeline.push(
-                        at,
-                        Event::Parameter {
-                            id: bypass.id,
-                            value,
-                        },
-                    );
-                }
-            }
-            spec(2.0, timeline)
-        }
+        "bypass" => spec(2.0, bypassing(parameters)),
         "reset" => RenderSpec {
             resets: vec![SECOND / 2, SECOND, SECOND + 1000],
             ..spec(2.0, playing(2))
         },
-        "crowd" => {
-            let mut timeline = Timeline::new();
-            for note in 0..CROWD {
-                timeline.note(1024 + note % 128, 20_000, (note % 128) as u8, 0.5);
-            }
-            spec(1.0, timeline)
-        }
+        "crowd" => spec(1.0, crowd()),
         "zero-length" => RenderSpec {
             blocks: Some([0, 128, 0, 0, 1, 64].repeat(200)),
             ..spec(1.0, playing(1))
@@ -85,6 +65,27 @@ pub fn scene(name: &str, parameters: &ParameterTable, state: Vec<u8>) -> Result<
         }
         unknown => bail!("no scene '{unknown}'; there are: {}", SCENES.join(", ")),
     })
+}
+
+/// Notes while the bypass switch goes on, off and on.
+fn bypassing(parameters: &ParameterTable) -> Timeline {
+    let mut timeline = playing(2);
+    for (at, value) in [(SECOND / 2, 1.0), (SECOND, 0.0), (3 * SECOND / 2, 1.0)] {
+        if let Some(bypass) = parameters.iter().find(|parameter| parameter.bypass) {
+            let id = bypass.id;
+            timeline.push(at, Event::Parameter { id, value });
+        }
+    }
+    timeline
+}
+
+/// More notes in one block than any player has fingers.
+fn crowd() -> Timeline {
+    let mut timeline = Timeline::new();
+    for note in 0..CROWD {
+        timeline.note(1024 + note % 128, 20_000, (note % 128) as u8, 0.5);
+    }
+    timeline
 }
 
 /// Chords and a melody, with pedal, wheel and bend.

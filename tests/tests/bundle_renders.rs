@@ -178,10 +178,6 @@ fn the_reported_latency_is_the_measured_one_to_the_sample() {
             "a note at {on} is as late as one at 1000"
         );
     }
-    println!(
-        "latency at 48 kHz: {latency} reported, first sample after {}",
-        first - 1_000
-    );
     assert_eq!(
         first - 1_000,
         u64::from(latency),
@@ -206,9 +202,6 @@ fn at_other_rates_the_reported_latency_holds_within_the_models_sample() {
         }
         // The resampler's kernel rings before its centre: sound may begin early by its half, never late.
         let early = i64::from(latency) - (first as i64 - 1_000);
-        println!(
-            "latency at {rate_hz} Hz: {latency} reported, first sound {early} samples before it"
-        );
         assert!(
             (-grid..=128 * grid).contains(&early),
             "{early} samples early at {rate_hz} Hz"

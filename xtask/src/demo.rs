@@ -11,7 +11,8 @@ use anyhow::{Context, Result, ensure};
 use crate::arguments::Arguments;
 use crate::bundle::{self, Kind, NAME};
 use crate::process::say;
-use crate::render::{Job, table};
+use crate::render::Job;
+use crate::report::table;
 use crate::{spectrogram, system};
 
 const RATE_HZ: f64 = 48_000.0;

@@ -24,6 +24,7 @@ mod platform;
 mod process;
 mod python;
 mod render;
+mod report;
 mod runtime_library;
 mod spectrogram;
 mod suites;

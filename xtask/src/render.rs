@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use afterimage_tests::bundle::{INSTRUMENT_ID, folder};
 use afterimage_tests::host::{
-    Automation, BlockPlan, Pace, RenderSpec, Rendered, Session, Status, Timeline,
+    Automation, BlockPlan, Pace, RenderSpec, Rendered, Session, Timeline,
 };
 use afterimage_tests::saved_state::{ModelChoice, SavedState};
 use afterimage_tests::{midi_file, wav_file};
@@ -13,6 +13,7 @@ use anyhow::{Context, Result};
 use crate::arguments::Arguments;
 use crate::bundle::{self, Kind};
 use crate::process::say;
+use crate::report::table;
 
 /// Rate of a render that names none.
 const DEFAULT_RATE_HZ: f64 = 48_000.0;
@@ -124,73 +125,4 @@ fn open_pack(session: &mut Session, pack: &Path) -> Result<()> {
         ..ModelChoice::default()
     })?;
     session.restore(&state.bytes()?)
-}
-
-/// The figures of a render, one a line.
-pub fn table(rendered: &Rendered, notes: usize) -> String {
-    let status = rendered.status.clone();
-    let counter = |read: fn(&Status) -> u64| {
-        status
-            .as_ref()
-            .map_or("not told".into(), |status| read(status).to_string())
-    };
-    let block_us = rendered.audio[0].len() as f64
-        / rendered.times.nanoseconds.len().max(1) as f64
-        / rendered.rate_hz
-        * 1e6;
-    let rows = [
-        ("notes", notes.to_string()),
-        ("late frames", counter(|status| status.late_frames)),
-        (
-            "concealed frames",
-            counter(|status| status.concealed_frames),
-        ),
-        (
-            "offline waits that ran out",
-            counter(|status| status.wait_timeouts),
-        ),
-        (
-            "latency",
-            format!(
-                "{} samples, {:.1} ms",
-                rendered.latency_samples,
-                f64::from(rendered.latency_samples) / rendered.rate_hz * 1e3
-            ),
-        ),
-        (
-            "real-time factor",
-            format!("{:.3}", rendered.real_time_factor()),
-        ),
-        (
-            "callback, median / p99.9",
-            format!(
-                "{:.0} / {:.0} us of a block of {block_us:.0} us",
-                rendered.times.median_us(),
-                rendered.times.p999_us()
-            ),
-        ),
-        (
-            "peak",
-            format!(
-                "{:.3} ({:.1} dB)",
-                rendered.peak(),
-                20.0 * f64::from(rendered.peak()).max(1e-9).log10()
-            ),
-        ),
-        (
-            "backend",
-            status
-                .as_ref()
-                .map_or("not told".into(), |status| status.backend.clone()),
-        ),
-        (
-            "model",
-            status
-                .as_ref()
-                .map_or("not told".into(), |status| status.model.clone()),
-        ),
-    ];
-    rows.iter()
-        .map(|(name, value)| format!("    {name:<28} {value}\n"))
-        .collect()
 }

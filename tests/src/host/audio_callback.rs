@@ -17,7 +17,7 @@ use clack_host::prelude::{
 use clack_host::utils::{BeatTime, SecondsTime};
 
 use super::timeline::send;
-use super::{CallbackTimes, Event, HeadlessHost, Pace};
+use super::{CallbackTimes, Event, HeadlessHost, Pace, Rendered};
 
 /// Watches the plugin's callback from outside.
 pub trait BlockWatch: Send {
@@ -36,16 +36,16 @@ const EVENT_CAPACITY: usize = 32_768;
 
 /// Runs the blocks of one render. Moves to the audio thread.
 pub struct AudioCallback<'a, W: BlockWatch> {
-    pub(super) rate_hz: f64,
-    pub(super) events: &'a [(u64, Event)],
-    pub(super) pace: Pace,
-    pub(super) watch: W,
-    pub(super) position: u64,
+    rate_hz: f64,
+    events: &'a [(u64, Event)],
+    pace: Pace,
+    watch: W,
+    position: u64,
     pub(super) resets: Vec<u64>,
     progress: Arc<AtomicU64>,
-    pub(super) output: [Vec<f32>; 2],
-    pub(super) midi_out: Vec<(u64, [u8; 3])>,
-    pub(super) times: CallbackTimes,
+    output: [Vec<f32>; 2],
+    midi_out: Vec<(u64, [u8; 3])>,
+    times: CallbackTimes,
     input_list: EventBuffer,
     output_list: EventBuffer,
     ports: AudioPorts,
@@ -101,6 +101,24 @@ impl<'a, W: BlockWatch> AudioCallback<'a, W> {
             self.block(plugin, block)?;
             self.progress.store(self.position, Ordering::Relaxed);
         }
+    }
+
+    /// What was heard, `skip` samples taken off the front, and the watch.
+    pub(super) fn finish(self, skip: u64) -> (Rendered, W) {
+        let audio = self
+            .output
+            .map(|channel| channel.into_iter().skip(skip as usize).collect());
+        let midi_out = self.midi_out.into_iter();
+        let rendered = Rendered {
+            audio,
+            rate_hz: self.rate_hz,
+            midi_out: midi_out
+                .map(|(at, bytes)| (at.saturating_sub(skip), bytes))
+                .collect(),
+            times: self.times,
+            ..Rendered::default()
+        };
+        (rendered, self.watch)
     }
 
     /// The next sample, readable from other threads while blocks run.

@@ -28,7 +28,7 @@ impl BlockPlan {
     }
 
     /// Cuts `total` samples into blocks; the last one takes what is left.
-    pub fn blocks(self, total: u64) -> impl Iterator<Item = u32> {
+    pub fn blocks(self, total: u64) -> impl Iterator<Item = u32> + Send + use<> {
         let mut left = total;
         let mut random = match self {
             Self::Mixed(seed) => seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1,

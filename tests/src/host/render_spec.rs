@@ -40,6 +40,27 @@ impl RenderSpec {
             compensate: true,
         }
     }
+
+    pub(super) fn activation(&self) -> Activation {
+        Activation {
+            rate_hz: self.rate_hz,
+            max_block: self.plan.max_block(),
+            offline: self.pace == Pace::Offline,
+        }
+    }
+
+    /// The longest block that will be sent, announced or not.
+    pub(super) fn longest_block(&self) -> u32 {
+        let longest = self.blocks.iter().flatten().copied().max();
+        longest.unwrap_or(0).max(self.plan.max_block())
+    }
+
+    pub(super) fn block_sizes(&self, total: u64) -> Box<dyn Iterator<Item = u32> + Send> {
+        match &self.blocks {
+            Some(blocks) => Box::new(blocks.clone().into_iter()),
+            None => Box::new(self.plan.blocks(total)),
+        }
+    }
 }
 
 /// What came out.

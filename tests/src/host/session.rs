@@ -349,12 +349,7 @@ impl Session {
         spec: &RenderSpec,
         watch: W,
     ) -> Result<(Rendered, W)> {
-        let activation = Activation {
-            rate_hz: spec.rate_hz,
-            max_block: spec.plan.max_block(),
-            offline: spec.pace == Pace::Offline,
-        };
-        let stopped = self.settle(activation)?;
+        let stopped = self.settle(spec.activation())?;
         let latency = self.latency();
         let skip = if spec.compensate {
             u64::from(latency)
@@ -363,46 +358,22 @@ impl Session {
         };
         let total = spec.samples + skip;
         let events = spec.timeline.in_order();
-        let longest = spec
-            .blocks
-            .iter()
-            .flatten()
-            .copied()
-            .max()
-            .unwrap_or(0)
-            .max(activation.max_block);
-        let mut audio = AudioCallback::new(spec.rate_hz, &events, spec.pace, longest, total, watch);
+        let (rate_hz, longest) = (spec.rate_hz, spec.longest_block());
+        let mut audio = AudioCallback::new(rate_hz, &events, spec.pace, longest, total, watch);
         audio.resets.clone_from(&spec.resets);
         self.restore_at.clone_from(&spec.restore_at);
         status::clear();
         let began = Instant::now();
-        let (stopped, _) = match &spec.blocks {
-            Some(blocks) => self.play(stopped, &mut audio, &mut blocks.clone().into_iter())?,
-            None => self.play(stopped, &mut audio, &mut spec.plan.blocks(total))?,
-        };
+        let (stopped, _) = self.play(stopped, &mut audio, &mut *spec.block_sizes(total))?;
         let wall_s = began.elapsed().as_secs_f64();
         self.instance.deactivate(stopped);
         self.serve();
-        let AudioCallback {
-            output,
-            midi_out,
-            times,
-            watch,
-            ..
-        } = audio;
-        let audio = output.map(|channel| channel.into_iter().skip(skip as usize).collect());
-        let midi_out = midi_out
-            .into_iter()
-            .map(|(at, bytes)| (at.saturating_sub(skip), bytes))
-            .collect();
+        let (heard, watch) = audio.finish(skip);
         let rendered = Rendered {
-            audio,
-            rate_hz: spec.rate_hz,
             latency_samples: latency,
-            midi_out,
-            times,
             wall_s,
             status: status::take(),
+            ..heard
         };
         Ok((rendered, watch))
     }

@@ -1,0 +1,67 @@
+//! The figures of a render, as a table for the terminal and for a file.
+
+use afterimage_tests::host::{Rendered, Status};
+
+/// Stands where the plugin left no status.
+const UNTOLD: &str = "not told";
+
+/// The figures of a render that played so many notes, one a line.
+pub fn table(rendered: &Rendered, notes: usize) -> String {
+    let status = rendered.status.as_ref();
+    let counter = |read: fn(&Status) -> u64| told(status, |status| read(status).to_string());
+    let rows = [
+        ("notes", notes.to_string()),
+        ("late frames", counter(|status| status.late_frames)),
+        (
+            "concealed frames",
+            counter(|status| status.concealed_frames),
+        ),
+        (
+            "offline waits that ran out",
+            counter(|status| status.wait_timeouts),
+        ),
+        ("latency", latency(rendered)),
+        (
+            "real-time factor",
+            format!("{:.3}", rendered.real_time_factor()),
+        ),
+        ("callback, median / p99.9", callback(rendered)),
+        ("peak", peak(rendered)),
+        ("backend", told(status, |status| status.backend.clone())),
+        ("model", told(status, |status| status.model.clone())),
+    ];
+    let lines = rows
+        .iter()
+        .map(|(name, value)| format!("    {name:<28} {value}\n"));
+    lines.chain(sentence(status)).collect()
+}
+
+fn told(status: Option<&Status>, read: impl Fn(&Status) -> String) -> String {
+    status.map_or_else(|| UNTOLD.to_owned(), read)
+}
+
+/// What the plugin says to the person at the window, if it says anything.
+fn sentence(status: Option<&Status>) -> Option<String> {
+    let sentence = status
+        .map(|status| status.sentence.trim())
+        .unwrap_or_default();
+    (!sentence.is_empty()).then(|| format!("    the plugin says: {sentence}\n"))
+}
+
+fn latency(rendered: &Rendered) -> String {
+    let samples = rendered.latency_samples;
+    let milliseconds = f64::from(samples) / rendered.rate_hz * 1e3;
+    format!("{samples} samples, {milliseconds:.1} ms")
+}
+
+fn callback(rendered: &Rendered) -> String {
+    let blocks = rendered.times.nanoseconds.len().max(1) as f64;
+    let block_us = rendered.audio[0].len() as f64 / blocks / rendered.rate_hz * 1e6;
+    let (median, tail) = (rendered.times.median_us(), rendered.times.p999_us());
+    format!("{median:.0} / {tail:.0} us of a block of {block_us:.0} us")
+}
+
+fn peak(rendered: &Rendered) -> String {
+    let peak = f64::from(rendered.peak());
+    format!("{peak:.3} ({:.1} dB)", 20.0 * peak.max(1e-9).log10())
+}
