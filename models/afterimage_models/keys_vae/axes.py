@@ -14,7 +14,7 @@ from .training import encode
 
 STEERED = ("brightness", "attack", "sustain", "breath", "hollow", "release", "body", "ripple")
 SWEEP = (-1.5, 1.5)
-ANCHORS = 40
+ANCHORS = 24
 SEED = 7
 
 
@@ -106,7 +106,7 @@ def build_space(encoder: Encoder, decoder: Decoder, notes: NoteSet) -> Space:
     mean, variance = posterior(encoder, notes, np.intersect1d(notes.notes(TRAIN), np.flatnonzero(notes.can_encode)))
     matrix, centre = whitening(mean, variance)
     rng = np.random.default_rng(SEED)
-    chosen = mean[rng.choice(len(mean), min(600, len(mean)), replace=False)]
+    chosen = mean[rng.choice(len(mean), min(400, len(mean)), replace=False)]
     white = (chosen - centre) @ np.linalg.inv(matrix)
     measured = describe(decoder, chosen)
     basis, names = orthogonal_basis(descriptor_directions(white, {n: measured[n] for n in STEERED}))

@@ -11,8 +11,8 @@ import numpy as np
 import torch
 
 from .. import note_data
-from . import evaluation, export, pack, presets, sheet
-from .axes import Space, build_space
+from . import evaluation, export, leveller, pack, presets, sheet
+from .axes import Space, build_space, preset_latent
 from .encoding import load_networks
 from .note_set import NoteSet
 from .player import PackPlayer
@@ -49,7 +49,9 @@ def export_pack(arguments: argparse.Namespace) -> None:
     rows = json.loads(metrics.read_text())["manifest"] if metrics.exists() else []
     manifest = pack.manifest(space, knobs, rows)
     graph = folder / manifest["graphs"]["decode"]["file"]
-    export.export_onnx(export.PackDecoder(decoder, space.rotation, space.mean), graph)
+    timbres = np.stack([preset_latent(encoder, notes, p) for p in notes.training_presets()])
+    level = leveller.fit(decoder, space, np.clip(space.to_knobs(timbres), -3.0, 3.0))
+    export.export_onnx(export.PackDecoder(decoder, level, space.rotation, space.mean), graph)
     write_manifest(folder, manifest)
     (arguments.build / SPACE).write_text(json.dumps({"rotation": space.rotation.tolist(), "mean": space.mean.tolist()}))
     saved = torch.load(arguments.build / CHECKPOINT, weights_only=True)
@@ -148,5 +150,6 @@ STEPS = {"data": data, "train": train, "export": export_pack, "sheet": draw_shee
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Run the step that was asked for."""
+    """Run the step that was asked for, on one thread: small tensors on two threads wait for each other."""
+    torch.set_num_threads(1)
     STEPS[arguments.step](arguments)

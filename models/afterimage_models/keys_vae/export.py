@@ -10,9 +10,8 @@ import onnx
 import torch
 from torch import Tensor, nn
 
-from ..spectrum import BINS
+from .leveller import Leveller
 from .network import LATENT, Decoder, gate
-from .render import DB_TO_NEPER, TINY_POWER
 
 OPSET = 17
 CEILING_DB = 6.0  # a frame above full scale is a decoder gone wrong
@@ -23,16 +22,16 @@ MANIFEST_KEY = "neural_audio.manifest"
 class PackDecoder(nn.Module):
     """Knobs [batch, 16] in standard deviations of the rotated aggregate posterior -> frame [batch, BINS] dB."""
 
-    def __init__(self, decoder: Decoder, rotation: np.ndarray, mean: np.ndarray) -> None:
+    def __init__(self, decoder: Decoder, leveller: Leveller, rotation: np.ndarray, mean: np.ndarray) -> None:
         super().__init__()
-        self.decoder = decoder
+        self.decoder, self.leveller = decoder, leveller
         self.register_buffer("rotation", torch.tensor(rotation, dtype=torch.float32))
         self.register_buffer("mean", torch.tensor(mean, dtype=torch.float32))
 
     def forward(self, latent: Tensor, pitch: Tensor, velocity: Tensor, time_on: Tensor, time_off: Tensor) -> Tensor:
         """All but `latent` are [batch, 1]: MIDI note, 0..1, seconds, seconds (-1 while held)."""
         inner = latent @ self.rotation + self.mean
-        frame = self.decoder(inner, pitch, velocity, (time_on, time_off))
+        frame = self.decoder(inner, pitch, velocity, (time_on, time_off)) + self.leveller(latent)
         return gate(torch.clamp(frame, max=CEILING_DB))
 
 
@@ -66,6 +65,3 @@ def embed_manifest(path: Path, manifest: dict) -> None:
         node.doc_string = ""
     onnx.checker.check_model(model)
     onnx.save(model, str(path))
-
-
-__all__ = ["BINS", "DB_TO_NEPER", "TINY_POWER", "PackDecoder", "embed_manifest", "export_onnx"]

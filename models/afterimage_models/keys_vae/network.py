@@ -10,11 +10,11 @@ from torch import Tensor, nn
 
 from .. import note_summary
 from ..spectrum import BINS, FLOOR_DB, GATE_DB
-from .render import anchor_partials, noise_matrix, partial_matrix, render_db
+from .render import TILT_BANDS, anchor_partials, noise_matrix, partial_matrix, render_db, tilt_matrix
 
 LATENT = 16
 TRUNK = 512
-RESIDUAL_RANK, RESIDUAL_HIDDEN = 48, 64
+TILT_HIDDEN = 64
 PITCH_CENTRES = np.linspace(30.0, 104.0, 9)
 ON_CENTRES = np.linspace(math.log(0.004), math.log(2.4), 16)
 OFF_CENTRES = np.linspace(math.log(0.004), math.log(0.9), 10)
@@ -60,15 +60,15 @@ class Decoder(nn.Module):
             self.register_buffer(name, torch.tensor(value, dtype=torch.float32))
         self.register_buffer("partial_matrix", torch.from_numpy(partials))
         self.register_buffer("noise_matrix", torch.from_numpy(bands))
+        self.register_buffer("tilt_matrix", torch.from_numpy(tilt_matrix()))
         self.register_buffer("bins", torch.arange(BINS, dtype=torch.float32))
         self.first = nn.Linear(FEATURES, TRUNK)
         self.hidden = nn.ModuleList([nn.Linear(TRUNK, TRUNK) for _ in range(2)])
         self.heads = nn.Linear(TRUNK, self.anchors + self.bands + 3)
         # No pitch goes in here: a residual that knows the note would draw the training keys' partials as bins.
-        self.residual_in = nn.Sequential(
-            nn.Linear(FEATURES - PITCH_FEATURES, RESIDUAL_HIDDEN), nn.SiLU(), nn.Linear(RESIDUAL_HIDDEN, RESIDUAL_RANK)
+        self.tilt = nn.Sequential(
+            nn.Linear(FEATURES - PITCH_FEATURES, TILT_HIDDEN), nn.SiLU(), nn.Linear(TILT_HIDDEN, TILT_BANDS)
         )
-        self.residual_out = nn.Linear(RESIDUAL_RANK, BINS, bias=False)
         self.static = nn.Sequential(nn.Linear(STATIC_FEATURES, 48), nn.SiLU(), nn.Linear(48, 2))
         self.draw = render_db  # a training run puts a compiled one here
         self._start()
@@ -80,7 +80,7 @@ class Decoder(nn.Module):
             self.heads.bias[: self.anchors] = torch.tensor(tilt / 20.0, dtype=torch.float32)
             self.heads.bias[self.anchors : self.anchors + self.bands] = -4.0
             self.heads.bias[-3:] = torch.tensor([0.0, -3.0, -2.0])
-            self.residual_out.weight *= 0.05
+            self.tilt[2].weight *= 0.1
             self.static[2].bias[:] = torch.tensor([-9.0, -4.0])
 
     def features(self, latent: Tensor, pitch: Tensor, velocity: Tensor, times: tuple[Tensor, Tensor]) -> Tensor:
@@ -118,20 +118,20 @@ class Decoder(nn.Module):
         x = self.features(latent, pitch, velocity, times)
         fixed = self.static(x[:, :STATIC_FEATURES])
         unpitched = torch.cat([x[:, : LATENT + 1], x[:, LATENT + 1 + PITCH_FEATURES :]], dim=1)
-        residual = self.residual_in(unpitched)
+        tilt = self.tilt(unpitched)
         head = self.heads(self.trunk(x))
         split = self.anchors, self.anchors + self.bands
         partial_db = (20.0 * head[:, : split[0]]) @ self.partial_matrix
-        residual_weight, noise_weight, bins = self.residual_out.weight, self.noise_matrix, self.bins
+        tilt_weight, noise_weight, bins = self.tilt_matrix, self.noise_matrix, self.bins
         if chosen is not None:
-            residual_weight, noise_weight, bins = residual_weight[chosen], noise_weight[:, chosen], bins[chosen]
+            tilt_weight, noise_weight, bins = tilt_weight[:, chosen], noise_weight[:, chosen], bins[chosen]
         noise_db = (20.0 * head[:, split[0] : split[1]]) @ noise_weight
         inharmonicity = self._stiffness(fixed)
         width = 1.0 + nn.functional.softplus(head[:, -3:-2] - 2.0)
         growth = 0.2 * nn.functional.softplus(head[:, -1:])
         skirt = torch.exp(torch.clamp(head[:, -2:-1] * 2.0 - 4.0, -20.0, 0.0))
         frame = self.draw(bins, pitch, partial_db, noise_db, (inharmonicity, width, growth, skirt))
-        frame = frame + residual @ residual_weight.t()
+        frame = frame + tilt @ tilt_weight
         return frame - self.later_decay_db(fixed[:, 1:2], times)
 
     @staticmethod

@@ -52,6 +52,10 @@ class NoteSet:
         """Indices of the presets in the set."""
         return np.unique(self.table[:, PRESET]).astype(int)
 
+    def training_presets(self) -> np.ndarray:
+        """Indices of the presets that are trained on."""
+        return np.unique(self.table[self.table[:, SPLIT] == TRAIN, PRESET]).astype(int)
+
     def notes(self, split: int) -> np.ndarray:
         """Row numbers of the notes of a split (TRAIN, HELD_OUT_KEY, HELD_OUT_PRESET)."""
         return np.flatnonzero(self.table[:, SPLIT] == split)

@@ -18,6 +18,7 @@ MAX_PARTIAL = 440  # of note 33 up to 24 kHz
 SINGLE_PARTIALS = 48  # predicted one by one; the ones above are interpolated between log-spaced anchors
 ANCHORS_PER_OCTAVE = 6
 NOISE_BANDS = 96
+TILT_BANDS = 40
 HZ_PER_BIN = SAMPLE_RATE / N_FFT
 # The Hann main lobe in dB is a d^2 + b d^4 to within 1.5 dB up to 1.75 bins; exact at 0, 1 and 1.5.
 LOBE_SQUARE_DB, LOBE_FOURTH_DB = -5.359, -0.661
@@ -56,6 +57,15 @@ def noise_centres() -> np.ndarray:
 def noise_matrix() -> np.ndarray:
     """[NOISE_BANDS, BINS]: envelope at band centres to every bin."""
     return interpolation_matrix(noise_centres(), np.arange(BINS, dtype=float))
+
+
+def tilt_matrix() -> np.ndarray:
+    """[TILT_BANDS, BINS]: a curve too smooth to draw a partial, at centres 4 bins apart and wider.
+
+    Bins between the training keys' partials never hold one; a finer residual would learn that and bend other notes.
+    """
+    warped = np.linspace(0.0, np.log1p((BINS - 1) / 48.0), TILT_BANDS)
+    return interpolation_matrix(48.0 * np.expm1(warped), np.arange(BINS, dtype=float))
 
 
 def spacing_bins(pitch: Tensor) -> Tensor:

@@ -13,6 +13,7 @@ Real = NDArray[np.float64]
 HANN_GAMMA = 0.25645  # Prusa, Balazs, Sondergaard 2017, table I
 TOLERANCE = 20.0 * np.log(2.0)  # 120 dB, in nepers
 LEVELS = 255  # the queue only tells levels half a decibel apart
+SILENT = np.log(2.0**-67)  # nothing below is integrated
 SMALLEST = np.log(2.0**-126)
 
 
@@ -34,7 +35,7 @@ class Rtpghi:
         spec = self.spec
         log = _log(magnitudes)
         loudest = max([log.max(), *(past.max() for past in self.history[-1:])])
-        floor = loudest - TOLERANCE
+        floor = max(loudest - TOLERANCE, SILENT)
         log = np.maximum(log, floor)
         slope = self._slope(log, following, floor)
 
