@@ -5,8 +5,9 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use crossbeam::queue::ArrayQueue;
+use crossbeam::atomic::AtomicCell;
 use parking_lot::Mutex;
+use rtrb::{Consumer, Producer};
 
 use crate::error::EngineError;
 use crate::latency::{DEFAULT_LEAD_MS, Latency, LatencyMode};
@@ -20,6 +21,21 @@ use crate::spec::InstrumentSpec;
 const TRASH_PROGRAMS: usize = 8;
 /// Model rate that latency is reported for while no pack is known: that of the shipped packs.
 const ASSUMED_MODEL_RATE_HZ: u32 = 48_000;
+
+/// Where the audio thread sends programs to be freed. Its own end is no part of this: it takes no
+/// lock.
+pub(crate) type TrashLane = Mutex<Consumer<Box<Program>>>;
+
+fn trash_ring() -> (Producer<Box<Program>>, Consumer<Box<Program>>) {
+    rtrb::RingBuffer::new(TRASH_PROGRAMS)
+}
+
+/// Frees what lies in a trash lane. Not for the audio thread.
+pub(crate) fn empty(trash: &TrashLane) {
+    while let Ok(program) = trash.lock().pop() {
+        drop(program);
+    }
+}
 
 /// What the host says at activation, and what the session saves about time.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -78,8 +94,8 @@ pub struct Engine {
     service: Arc<Service>,
     monitor: Arc<Monitor>,
     state: Mutex<State>,
-    pub(crate) mailbox: ArrayQueue<Box<Program>>,
-    pub(crate) trash: Arc<ArrayQueue<Box<Program>>>,
+    mailbox: AtomicCell<Option<Box<Program>>>,
+    trash: Arc<TrashLane>,
     loading: AtomicU32,
 }
 
@@ -101,8 +117,8 @@ impl Engine {
             service: Arc::clone(service),
             monitor: Arc::default(),
             state: Mutex::default(),
-            mailbox: ArrayQueue::new(1),
-            trash: Arc::new(ArrayQueue::new(TRASH_PROGRAMS)),
+            mailbox: AtomicCell::new(None),
+            trash: Arc::new(Mutex::new(trash_ring().1)),
             loading: AtomicU32::new(0),
         })
     }
@@ -156,7 +172,7 @@ impl Engine {
         self.monitor.set_last_error(None);
         if let Some(mut fresh) = fresh {
             fresh.load_number = state.loads;
-            drop(self.mailbox.force_push(fresh)); // one that nobody took is freed here
+            drop(self.mailbox.swap(Some(fresh))); // one that nobody took is freed here
         }
         Ok(())
     }
@@ -189,22 +205,32 @@ impl Engine {
             _ => None,
         };
         state.host = Some(setup);
-        drop(self.mailbox.pop()); // built for older settings, or the same as what we return
+        drop(self.mailbox.take()); // built for older settings, or the same as what we return
         Ok((setup, fresh))
     }
 
     /// Forgets the host: loads are kept until the next activation.
     pub(crate) fn deactivate(&self) {
         self.state.lock().host = None;
-        drop(self.mailbox.pop());
+        drop(self.mailbox.take());
         self.empty_trash();
     }
 
     /// Frees what the audio thread threw away. Not for the audio thread.
     pub fn empty_trash(&self) {
-        while let Some(program) = self.trash.pop() {
-            drop(program);
-        }
+        empty(&self.trash);
+    }
+
+    /// Takes the program that was posted last. Real-time safe: one atomic exchange.
+    pub(crate) fn take_posted(&self) -> Option<Box<Program>> {
+        self.mailbox.take()
+    }
+
+    /// The Processor's end of the trash lane. Allocates.
+    pub(crate) fn connect_trash(&self) -> Producer<Box<Program>> {
+        let (producer, consumer) = trash_ring();
+        *self.trash.lock() = consumer;
+        producer
     }
 
     fn build(
@@ -215,5 +241,17 @@ impl Engine {
         let (program, link) = Program::build(setup, instrument, &self.monitor, &self.trash)?;
         self.service.attach(link);
         Ok(program)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{AtomicCell, Program};
+
+    #[test]
+    fn the_mailbox_takes_no_lock() {
+        assert!(AtomicCell::<Option<Box<Program>>>::is_lock_free());
+        // Negative control: what is larger than a pointer is guarded by a lock.
+        assert!(!AtomicCell::<[u64; 4]>::is_lock_free());
     }
 }

@@ -7,11 +7,10 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use afterimage_spectral::Resampler;
-use crossbeam::queue::ArrayQueue;
 
 use crate::contract::MAX_LATENT;
 use crate::controls::Controls;
-use crate::engine::{HostConfig, HostSetup, Instrument};
+use crate::engine::{HostConfig, HostSetup, Instrument, TrashLane};
 use crate::envelope::cut_fade_samples;
 use crate::error::EngineError;
 use crate::latency::{Latency, LatencyInputs, MINIMUM_LEAD_SAMPLES, latency};
@@ -163,7 +162,7 @@ impl Program {
         setup: &HostSetup,
         instrument: &Arc<Instrument>,
         monitor: &Arc<Monitor>,
-        trash: &Arc<ArrayQueue<Box<Program>>>,
+        trash: &Arc<TrashLane>,
     ) -> Result<(Box<Self>, WorkerLink), EngineError> {
         let spec = &instrument.spec;
         let host_rate_hz = setup.config.sample_rate_hz;

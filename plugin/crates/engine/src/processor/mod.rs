@@ -11,6 +11,8 @@ mod wait;
 use std::sync::Arc;
 use std::thread::Thread;
 
+use rtrb::{Producer, PushError};
+
 use crate::controls::Controls;
 use crate::engine::{Engine, HostConfig, HostSetup};
 use crate::envelope::fade;
@@ -60,6 +62,8 @@ pub struct Processor {
     setup: Option<HostSetup>,
     program: Option<Box<Program>>,
     outgoing: Option<Outgoing>,
+    /// Programs that are to be freed elsewhere.
+    trash: Producer<Box<Program>>,
     swap_fade_samples: u32,
     controls: Controls,
     output: Output,
@@ -85,6 +89,7 @@ impl Processor {
             setup: None,
             program: None,
             outgoing: None,
+            trash: engine.connect_trash(),
             swap_fade_samples: 1,
             controls: Controls::default(),
             output: Output::new(),
@@ -280,7 +285,7 @@ impl Processor {
         if self.outgoing.is_some() {
             return;
         }
-        let Some(mut fresh) = self.engine.mailbox.pop() else {
+        let Some(mut fresh) = self.engine.take_posted() else {
             return;
         };
         self.epoch = self.epoch.wrapping_add(1);
@@ -302,7 +307,7 @@ impl Processor {
         if let Some(outgoing) = self
             .outgoing
             .take_if(|outgoing| outgoing.fade_from_host.saturating_add(fade) <= position_host)
-            && let Err(program) = self.engine.trash.push(outgoing.program)
+            && let Err(PushError::Full(program)) = self.trash.push(outgoing.program)
         {
             self.outgoing = Some(Outgoing {
                 program,
@@ -312,7 +317,7 @@ impl Processor {
     }
 
     fn wake_if_needed(&self, tally: &Tally) {
-        let trash = !self.engine.trash.is_empty();
+        let trash = self.trash.slots() < self.trash.buffer().capacity();
         let unanswered = self
             .program
             .as_ref()

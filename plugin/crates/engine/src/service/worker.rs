@@ -9,14 +9,13 @@ use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use afterimage_spectral::clean::clean_magnitudes;
-use crossbeam::queue::ArrayQueue;
 use parking_lot::Mutex;
 
 use super::decoders::DecoderHandle;
 use crate::contract::{DecodeError, Frame, FrameRequest};
+use crate::engine::{self, TrashLane};
 use crate::link::{Delivery, WorkerEnds};
 use crate::monitor::{Monitor, count};
-use crate::program::Program;
 
 /// Most rows of one call, whatever a decoder allows: one chord of a full set of voices.
 const MAX_ROWS: usize = 16;
@@ -40,7 +39,7 @@ pub(crate) struct WorkerLink {
     pub(crate) decoder: DecoderHandle,
     pub(crate) ends: WorkerEnds,
     pub(crate) monitor: Arc<Monitor>,
-    pub(crate) trash: Arc<ArrayQueue<Box<Program>>>,
+    pub(crate) trash: Arc<TrashLane>,
     /// Requests of the call at hand, `[rows]`.
     pub(crate) requests: Vec<FrameRequest>,
     /// Frames of the call at hand, `[rows]`.
@@ -69,9 +68,7 @@ impl Worker {
     pub fn step(&mut self) -> Step {
         self.links.append(&mut self.inbox.lock());
         self.links.retain_mut(|link| {
-            while let Some(program) = link.trash.pop() {
-                drop(program);
-            }
+            engine::empty(&link.trash);
             link.take_back_frames();
             !link.ends.requests.is_abandoned()
         });
