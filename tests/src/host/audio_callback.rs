@@ -16,6 +16,7 @@ use clack_host::prelude::{
 };
 use clack_host::utils::{BeatTime, SecondsTime};
 
+use super::threads::Threads;
 use super::timeline::send;
 use super::{CallbackTimes, Event, HeadlessHost, Pace, Rendered};
 
@@ -46,6 +47,7 @@ pub struct AudioCallback<'a, W: BlockWatch> {
     output: [Vec<f32>; 2],
     midi_out: Vec<(u64, [u8; 3])>,
     times: CallbackTimes,
+    pub(super) threads: Threads,
     input_list: EventBuffer,
     output_list: EventBuffer,
     ports: AudioPorts,
@@ -74,6 +76,7 @@ impl<'a, W: BlockWatch> AudioCallback<'a, W> {
             output: [Vec::with_capacity(samples), Vec::with_capacity(samples)],
             midi_out: Vec::new(),
             times: CallbackTimes::with_capacity(samples / 32 + 1),
+            threads: Threads::of_host(),
             input_list: EventBuffer::with_capacity(EVENT_CAPACITY),
             output_list: EventBuffer::with_capacity(EVENT_CAPACITY),
             ports: AudioPorts::with_capacity(2, 1),
@@ -145,8 +148,10 @@ impl<'a, W: BlockWatch> AudioCallback<'a, W> {
 
     /// A live host calls when the previous buffer has been played.
     fn wait_for_the_clock(&mut self) {
-        let Pace::Live { speed } = self.pace else {
-            return;
+        let speed = match self.pace {
+            Pace::Offline => return,
+            Pace::Settled => return self.threads.wait_until_others_sleep(),
+            Pace::Live { speed } => speed,
         };
         let (start, from) = *self.started.get_or_insert((Instant::now(), self.position));
         let played_s = (self.position - from) as f64 / self.rate_hz / speed;

@@ -10,6 +10,7 @@ mod plan;
 mod render_spec;
 mod session;
 mod status;
+mod threads;
 mod timeline;
 mod timing;
 

@@ -82,8 +82,9 @@ pub enum Pace {
         /// Seconds of audio a second of clock.
         speed: f64,
     },
-    /// As fast as it goes, but announced as live: what a host that hurries would do.
-    Hurried,
+    /// Announced as live, without a clock: each block waits until every thread of the plugin
+    /// sleeps, so that a busy machine is never late. Linux only, and one plugin a process.
+    Settled,
 }
 
 #[cfg(test)]
