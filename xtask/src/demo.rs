@@ -27,10 +27,7 @@ pub fn command(mut arguments: Arguments) -> Result<()> {
     system::provide(&system::BUILD)?;
     let bundles = bundle::build(Kind::Release)?;
     let (midi, automation) = piece()?;
-    let name = midi
-        .file_stem()
-        .map(|stem| stem.to_string_lossy().replace('-', " "))
-        .unwrap_or_default();
+    let name = title_of(&midi);
     say(&format!("playing {name} through the CLAP bundle"));
     let job = Job {
         pack: None,
@@ -65,6 +62,22 @@ pub fn command(mut arguments: Arguments) -> Result<()> {
         out.display()
     ));
     Ok(())
+}
+
+/// A file's name as a title: `jesu-meine-freude` reads "Jesu meine freude".
+fn title_of(file: &Path) -> String {
+    let name = file
+        .file_stem()
+        .unwrap_or_default()
+        .to_string_lossy()
+        .replace('-', " ");
+    let mut letters = name.chars();
+    letters
+        .next()
+        .into_iter()
+        .flat_map(char::to_uppercase)
+        .chain(letters)
+        .collect()
 }
 
 fn silence_reason(rendered: &afterimage_tests::host::Rendered) -> String {

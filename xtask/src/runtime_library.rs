@@ -11,6 +11,7 @@ use sha2::{Digest, Sha256};
 
 use crate::platform::{self, RUNTIME_VERSION, Runtime};
 use crate::process::{command, run_quietly, say};
+use crate::system;
 
 /// Where the runtime library lies when there is one.
 pub fn path() -> PathBuf {
@@ -41,6 +42,7 @@ pub fn provide() -> Result<Option<PathBuf>> {
     if library.exists() && sha256(&library)? == runtime.sha256 {
         return Ok(Some(library));
     }
+    system::provide(&system::FETCH)?;
     say(&format!("fetching the inference runtime {RUNTIME_VERSION}"));
     match fetch(runtime, &folder, &library) {
         Ok(()) => Ok(Some(library)),

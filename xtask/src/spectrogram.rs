@@ -241,11 +241,11 @@ fn colour_bar(canvas: &mut Canvas) {
         let colour = shade(1.0 - row as f64 / f64::from(PLOT.height));
         canvas.fill(left as i64, PLOT.top as i64 + row, 18, 1, colour);
     }
-    for db in (0..=9).map(|step| f64::from(step) * -10.0) {
+    for db in (0..=9).map(|step| -10.0 * f64::from(step)) {
         let y = PLOT.top + PLOT.height * (db / FLOOR_DB) as f32;
         canvas.line((left + 19.0, y), (left + 25.0, y), 1.0, FAINT);
         canvas.text(
-            &format!("{db:.0}"),
+            &format!("{:.0}", db + 0.0),
             left + 30.0,
             y + 6.0,
             18.0,

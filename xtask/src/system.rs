@@ -54,6 +54,13 @@ pub const BUILD: [Need; 4] = [
     },
 ];
 
+/// What fetching the runtime library needs.
+pub const FETCH: [Need; 1] = [Need {
+    what: "pip, which fetches the runtime library",
+    package: "python3-pip",
+    check: Check::Module("pip"),
+}];
+
 /// What the tests need beside it.
 pub const TEST: [Need; 3] = [
     Need {
@@ -109,10 +116,9 @@ pub fn provide(needs: &[Need]) -> Result<()> {
         println!("    missing: {} ({})", need.what, need.package);
     }
     match apt() {
-        Some(mut install) => {
+        Some(apt) => {
             say(&format!("installing {}", packages.join(", ")));
-            install.args(&packages);
-            if let Err(error) = run_quietly(&mut install, "install system packages") {
+            if let Err(error) = install(&apt, &packages) {
                 println!("    {error:#}");
                 println!("    install them by hand: {}", packages.join(" "));
             }
@@ -125,32 +131,43 @@ pub fn provide(needs: &[Need]) -> Result<()> {
     Ok(())
 }
 
+fn install(apt: &Apt, packages: &[&str]) -> Result<()> {
+    // A fresh machine has no package lists. A stale list may still do, so a failure is not the end.
+    if let Err(error) = run_quietly(apt.command().arg("update"), "refresh the package lists") {
+        println!("    {error:#}");
+    }
+    let mut install = apt.command();
+    install.args(["install", "--yes", "--no-install-recommends"]);
+    run_quietly(install.args(packages), "install system packages").map(|_| ())
+}
+
+/// apt, as this user may call it.
+struct Apt {
+    through_sudo: bool,
+}
+
+impl Apt {
+    fn command(&self) -> Command {
+        let mut apt = command(if self.through_sudo { "sudo" } else { "apt-get" });
+        if self.through_sudo {
+            apt.args(["-n", "apt-get"]);
+        }
+        apt.env("DEBIAN_FRONTEND", "noninteractive");
+        apt
+    }
+}
+
 /// apt, if this user may run it without being asked for a password.
-fn apt() -> Option<Command> {
+fn apt() -> Option<Apt> {
     if !has("apt-get") {
         return None;
     }
-    let root = run_quietly(command("id").arg("-u"), "ask who this is")
-        .ok()?
-        .trim()
-        == "0";
-    let mut install = if root {
-        command("apt-get")
-    } else {
-        let free = has("sudo")
-            && command("sudo")
-                .args(["-n", "true"])
-                .status()
-                .is_ok_and(|status| status.success());
-        if !free {
-            return None;
-        }
-        let mut sudo = command("sudo");
-        sudo.args(["-n", "apt-get"]);
-        sudo
-    };
-    install
-        .args(["install", "--yes", "--no-install-recommends"])
-        .env("DEBIAN_FRONTEND", "noninteractive");
-    Some(install)
+    let user = run_quietly(command("id").arg("-u"), "ask who this is").ok()?;
+    if user.trim() == "0" {
+        return Some(Apt {
+            through_sudo: false,
+        });
+    }
+    let free = has("sudo") && run_quietly(command("sudo").args(["-n", "true"]), "ask sudo").is_ok();
+    free.then_some(Apt { through_sudo: true })
 }

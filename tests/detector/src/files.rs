@@ -32,7 +32,8 @@ unsafe extern "C" fn socket(domain: c_int, kind: c_int, protocol: c_int) -> c_in
     note_socket();
     // SAFETY: the C library's socket has this signature.
     unsafe {
-        let real: unsafe extern "C" fn(c_int, c_int, c_int) -> c_int = std::mem::transmute(REAL.address());
+        let real: unsafe extern "C" fn(c_int, c_int, c_int) -> c_int =
+            std::mem::transmute(REAL.address());
         real(domain, kind, protocol)
     }
 }

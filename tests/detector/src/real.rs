@@ -13,7 +13,10 @@ pub struct Real {
 
 impl Real {
     pub const fn new(name: &'static CStr) -> Self {
-        Self { name, address: AtomicPtr::new(std::ptr::null_mut()) }
+        Self {
+            name,
+            address: AtomicPtr::new(std::ptr::null_mut()),
+        }
     }
 
     /// Its address; ends the process when the C library has no such function.

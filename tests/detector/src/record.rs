@@ -36,11 +36,16 @@ struct Record {
 
 static COUNTS: [AtomicU64; KINDS] = [const { AtomicU64::new(0) }; KINDS];
 static RECORDED: AtomicUsize = AtomicUsize::new(0);
-static RECORD: [Record; RECORDS] =
-    [const { Record { kind: AtomicU32::new(0), frames: [const { AtomicUsize::new(0) }; FRAMES] } }; RECORDS];
+static RECORD: [Record; RECORDS] = [const {
+    Record {
+        kind: AtomicU32::new(0),
+        frames: [const { AtomicUsize::new(0) }; FRAMES],
+    }
+}; RECORDS];
 static SOCKETS: AtomicU64 = AtomicU64::new(0);
 static PATHS_SEEN: AtomicUsize = AtomicUsize::new(0);
-static PATH: [[AtomicU32; PATH_BYTES / 4]; PATHS] = [const { [const { AtomicU32::new(0) }; PATH_BYTES / 4] }; PATHS];
+static PATH: [[AtomicU32; PATH_BYTES / 4]; PATHS] =
+    [const { [const { AtomicU32::new(0) }; PATH_BYTES / 4] }; PATHS];
 
 thread_local! {
     static WATCHED: Cell<bool> = const { Cell::new(false) };
@@ -99,7 +104,10 @@ extern "C" fn keep_frame(context: *mut c_void, cursor: *mut c_void) -> c_int {
 }
 
 unsafe extern "C" {
-    fn _Unwind_Backtrace(callback: extern "C" fn(*mut c_void, *mut c_void) -> c_int, data: *mut c_void) -> c_int;
+    fn _Unwind_Backtrace(
+        callback: extern "C" fn(*mut c_void, *mut c_void) -> c_int,
+        data: *mut c_void,
+    ) -> c_int;
     fn _Unwind_GetIP(context: *mut c_void) -> usize;
 }
 
@@ -148,7 +156,9 @@ pub extern "C" fn afterimage_detector_leave() {
 /// Calls of a kind so far.
 #[unsafe(no_mangle)]
 pub extern "C" fn afterimage_detector_count(kind: u32) -> u64 {
-    COUNTS.get(kind as usize).map_or(0, |count| count.load(Ordering::Relaxed))
+    COUNTS
+        .get(kind as usize)
+        .map_or(0, |count| count.load(Ordering::Relaxed))
 }
 
 /// Copies the addresses of a recorded violation into `frames`; returns its kind, or -1 past the end.
@@ -156,11 +166,17 @@ pub extern "C" fn afterimage_detector_count(kind: u32) -> u64 {
 /// # Safety
 /// `frames` holds `capacity` addresses.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn afterimage_detector_violation(index: usize, frames: *mut usize, capacity: usize) -> i64 {
+pub unsafe extern "C" fn afterimage_detector_violation(
+    index: usize,
+    frames: *mut usize,
+    capacity: usize,
+) -> i64 {
     if index >= RECORDED.load(Ordering::Relaxed) {
         return -1;
     }
-    let Some(record) = RECORD.get(index) else { return -1 };
+    let Some(record) = RECORD.get(index) else {
+        return -1;
+    };
     for (at, frame) in record.frames.iter().take(capacity).enumerate() {
         // SAFETY: `at` is below the capacity the caller promises.
         unsafe { *frames.add(at) = frame.load(Ordering::Relaxed) };
@@ -179,12 +195,20 @@ pub extern "C" fn afterimage_detector_sockets() -> u64 {
 /// # Safety
 /// `bytes` holds `capacity` bytes.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn afterimage_detector_path(index: usize, bytes: *mut u8, capacity: usize) -> bool {
+pub unsafe extern "C" fn afterimage_detector_path(
+    index: usize,
+    bytes: *mut u8,
+    capacity: usize,
+) -> bool {
     if index >= PATHS_SEEN.load(Ordering::Relaxed) {
         return false;
     }
-    let Some(words) = PATH.get(index) else { return false };
-    let path = words.iter().flat_map(|word| word.load(Ordering::Relaxed).to_ne_bytes());
+    let Some(words) = PATH.get(index) else {
+        return false;
+    };
+    let path = words
+        .iter()
+        .flat_map(|word| word.load(Ordering::Relaxed).to_ne_bytes());
     for (at, byte) in path.take(capacity).enumerate() {
         // SAFETY: `at` is below the capacity the caller promises.
         unsafe { *bytes.add(at) = byte };

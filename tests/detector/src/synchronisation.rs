@@ -2,7 +2,9 @@
 
 use std::ffi::{c_int, c_uint, c_void};
 
-use libc::{clockid_t, pthread_cond_t, pthread_mutex_t, pthread_rwlock_t, sem_t, timespec, timeval};
+use libc::{
+    clockid_t, pthread_cond_t, pthread_mutex_t, pthread_rwlock_t, sem_t, timespec, timeval,
+};
 
 use crate::real::interpose;
 

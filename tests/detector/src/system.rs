@@ -32,8 +32,15 @@ unsafe extern "C" fn syscall(
     note(kind_of(number, b as c_int));
     // SAFETY: syscall takes up to six words after the number; unused ones are ignored by the kernel.
     unsafe {
-        let real: unsafe extern "C" fn(c_long, c_long, c_long, c_long, c_long, c_long, c_long) -> c_long =
-            std::mem::transmute(REAL.address());
+        let real: unsafe extern "C" fn(
+            c_long,
+            c_long,
+            c_long,
+            c_long,
+            c_long,
+            c_long,
+            c_long,
+        ) -> c_long = std::mem::transmute(REAL.address());
         real(number, a, b, c, d, e, f)
     }
 }

@@ -24,7 +24,9 @@ struct Misbehaving {
 impl Default for Misbehaving {
     fn default() -> Self {
         let allocate = BoolParam::new("Allocate", false);
-        Self { params: Arc::new(Choice { allocate }) }
+        Self {
+            params: Arc::new(Choice { allocate }),
+        }
     }
 }
 
