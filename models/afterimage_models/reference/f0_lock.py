@@ -89,8 +89,10 @@ class F0Lock:
                 centred = min(partial.bins * self.bin_hz / CENTRED_HZ, 1.0)
                 pan = spread * centred * self._pan(number)
                 pan_power[near] += pan * np.abs(lobe) ** 2
-            start = int(np.ceil(max(partial.bins - 0.5 * spacing, 0.0)))
-            own[start : int(np.ceil(partial.bins + 0.5 * spacing))] = partial.tonality
+        self.partials.judge(magnitudes, power, spacing)
+        for partial in self.partials.active:
+            start = int(max(partial.bins - 0.5 * spacing + 1.0, 0.0))
+            own[start : int(partial.bins + 0.5 * spacing + 1.0)] = partial.tonality
 
         room = FOREIGN_POWER_RATIO * power - magnitudes**2
         near_share = np.clip(room / ((FOREIGN_POWER_RATIO - OWN_POWER_RATIO) * power + 1e-30), 0.0, 1.0)

@@ -59,6 +59,7 @@ class Partials:
     stiffness: float = 0.0
     frames: int = 0
     stage: int = 0
+    known: int = 0
 
     @property
     def steady(self) -> int:
@@ -89,9 +90,7 @@ class Partials:
         self._follow(magnitudes, spacing, known)
         self._choose_stage(magnitudes, spacing)
         self._measure(magnitudes, spacing)
-        self._judge(magnitudes, spacing, known)
-        self._read_stiffness()
-        self.frames += 1
+        self.known = known
 
     def _follow(self, magnitudes: Real, spacing: float, known: int) -> None:
         below = 0.0
@@ -158,26 +157,25 @@ class Partials:
             ratio = float(lobe @ magnitudes[near] ** 2) / float(lobe @ model + 1e-30)
             partial.magnitude *= float(np.sqrt(min(ratio, 16.0)))
 
-    def _judge(self, magnitudes: Real, spacing: float, known: int) -> None:
+    def judge(self, magnitudes: Real, model_power: Real, spacing: float) -> None:
+        """Ends a frame: compares valleys with what the partials, as drawn, leave there."""
         reach = min(0.5 * spacing, VALLEY_BINS)
         whole = float(self.lobe_power(0.0))
         leak = 1.78 / whole * float(self.lobe_power(reach) + self.lobe_power(spacing - reach))
         plain = PLAIN_NOISE * max(1.0 - leak, 0.0)
+        excess = magnitudes**2 - model_power
         for index, partial in enumerate(self.active):
-            sides = [self._excess(magnitudes, index, partial.bins + side) for side in (-reach, reach)]
-            share = max(NOISE_SMOOTHING, 1.0 / (self.frames + 1)) if index < known else 1.0
+            places = [max(partial.bins + side, 0.0) for side in (-reach, reach)]
+            bins = [min(int(place), self.spec.bins - 2) for place in places]
+            beside = float(np.mean([excess[bin_ : bin_ + 2] for bin_ in bins]))
+            share = max(NOISE_SMOOTHING, 1.0 / (self.frames + 1)) if index < self.known else 1.0
             partial.power += share * (partial.magnitude**2 * whole - partial.power)
-            partial.noise_power += share * (float(np.mean(sides)) - partial.noise_power)
+            partial.noise_power += share * (beside - partial.noise_power)
             ratio = partial.noise_power / (partial.power + 1e-30)
             tone, noise = TONE_SHARE * plain, NOISE_SHARE * plain
             partial.tonality = 1.0 if plain < 0.1 else float(np.clip((noise - ratio) / (noise - tone), 0, 1))
-
-    def _excess(self, magnitudes: Real, index: int, place: float) -> float:
-        bin_ = min(int(max(place, 0.0)), self.spec.bins - 2)
-        pair = np.array([bin_, bin_ + 1])
-        near = self.active[max(index - 1, 0) : index + 2]
-        model = sum(partial.magnitude**2 * self.lobe_power(pair - partial.bins) for partial in near)
-        return float(np.mean(magnitudes[pair] ** 2 - model))
+        self._read_stiffness()
+        self.frames += 1
 
 
 def _three_bins(partial: Partial, bins: int) -> NDArray[np.int64]:

@@ -1,7 +1,8 @@
 //! What one voice's frame costs, beside a plain inverse FFT of the same size in the same run.
 //!
 //! `cargo bench -p afterimage-spectral --bench inverse`; prints median, 99.9th percentile, the ratio
-//! to the peer, and the percentile's share of a hop at 48 kHz. `-- quick` runs a tenth.
+//! to the peer, and the percentile's share of a hop at 48 kHz. `-- quick` runs a tenth, `-- note` leaves
+//! the adversarial spectra out.
 #![allow(
     clippy::disallowed_macros,
     clippy::unwrap_used,
@@ -20,6 +21,7 @@ const PITCH_HZ: f32 = 110.0;
 
 fn main() {
     let quick = std::env::args().any(|argument| argument == "quick");
+    let notes_only = std::env::args().any(|argument| argument == "note");
     let runs = if quick { 2_000 } else { 20_000 };
     println!(
         "{:<44}{:>11}{:>11}{:>9}{:>12}",
@@ -51,7 +53,12 @@ fn main() {
             peer.median,
             hop,
         );
-        for (name, frames) in adversaries(&spec) {
+        let adversaries = if notes_only {
+            Vec::new()
+        } else {
+            adversaries(&spec)
+        };
+        for (name, frames) in adversaries {
             for (method_name, method) in METHODS {
                 let cost = voice(&spec, method, &frames, 0.0, runs / 10);
                 report(

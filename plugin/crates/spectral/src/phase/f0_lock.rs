@@ -98,6 +98,9 @@ impl F0Lock {
         let merged = ((FREE_SPACING_BINS - spacing) / span).clamp(0.0, 1.0);
         self.partials.advance(frame.magnitudes, spacing);
         self.draw_partials(spacing, frame.spread);
+        self.partials
+            .judge(frame.magnitudes, &self.model_power, spacing);
+        self.fill_slots(spacing);
         self.share_bins(frame.magnitudes, merged);
         self.floor.measure(frame.magnitudes, &self.own);
         self.mix(&mut frame, merged);
@@ -111,7 +114,6 @@ impl F0Lock {
         self.model.fill(Complex32::ZERO);
         self.model_power.fill(0.0);
         self.pan_power.fill(0.0);
-        self.own.fill(0.0);
         let reach = ((0.5 * spacing) as usize + 3).min(LobeTable::REACH);
         let last = self.spec.bins() - 1;
         for (index, partial) in self.partials.active().iter().enumerate() {
@@ -136,9 +138,17 @@ impl F0Lock {
                 let scale = pan * partial.magnitude * partial.magnitude;
                 bins.for_each(|(bin, lobe)| *bin += scale * lobe.norm_sqr());
             }
-            let slot_from = (partial.bins - 0.5 * spacing).max(0.0).ceil() as usize;
-            let slot_to = ((partial.bins + 0.5 * spacing).ceil() as usize).min(last + 1);
-            self.own[slot_from.min(slot_to)..slot_to].fill(partial.tonality);
+        }
+    }
+
+    // Gives each bin the tonality of the nearest partial.
+    fn fill_slots(&mut self, spacing: f32) {
+        self.own.fill(0.0);
+        let end = self.own.len();
+        for partial in self.partials.active() {
+            let from = (partial.bins - 0.5 * spacing + 1.0).max(0.0) as usize;
+            let to = ((partial.bins + 0.5 * spacing + 1.0) as usize).min(end);
+            self.own[from.min(to)..to].fill(partial.tonality);
         }
     }
 

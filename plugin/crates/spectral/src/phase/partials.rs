@@ -77,6 +77,8 @@ pub(crate) struct Partials {
     stage: usize,
     partials: Vec<Partial>,
     used: usize,
+    // Of those, how many were there in the frame before.
+    known: usize,
     // Relative deviation of partial k, divided by k^2, as a stiff string has it for all k.
     stiffness: f32,
     frames: u64,
@@ -94,6 +96,7 @@ impl Partials {
             stage: steady,
             partials: vec![Partial::default(); spec.bins()],
             used: 0,
+            known: 0,
             stiffness: 0.0,
             frames: 0,
             seed: 0,
@@ -121,7 +124,7 @@ impl Partials {
         &self.lobes[self.stage]
     }
 
-    /// Moves on by one frame. Real-time safe.
+    /// Moves on by one frame; [`Self::judge`] ends it. Real-time safe.
     ///
     /// `magnitudes`: `[bins]`. `spacing_bins`: the note's pitch in bins, at least 0.25.
     pub(crate) fn advance(&mut self, magnitudes: &[f32], spacing_bins: f32) {
@@ -134,9 +137,7 @@ impl Partials {
         self.follow_places(magnitudes, spacing_bins, known);
         self.choose_stage(magnitudes, spacing_bins);
         self.measure_magnitudes(magnitudes, spacing_bins);
-        self.judge_tonality(magnitudes, spacing_bins, known);
-        self.read_stiffness();
-        self.frames += 1;
+        self.known = known;
     }
 
     fn fresh(&self, index: usize) -> Partial {
@@ -278,31 +279,31 @@ impl Partials {
         partial.magnitude * partial.magnitude * self.lobes().power(bins - partial.bins)
     }
 
-    // Compares the valleys beside a partial with what pure tones would leave there.
-    fn judge_tonality(&mut self, magnitudes: &[f32], spacing: f32, known: usize) {
-        let plain = PLAIN_NOISE * (1.0 - self.flat_leak(spacing)).max(0.0);
-        for index in 0..self.used {
-            let partial = self.partials[index];
-            let reach = (0.5 * spacing).min(VALLEY_BINS);
-            let below = self.excess(magnitudes, index, partial.bins - reach);
-            let above = self.excess(magnitudes, index, partial.bins + reach);
-            let share = if index < known {
-                NOISE_SMOOTHING.max(1.0 / (self.frames + 1) as f32)
-            } else {
-                1.0
-            };
-            let power = self.power_at(&partial, partial.bins);
-            let partial = &mut self.partials[index];
+    /// Ends a frame: compares the valleys beside each partial with what pure tones leave there.
+    ///
+    /// `model_power`: `[bins]`, the summed power of all partials as drawn. Real-time safe.
+    pub(crate) fn judge(&mut self, magnitudes: &[f32], model_power: &[f32], spacing_bins: f32) {
+        let plain = PLAIN_NOISE * (1.0 - self.flat_leak(spacing_bins)).max(0.0);
+        let (tone, noise) = (TONE_SHARE * plain, NOISE_SHARE * plain);
+        let reach = (0.5 * spacing_bins).min(VALLEY_BINS);
+        let peak_power = self.lobes().power(0.0);
+        let settling = NOISE_SMOOTHING.max(1.0 / (self.frames + 1) as f32);
+        for (index, partial) in self.partials[..self.used].iter_mut().enumerate() {
+            let below = excess(magnitudes, model_power, partial.bins - reach);
+            let above = excess(magnitudes, model_power, partial.bins + reach);
+            let share = if index < self.known { settling } else { 1.0 };
+            let power = partial.magnitude * partial.magnitude * peak_power;
             partial.power += share * (power - partial.power);
             partial.noise_power += share * (0.5 * (below + above) - partial.noise_power);
             let ratio = partial.noise_power / (partial.power + 1e-30);
-            let (tone, noise) = (TONE_SHARE * plain, NOISE_SHARE * plain);
             partial.tonality = if plain < 0.1 {
                 1.0
             } else {
                 ((noise - ratio) / (noise - tone)).clamp(0.0, 1.0)
             };
         }
+        self.read_stiffness();
+        self.frames += 1;
     }
 
     // What equal partials at this spacing leave in the valley between them, relative to their power.
@@ -312,21 +313,13 @@ impl Partials {
         let pair = lobes.power(reach) + lobes.power(spacing - reach);
         1.78 * pair / lobes.power(0.0) // the lobe fit reads a flat floor 2.5 dB high
     }
+}
 
-    // Mean power of the two bins around a place, less what this partial and its neighbours leave there.
-    fn excess(&self, magnitudes: &[f32], index: usize, place: f32) -> f32 {
-        let last = magnitudes.len() - 1;
-        let near = &self.partials[index.saturating_sub(1)..(index + 2).min(self.used)];
-        let bin = (place.max(0.0) as usize).min(last - 1);
-        let excess = |bin: usize| {
-            let model: f32 = near
-                .iter()
-                .map(|partial| self.power_at(partial, bin as f32))
-                .sum();
-            magnitudes[bin] * magnitudes[bin] - model
-        };
-        0.5 * (excess(bin) + excess(bin + 1))
-    }
+// Mean power of the two bins around a place, less what the partials leave there.
+fn excess(magnitudes: &[f32], model_power: &[f32], place: f32) -> f32 {
+    let bin = (place.max(0.0) as usize).min(magnitudes.len() - 2);
+    let power = magnitudes[bin] * magnitudes[bin] + magnitudes[bin + 1] * magnitudes[bin + 1];
+    0.5 * (power - model_power[bin] - model_power[bin + 1])
 }
 
 /// Where a partial may lie; deviations are from the harmonic.

@@ -15,6 +15,10 @@ use crate::spec::StftSpec;
 const HANN_GAMMA: f32 = 0.256_45;
 /// Bins more than this below the louder of two frames get random phases: 2^-20, 120 dB.
 const TOLERANCE_OCTAVES: f32 = 20.0;
+/// Nothing below this is integrated, however quiet the rest: 2^-66 is the smallest magnitude kept.
+const SILENT_OCTAVES: f32 = -67.0;
+/// Levels of the queue.
+const LEVELS: f32 = 255.0;
 const LN2: f32 = std::f32::consts::LN_2;
 
 /// How the time derivative of the log-magnitude is taken.
@@ -44,6 +48,7 @@ pub struct Rtpghi {
     phases: Vec<u32>,
     integrated: Vec<u32>,
     pending: Vec<bool>,
+    levels: Vec<u8>,
     queue: BucketQueue,
     quiet: Stream,
     frames: u64,
@@ -77,6 +82,7 @@ impl Rtpghi {
             phases: vec![0; bins],
             integrated: vec![0; bins],
             pending: vec![false; bins],
+            levels: vec![0; bins],
             queue: BucketQueue::new(2 * bins),
             quiet: Stream::new(0, Purpose::QUIET_PHASE, 0, 0),
             frames: 0,
@@ -123,7 +129,8 @@ impl Rtpghi {
         if self.frames > 0 {
             top = top.max(loudest(&self.previous));
         }
-        let floor = top - TOLERANCE_OCTAVES;
+        // Silence has nothing to integrate: the floor stays above what zero reads.
+        let floor = (top - TOLERANCE_OCTAVES).max(SILENT_OCTAVES);
         let lift = |frame: &mut [f32]| {
             frame
                 .iter_mut()
@@ -188,9 +195,13 @@ impl Rtpghi {
         }
     }
 
-    fn integrate(&mut self, floor: f32) {
+    // Fills the queue and settles what is too quiet; how many bins are left to integrate.
+    fn prepare(&mut self, floor: f32) -> usize {
         let bins = self.current.len();
-        let level = |log: f32| ((log - floor) * (255.0 / TOLERANCE_OCTAVES)) as u8; // saturates
+        let scale = LEVELS / TOLERANCE_OCTAVES;
+        for (level, log) in self.levels.iter_mut().zip(&self.current) {
+            *level = ((log - floor) * scale) as u8; // saturates
+        }
         self.queue.clear();
         let mut left = 0;
         for bin in 0..bins {
@@ -198,45 +209,57 @@ impl Rtpghi {
             self.pending[bin] = audible;
             left += usize::from(audible);
             if !audible {
-                self.integrated[bin] = self.quiet.u32_at(self.frames * bins as u64 + bin as u64);
+                self.integrated[bin] = self.quiet_phase(bin);
             } else if self.frames > 0 && self.previous[bin] > floor {
-                self.queue.push(level(self.previous[bin]), bins + bin);
+                let level = ((self.previous[bin] - floor) * scale) as u8;
+                self.queue.push(level, bins + bin);
             }
         }
+        left
+    }
+
+    fn quiet_phase(&self, bin: usize) -> u32 {
+        self.quiet
+            .u32_at(self.frames * self.current.len() as u64 + bin as u64)
+    }
+
+    fn integrate(&mut self, floor: f32) {
+        let bins = self.current.len();
+        let mut left = self.prepare(floor);
         let mut run_start = 0;
         while left > 0 {
             let Some(node) = self.queue.pop() else {
-                let bin = self.loudest_of_next_run(run_start);
-                run_start = bin;
-                self.integrated[bin] = self.quiet.u32_at(self.frames * bins as u64 + bin as u64);
-                self.settle(bin, level(self.current[bin]), &mut left);
+                run_start = self.loudest_of_next_run(run_start);
+                let phase = self.quiet_phase(run_start);
+                left -= self.settle(run_start, phase);
                 continue;
             };
             if node >= bins {
                 let bin = node - bins;
-                if self.pending[bin] {
-                    self.integrated[bin] = self.phases[bin].wrapping_add(self.time_step[bin]);
-                    self.settle(bin, level(self.current[bin]), &mut left);
-                }
+                left -= self.settle(bin, self.phases[bin].wrapping_add(self.time_step[bin]));
                 continue;
             }
-            if node + 1 < bins && self.pending[node + 1] {
-                self.integrated[node + 1] = self.integrated[node].wrapping_add(self.bin_step[node]);
-                self.settle(node + 1, level(self.current[node + 1]), &mut left);
+            let phase = self.integrated[node];
+            if node + 1 < bins {
+                left -= self.settle(node + 1, phase.wrapping_add(self.bin_step[node]));
             }
-            if node > 0 && self.pending[node - 1] {
-                self.integrated[node - 1] =
-                    self.integrated[node].wrapping_sub(self.bin_step[node - 1]);
-                self.settle(node - 1, level(self.current[node - 1]), &mut left);
+            if node > 0 {
+                left -= self.settle(node - 1, phase.wrapping_sub(self.bin_step[node - 1]));
             }
         }
         std::mem::swap(&mut self.phases, &mut self.integrated);
     }
 
-    fn settle(&mut self, bin: usize, level: u8, left: &mut usize) {
+    // Gives a bin its phase unless it has one; how many bins were settled, 0 or 1.
+    #[inline(always)]
+    fn settle(&mut self, bin: usize, phase: u32) -> usize {
+        if !self.pending[bin] {
+            return 0;
+        }
+        self.integrated[bin] = phase;
         self.pending[bin] = false;
-        *left -= 1;
-        self.queue.push(level, bin);
+        self.queue.push(self.levels[bin], bin);
+        1
     }
 
     // With an empty queue, whatever is pending lies in whole runs between silent bins, and none of
@@ -262,6 +285,8 @@ impl Rtpghi {
 
 #[inline(always)]
 fn to_phase(turns: f32) -> u32 {
-    // 64-bit on the way: a steep onset may step by many turns, and only the fraction matters.
-    (f64::from(turns) * TURN) as i64 as u32
+    // Adding 1.5 * 2^52 leaves the rounded integer in the low bits, whole turns and all, without a
+    // branch. A steep onset steps by many turns; at most 2^19 keep their fraction, far more than occur.
+    const INTEGERS: f64 = 6_755_399_441_055_744.0;
+    (f64::from(turns) * TURN + INTEGERS).to_bits() as u32
 }
