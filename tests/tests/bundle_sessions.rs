@@ -118,6 +118,57 @@ fn a_session_whose_model_is_gone_says_so_keeps_its_reference_and_still_plays() {
     );
 }
 
+/// A state that names a pack by its place.
+fn state_with_pack(session: &mut Session, pack: &Path) -> Vec<u8> {
+    let mut state = SavedState::parse(&session.save().unwrap()).unwrap();
+    let choice = ModelChoice {
+        path: Some(pack.to_owned()),
+        ..ModelChoice::default()
+    };
+    state.set_model(&choice).unwrap();
+    state.bytes().unwrap()
+}
+
+#[test]
+fn a_pack_named_by_its_place_is_loaded_and_sounds_as_the_one_in_the_bundle() {
+    let expected = play(&mut session());
+    let copy = Copy::new("pack-by-place");
+    let pack = copy
+        .folder
+        .join("Afterimage.resources/models/keys-vae/keys-vae.onnx");
+    let mut session = session();
+    let state = state_with_pack(&mut session, &pack);
+    session.restore(&state).unwrap();
+    let rendered = play(&mut session);
+    assert_eq!(rendered.status.as_ref().unwrap().sentence, "");
+    assert_eq!(
+        first_difference(&expected.audio[0], &rendered.audio[0]),
+        None
+    );
+}
+
+#[test]
+fn a_truncated_pack_is_named_in_a_sentence_and_the_old_sound_goes_on() {
+    let expected = play(&mut session());
+    let copy = Copy::new("truncated-pack");
+    let pack = copy.folder.join("truncated.onnx");
+    let whole = copy
+        .folder
+        .join("Afterimage.resources/models/keys-vae/keys-vae.onnx");
+    let bytes = std::fs::read(whole).unwrap();
+    std::fs::write(&pack, &bytes[..bytes.len() / 2]).unwrap();
+    let mut session = session();
+    let state = state_with_pack(&mut session, &pack);
+    session.restore(&state).unwrap();
+    let rendered = play(&mut session);
+    let sentence = rendered.status.clone().unwrap().sentence;
+    assert!(sentence.contains("truncated"), "{sentence:?}");
+    assert_eq!(
+        first_difference(&expected.audio[0], &rendered.audio[0]),
+        None
+    );
+}
+
 #[test]
 fn a_state_that_is_no_state_is_refused_and_the_sound_stays() {
     let mut session = session();
