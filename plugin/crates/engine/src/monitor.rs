@@ -164,8 +164,17 @@ impl Monitor {
     }
 
     /// Share of real time that the worker spends decoding for this instance, smoothed; 1 is its
-    /// limit. Real-time safe.
+    /// limit, 0 is said while nothing sounds. Real-time safe.
     pub fn worker_load(&self) -> f32 {
+        if self.voices() == 0 {
+            0.0
+        } else {
+            self.smoothed_load()
+        }
+    }
+
+    /// The smoothed load, kept through silence.
+    pub(crate) fn smoothed_load(&self) -> f32 {
         self.worker_load.get()
     }
 

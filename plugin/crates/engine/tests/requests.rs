@@ -274,3 +274,21 @@ fn the_instance_whose_frame_is_due_first_is_served_first() {
         [["urgent"; FIRST_FRAMES], ["patient"; FIRST_FRAMES]].concat()
     );
 }
+
+#[test]
+fn the_worker_is_woken_at_most_once_a_block_and_not_at_all_in_silence() {
+    let mut rig = Rig::new(HostConfig::new(48_000, 64));
+    let wakes = |rig: &Rig| rig.engine.monitor().counts().worker_wakes;
+    rig.play(&[], 9_600, 64);
+    assert_eq!(wakes(&rig), 0);
+    rig.play(&[(9_600, note_on(60, 0.5))], 64 * 100, 64);
+    // One hop in four blocks of 64; the block of the note-on asks for the first frames.
+    assert_eq!(wakes(&rig), 1 + (64 * 100 - 1) / HOP as u64);
+    let before = wakes(&rig);
+    let at = rig.position;
+    let chord: Vec<_> = (0..16)
+        .map(|step| (at + step, note_on(50 + step as u8, 0.5)))
+        .collect();
+    rig.play(&chord, 64, 64);
+    assert_eq!(wakes(&rig), before + 1);
+}

@@ -200,7 +200,7 @@ impl WorkerLink {
         let hop_s = self.hop as f32 / self.sample_rate_hz as f32;
         let voices = self.monitor.voices().max(1) as f32;
         let load = seconds / rows * voices / hop_s;
-        let before = self.monitor.worker_load();
+        let before = self.monitor.smoothed_load();
         self.monitor
             .set_worker_load(before + (load - before) * LOAD_SMOOTHING);
     }
