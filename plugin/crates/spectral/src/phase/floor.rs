@@ -5,6 +5,8 @@ use crate::approx::{exp2, log2};
 /// Bins on each side of the running mean: wide enough to level out what a random spectrum does from
 /// bin to bin, narrow enough to follow a formant.
 const REACH: usize = 6;
+/// What a partial's own bins still weigh, so that a frame without noise has a level too.
+const OWN_WEIGHT: f32 = 1e-3;
 /// The mean logarithm of a noise's magnitude lies 2.51 dB below its power: e^(Euler's gamma / 2).
 /// Source: Johnson, Kotz 1994, "Continuous univariate distributions" vol. 1, on the log-Weibull law.
 const LOG_MEAN_TO_POWER: f32 = 1.334_6;
@@ -34,36 +36,30 @@ impl NoiseFloor {
     /// Measures `magnitudes` `[bins]`, leaving out each bin by its share `own`. Real-time safe.
     pub(crate) fn measure(&mut self, magnitudes: &[f32], own: &[f32]) {
         let bins = self.levels.len();
-        for ((level, magnitude), own) in self.levels.iter_mut().zip(magnitudes).zip(own) {
-            *level = log2(*magnitude);
-            let _ = own;
-        }
-        let (mut weight, mut weighted) = (0.0_f32, 0.0_f32);
-        let sums = self.weights[REACH + 1..]
+        let ends = REACH + 1;
+        let shares = self.weights[ends..]
             .iter_mut()
-            .zip(&mut self.weighted[REACH + 1..]);
-        let mut values = self.levels.iter().zip(magnitudes).zip(own);
-        for (weights, weighteds) in sums {
-            if let Some(((level, magnitude), own)) = values.next() {
-                let share = if *magnitude > 0.0 {
-                    1.0 - own + 1e-3
-                } else {
-                    0.0
-                };
-                weight += share;
-                weighted += share * level;
-            }
-            (*weights, *weighteds) = (weight, weighted);
-        }
-        for (bin, level) in self.levels.iter_mut().enumerate().take(bins) {
-            let weight = self.weights[bin + 2 * REACH + 1] - self.weights[bin];
-            let sum = self.weighted[bin + 2 * REACH + 1] - self.weighted[bin];
-            let mean = sum / weight.max(1e-3);
-            *level = if magnitudes[bin] > 0.0 {
-                LOG_MEAN_TO_POWER * exp2(mean)
+            .zip(&mut self.weighted[ends..]);
+        for ((weight, weighted), (magnitude, own)) in shares.zip(magnitudes.iter().zip(own)) {
+            let share = if *magnitude > 0.0 {
+                1.0 - own + OWN_WEIGHT
             } else {
                 0.0
             };
+            (*weight, *weighted) = (share, share * log2(*magnitude));
+        }
+        add_up(&mut self.weights, bins);
+        add_up(&mut self.weighted, bins);
+        let width = 2 * REACH + 1;
+        let weights = self.weights[width..].iter().zip(&self.weights);
+        let sums = self.weighted[width..].iter().zip(&self.weighted);
+        let values = self.levels.iter_mut().zip(magnitudes);
+        for ((level, magnitude), ((weight_to, weight_from), (sum_to, sum_from))) in
+            values.zip(weights.zip(sums))
+        {
+            let weight = (weight_to - weight_from).max(OWN_WEIGHT);
+            let noise = LOG_MEAN_TO_POWER * exp2((sum_to - sum_from) / weight);
+            *level = if *magnitude > 0.0 { noise } else { 0.0 };
         }
     }
 
@@ -71,4 +67,15 @@ impl NoiseFloor {
     pub(crate) fn levels(&self) -> &[f32] {
         &self.levels
     }
+}
+
+// Running sums, in place; what follows the last of `bins` values repeats the total.
+fn add_up(values: &mut [f32], bins: usize) {
+    let mut total = 0.0;
+    let (filled, padding) = values.split_at_mut(REACH + 1 + bins);
+    for value in filled[REACH + 1..].iter_mut() {
+        total += *value;
+        *value = total;
+    }
+    padding.fill(total);
 }
