@@ -68,11 +68,7 @@ fn run(pack: &Pack, runtime: &Runtime) {
     }
     let ([quiet_bare, bare, late_bare], [quiet, whole, late]) = (quantiles(bare), quantiles(whole));
     let (ratio, quiet) = (whole / bare, quiet / quiet_bare);
-    let verdict = if ratio <= GOAL {
-        "met"
-    } else {
-        "missed"
-    };
+    let verdict = if ratio <= GOAL { "met" } else { "missed" };
     let calls = loaded.decoder.row_sizes().calls(MAX_ROWS);
     let name = runtime.status().kind.name();
     println!(
