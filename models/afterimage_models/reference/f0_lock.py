@@ -78,7 +78,7 @@ class F0Lock:
 
         model = np.zeros(spec.bins, dtype=np.complex128)
         power, pan_power, own = np.zeros(spec.bins), np.zeros(spec.bins), np.zeros(spec.bins)
-        reach = min(int(0.5 * spacing) + 3, LOBE_REACH)
+        reach = LOBE_REACH
         for number, partial in enumerate(self.partials.active):
             nearest = int(partial.bins + 0.5)
             near = np.arange(max(nearest - reach, 0), min(nearest + reach, spec.bins - 1) + 1)

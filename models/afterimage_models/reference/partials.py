@@ -31,6 +31,7 @@ STIFFNESS_PARTIALS = 48
 PLAIN_NOISE = 0.65
 TONE_SHARE = 0.15
 NOISE_SHARE = 0.5
+NEAR_BINS = 3
 LOBE_REACH = 9.0
 
 
@@ -148,13 +149,15 @@ class Partials:
                 self._share_power(magnitudes)
 
     def _share_power(self, magnitudes: Real) -> None:
-        old = [(partial.bins, partial.magnitude) for partial in self.active]
-        for index, partial in enumerate(self.active):
+        drawn = np.zeros(self.spec.bins)
+        for partial in self.active:
+            nearest = int(partial.bins + 0.5)
+            near = np.arange(max(nearest - NEAR_BINS, 0), min(nearest + NEAR_BINS, self.spec.bins - 1) + 1)
+            drawn[near] += partial.magnitude**2 * self.lobe_power(near - partial.bins)
+        for partial in self.active:
             near = _three_bins(partial, self.spec.bins)
             lobe = self.lobe_power(near - partial.bins)
-            around = old[max(index - 1, 0) : index + 2]
-            model = sum(magnitude**2 * self.lobe_power(near - bins) for bins, magnitude in around)
-            ratio = float(lobe @ magnitudes[near] ** 2) / float(lobe @ model + 1e-30)
+            ratio = float(lobe @ magnitudes[near] ** 2) / float(lobe @ drawn[near] + 1e-30)
             partial.magnitude *= float(np.sqrt(min(ratio, 16.0)))
 
     def judge(self, magnitudes: Real, model_power: Real, spacing: float) -> None:

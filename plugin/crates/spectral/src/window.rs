@@ -1,6 +1,6 @@
 //! The periodic Hann window and its transform. Tables are built at construction.
 
-use realfft::num_complex::{Complex32, Complex64};
+use realfft::num_complex::Complex64;
 use std::f64::consts::PI;
 
 /// Periodic Hann window: `[fft_size]`, peak 1 at `fft_size / 2`. Allocates.
@@ -44,15 +44,25 @@ pub fn partial_hann_transform(distance_bins: f64, before: f64) -> Complex64 {
 /// [`partial_hann_transform`] sampled for every offset of a partial between two bins.
 #[derive(Clone, Debug)]
 pub(crate) struct LobeTable {
-    rows: Vec<Complex32>,
+    // Real parts, imaginary parts and magnitudes, `[FRACTIONS + 1][WIDTH]` each.
+    real: Vec<f32>,
+    imaginary: Vec<f32>,
     sizes: Vec<f32>,
     powers: Vec<f32>,
+}
+
+/// One row of a [`LobeTable`], bins `nearest - REACH ..= nearest + REACH`.
+pub(crate) struct LobeRow<'a> {
+    pub(crate) real: &'a [f32],
+    pub(crate) imaginary: &'a [f32],
+    pub(crate) sizes: &'a [f32],
 }
 
 impl LobeTable {
     /// Bins on each side of the nearest bin.
     pub(crate) const REACH: usize = 8; // the lobe at 8.5 bins is 66 dB down
-    const WIDTH: usize = 2 * Self::REACH + 1;
+    /// Bins of a row.
+    pub(crate) const WIDTH: usize = 2 * Self::REACH + 1;
     const FRACTIONS: usize = 128; // 1/256 bin of rounding: 0.2 % of a value at the steepest slope
 
     /// Builds the table for the part of the window after `-before` windows from its centre. Allocates.
@@ -63,35 +73,30 @@ impl LobeTable {
             for column in 0..Self::WIDTH {
                 let distance = column as f64 - Self::REACH as f64 - offset;
                 let value = partial_hann_transform(distance, before);
-                rows.push(Complex32::new(value.re as f32, value.im as f32));
+                rows.push(value);
             }
         }
         let reach = (Self::REACH + 1) * Self::FRACTIONS;
         let distance = |index| index as f64 / Self::FRACTIONS as f64;
         let power = |index| partial_hann_transform(distance(index), before).norm_sqr() as f32;
         Self {
-            sizes: rows.iter().map(|value| value.norm()).collect(),
-            rows,
+            real: rows.iter().map(|value| value.re as f32).collect(),
+            imaginary: rows.iter().map(|value| value.im as f32).collect(),
+            sizes: rows.iter().map(|value| value.norm() as f32).collect(),
             powers: (0..=reach).map(power).collect(),
         }
     }
 
-    fn start(offset_bins: f32) -> usize {
+    /// The lobe of a partial that lies `offset_bins` (-0.5 to 0.5) from the nearest bin. Real-time safe.
+    pub(crate) fn row(&self, offset_bins: f32) -> LobeRow<'_> {
         let index = ((offset_bins + 0.5) * Self::FRACTIONS as f32 + 0.5) as usize;
-        index.min(Self::FRACTIONS) * Self::WIDTH
-    }
-
-    /// Lobe values at bins `nearest - REACH ..= nearest + REACH` of a partial that lies
-    /// `offset_bins` (-0.5 to 0.5) from the nearest bin. Real-time safe.
-    pub(crate) fn row(&self, offset_bins: f32) -> &[Complex32] {
-        let start = Self::start(offset_bins);
-        &self.rows[start..start + Self::WIDTH]
-    }
-
-    /// Magnitudes of [`Self::row`]. Real-time safe.
-    pub(crate) fn sizes(&self, offset_bins: f32) -> &[f32] {
-        let start = Self::start(offset_bins);
-        &self.sizes[start..start + Self::WIDTH]
+        let start = index.min(Self::FRACTIONS) * Self::WIDTH;
+        let row = start..start + Self::WIDTH;
+        LobeRow {
+            real: &self.real[row.clone()],
+            imaginary: &self.imaginary[row.clone()],
+            sizes: &self.sizes[row],
+        }
     }
 
     /// Squared lobe at a distance in bins; 0 beyond `REACH + 1`. Real-time safe.

@@ -31,14 +31,17 @@ const NOISE_BAND_BINS: usize = 16;
 /// Below this frequency partials stay near the middle.
 const CENTRED_HZ: f32 = 150.0;
 
+const PAD: usize = LobeTable::REACH;
+
 /// Phases of one voice that knows its pitch.
 pub(crate) struct F0Lock {
     spec: StftSpec,
     bin_hz: f32,
     partials: Partials,
-    model: Vec<Complex32>,
-    model_power: Vec<f32>,
-    // Pan of each bin, times its model power.
+    // The model of the partials and its power, and the pan of each bin times that power; padded.
+    real: Vec<f32>,
+    imaginary: Vec<f32>,
+    power: Vec<f32>,
     pan_power: Vec<f32>,
     // First the tonality of the slot, then the share of the bin that belongs to its partial.
     own: Vec<f32>,
@@ -64,13 +67,15 @@ impl F0Lock {
     /// Allocates.
     pub(crate) fn new(spec: &StftSpec, sample_rate_hz: f32) -> Self {
         let bins = spec.bins();
+        let padded = bins + 2 * PAD;
         Self {
             spec: *spec,
             bin_hz: sample_rate_hz / spec.fft_size() as f32,
             partials: Partials::new(spec),
-            model: vec![Complex32::ZERO; bins],
-            model_power: vec![0.0; bins],
-            pan_power: vec![0.0; bins],
+            real: vec![0.0; padded],
+            imaginary: vec![0.0; padded],
+            power: vec![0.0; padded],
+            pan_power: vec![0.0; padded],
             own: vec![0.0; bins],
             tone_gain: vec![0.0; bins],
             noise_gain: vec![0.0; bins],
@@ -97,9 +102,9 @@ impl F0Lock {
         let span = FREE_SPACING_BINS - MERGED_SPACING_BINS;
         let merged = ((FREE_SPACING_BINS - spacing) / span).clamp(0.0, 1.0);
         self.partials.advance(frame.magnitudes, spacing);
-        self.draw_partials(spacing, frame.spread);
+        self.draw_partials(frame.spread);
         self.partials
-            .judge(frame.magnitudes, &self.model_power, spacing);
+            .judge(frame.magnitudes, &self.power[PAD..], spacing);
         self.fill_slots(spacing);
         self.share_bins(frame.magnitudes, merged);
         self.floor.measure(frame.magnitudes, &self.own);
@@ -110,33 +115,40 @@ impl F0Lock {
         self.frames += 1;
     }
 
-    fn draw_partials(&mut self, spacing: f32, spread: f32) {
-        self.model.fill(Complex32::ZERO);
-        self.model_power.fill(0.0);
-        self.pan_power.fill(0.0);
-        let reach = ((0.5 * spacing) as usize + 3).min(LobeTable::REACH);
-        let last = self.spec.bins() - 1;
+    // Arrays are padded by the lobe's reach, so that every lobe is drawn whole.
+    fn draw_partials(&mut self, spread: f32) {
+        for values in [
+            &mut self.real,
+            &mut self.imaginary,
+            &mut self.power,
+            &mut self.pan_power,
+        ] {
+            values.fill(0.0);
+        }
         for (index, partial) in self.partials.active().iter().enumerate() {
             let (cos, sin) = cos_sin_turns(partial.phase);
-            let value = Complex32::new(cos, sin) * partial.magnitude;
+            let (re, im) = (cos * partial.magnitude, sin * partial.magnitude);
+            let power = partial.magnitude * partial.magnitude;
             let nearest = (partial.bins + 0.5) as usize;
-            let from = nearest.saturating_sub(reach);
-            let to = (nearest + reach).min(last);
             let row = self.partials.lobes().row(partial.bins - nearest as f32);
-            let row = &row[LobeTable::REACH + from - nearest..];
-            let bins = self.model[from..=to]
+            let bins = nearest..nearest + LobeTable::WIDTH;
+            let reals = self.real[bins.clone()]
                 .iter_mut()
-                .zip(&mut self.model_power[from..=to]);
-            for ((bin, power), lobe) in bins.zip(row) {
-                *bin += value * lobe;
-                *power += partial.magnitude * partial.magnitude * lobe.norm_sqr();
+                .zip(&mut self.imaginary[bins.clone()]);
+            let lobes = row.real.iter().zip(row.imaginary);
+            for ((real, imaginary), (lobe_re, lobe_im)) in reals.zip(lobes) {
+                *real += re * lobe_re - im * lobe_im;
+                *imaginary += re * lobe_im + im * lobe_re;
+            }
+            for (bin, size) in self.power[bins.clone()].iter_mut().zip(row.sizes) {
+                *bin += power * size * size;
             }
             if spread > 0.0 {
                 let centred = (partial.bins * self.bin_hz / CENTRED_HZ).min(1.0);
                 let pan = spread * centred * self.pan.partial(index as u32, self.frames);
-                let bins = self.pan_power[from..=to].iter_mut().zip(row);
-                let scale = pan * partial.magnitude * partial.magnitude;
-                bins.for_each(|(bin, lobe)| *bin += scale * lobe.norm_sqr());
+                for (bin, size) in self.pan_power[bins].iter_mut().zip(row.sizes) {
+                    *bin += pan * power * size * size;
+                }
             }
         }
     }
@@ -155,7 +167,7 @@ impl F0Lock {
     // Turns the tonality of each slot into the share of each bin that belongs to the partials.
     fn share_bins(&mut self, magnitudes: &[f32], merged: f32) {
         const SPAN: f32 = FOREIGN_POWER_RATIO - OWN_POWER_RATIO;
-        for ((own, model), magnitude) in self.own.iter_mut().zip(&self.model_power).zip(magnitudes)
+        for ((own, model), magnitude) in self.own.iter_mut().zip(&self.power[PAD..]).zip(magnitudes)
         {
             let room = FOREIGN_POWER_RATIO * model - magnitude * magnitude;
             let near = (room / (SPAN * model + 1e-30)).clamp(0.0, 1.0);
@@ -168,23 +180,21 @@ impl F0Lock {
         let floor = self.floor.levels();
         // Gains first, in plain arrays, so that the compiler can take four bins at a time.
         let gains = self.tone_gain.iter_mut().zip(self.noise_gain.iter_mut());
-        let values = self
-            .model
-            .iter()
+        let model = || self.real[PAD..].iter().zip(&self.imaginary[PAD..]);
+        let values = model()
             .zip(&self.own)
             .zip(frame.magnitudes.iter().zip(floor));
-        for ((tone_gain, noise_gain), ((model, own), (magnitude, floor))) in gains.zip(values) {
-            let model_magnitude = model.norm_sqr().sqrt() + 1e-20;
+        for ((tone_gain, noise_gain), (((re, im), own), (magnitude, floor))) in gains.zip(values) {
+            let model_magnitude = (re * re + im * im).sqrt() + 1e-20;
             let level = magnitude + merged * (model_magnitude - magnitude);
             *tone_gain = own.sqrt() * level / model_magnitude;
             *noise_gain = (1.0 - own).sqrt() * floor;
         }
-        let tones = self.model.iter().zip(&self.tone_gain);
-        let noises = noise.iter().zip(&self.noise_gain);
-        let parts = tones.zip(noises);
-        for (mid, ((model, tone_gain), (noise, noise_gain))) in frame.mid.iter_mut().zip(parts) {
-            mid.re = model.re * tone_gain + noise.re * noise_gain;
-            mid.im = model.im * tone_gain + noise.im * noise_gain;
+        let tones = model().zip(&self.tone_gain);
+        let parts = tones.zip(noise.iter().zip(&self.noise_gain));
+        for (mid, (((re, im), tone_gain), (noise, noise_gain))) in frame.mid.iter_mut().zip(parts) {
+            mid.re = re * tone_gain + noise.re * noise_gain;
+            mid.im = im * tone_gain + noise.im * noise_gain;
         }
         self.peaks
             .draw(frame.magnitudes, floor, &self.own, |bin, value| {
@@ -197,7 +207,7 @@ impl F0Lock {
         let shares = self
             .own
             .iter()
-            .zip(self.pan_power.iter().zip(&self.model_power));
+            .zip(self.pan_power[PAD..].iter().zip(&self.power[PAD..]));
         let bins = frame
             .side
             .iter_mut()

@@ -5,6 +5,7 @@ use crate::approx::TURN;
 use crate::counter_rng::{Purpose, Stream};
 use crate::spec::StftSpec;
 use crate::window::LobeTable;
+use std::ops::Range;
 
 /// Partials further than this from the expected harmonic are taken from their measured peak.
 const STRETCHED_CENTS: f32 = 15.0;
@@ -48,6 +49,10 @@ const PLAIN_NOISE: f32 = 0.65;
 const TONE_SHARE: f32 = 0.15;
 const NOISE_SHARE: f32 = 0.5;
 
+/// Bins on each side of a partial in which overlapping lobes share their power.
+const NEAR_BINS: usize = 3;
+const NEAR: Range<usize> = LobeTable::REACH - NEAR_BINS..LobeTable::REACH + NEAR_BINS + 1;
+
 /// One partial of the note.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Partial {
@@ -76,6 +81,7 @@ pub(crate) struct Partials {
     lobes: Vec<LobeTable>,
     stage: usize,
     partials: Vec<Partial>,
+    drawn: Vec<f32>,
     used: usize,
     // Of those, how many were there in the frame before.
     known: usize,
@@ -95,6 +101,7 @@ impl Partials {
             lobes: (0..=steady).map(lobes).collect(),
             stage: steady,
             partials: vec![Partial::default(); spec.bins()],
+            drawn: vec![0.0; spec.bins() + 2 * NEAR_BINS],
             used: 0,
             known: 0,
             stiffness: 0.0,
@@ -240,7 +247,7 @@ impl Partials {
         let lobes = &self.lobes[self.stage];
         for partial in &mut self.partials[..self.used] {
             let nearest = (partial.bins + 0.5) as usize;
-            let row = lobes.sizes(partial.bins - nearest as f32);
+            let row = lobes.row(partial.bins - nearest as f32).sizes;
             let lobe = &row[LobeTable::REACH - 1..=LobeTable::REACH + 1];
             let seen = [nearest - 1, nearest, (nearest + 1).min(last)].map(|bin| magnitudes[bin]);
             let product: f32 = lobe.iter().zip(seen).map(|(lobe, seen)| lobe * seen).sum();
@@ -255,28 +262,35 @@ impl Partials {
     }
 
     fn share_power(&mut self, magnitudes: &[f32]) {
-        let last = magnitudes.len() - 1;
-        let mut left = None;
-        for index in 0..self.used {
-            let partial = self.partials[index];
-            let right = self.partials[..self.used].get(index + 1).copied();
+        let lobes = &self.lobes[self.stage];
+        let centre = |partial: &Partial| {
             let nearest = (partial.bins + 0.5) as usize;
-            let (mut seen, mut modelled) = (0.0, 1e-30);
-            for bin in nearest - 1..=(nearest + 1).min(last) {
-                let lobe = self.lobes().power(bin as f32 - partial.bins);
-                let around = [left, Some(partial), right].into_iter().flatten();
-                let model: f32 = around.map(|near| self.power_at(&near, bin as f32)).sum();
-                // Weighted by the partial's own lobe: its centre tells more about it than its flanks.
-                seen += lobe * magnitudes[bin] * magnitudes[bin];
-                modelled += lobe * model;
+            (
+                nearest,
+                &lobes.row(partial.bins - nearest as f32).sizes[NEAR],
+            )
+        };
+        self.drawn.fill(0.0);
+        for partial in &self.partials[..self.used] {
+            let (nearest, lobe) = centre(partial);
+            let power = partial.magnitude * partial.magnitude;
+            // `drawn` has NEAR_BINS of room before bin 0.
+            for (drawn, lobe) in self.drawn[nearest..].iter_mut().zip(lobe) {
+                *drawn += power * lobe * lobe;
             }
-            left = Some(partial);
-            self.partials[index].magnitude *= (seen / modelled).min(16.0).sqrt();
         }
-    }
-
-    fn power_at(&self, partial: &Partial, bins: f32) -> f32 {
-        partial.magnitude * partial.magnitude * self.lobes().power(bins - partial.bins)
+        for partial in &mut self.partials[..self.used] {
+            let (nearest, lobe) = centre(partial);
+            let (mut seen, mut modelled) = (0.0, 1e-30);
+            for offset in NEAR_BINS - 1..=NEAR_BINS + 1 {
+                let bin = (nearest + offset - NEAR_BINS).min(magnitudes.len() - 1);
+                // Weighted by the partial's own lobe: its centre tells more about it than its flanks.
+                let weight = lobe[offset] * lobe[offset];
+                seen += weight * magnitudes[bin] * magnitudes[bin];
+                modelled += weight * self.drawn[bin + NEAR_BINS];
+            }
+            partial.magnitude *= (seen / modelled).min(16.0).sqrt();
+        }
     }
 
     /// Ends a frame: compares the valleys beside each partial with what pure tones leave there.
@@ -403,7 +417,7 @@ fn lobe_misfit(partial: &Partial, magnitudes: &[f32], lobes: &LobeTable, reach: 
     let nearest = (partial.bins + 0.5) as usize;
     let from = nearest.saturating_sub(reach);
     let to = (nearest + reach).min(magnitudes.len() - 1);
-    let lobe = &lobes.sizes(partial.bins - nearest as f32)[LobeTable::REACH + from - nearest..];
+    let lobe = &lobes.row(partial.bins - nearest as f32).sizes[LobeTable::REACH + from - nearest..];
     let (mut product, mut square, mut energy) = (0.0, 0.0, 1e-30);
     for (magnitude, lobe) in magnitudes[from..=to].iter().zip(lobe) {
         product += magnitude * lobe;
