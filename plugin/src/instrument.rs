@@ -165,6 +165,10 @@ impl Plugin for Afterimage {
         while let Some(event) = context.next_event() {
             self.light(&event);
             self.controls.note(&event);
+            if params.midi_thru.value() {
+                // A host without a MIDI output refuses; there is nobody to tell.
+                let _ = context.try_send_event(event);
+            }
         }
         let mode = match params.render_mode.value() {
             RenderChoice::Auto => RenderMode::Auto,

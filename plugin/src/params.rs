@@ -177,6 +177,10 @@ pub struct InstrumentParams {
     #[id = "sustain_pedal"]
     pub sustain_pedal: BoolParam,
 
+    /// Passes incoming notes on to the MIDI output.
+    #[id = "midi_thru"]
+    pub midi_thru: BoolParam,
+
     /// When the callback may wait.
     #[id = "render_mode"]
     pub render_mode: EnumParam<RenderChoice>,
@@ -215,6 +219,7 @@ impl InstrumentParams {
             bend_range: linear("Bend Range", 2.0, 0.0, 24.0, " st", 2),
             pressure: percent("Pressure", 0.0),
             sustain_pedal: BoolParam::new("Sustain Pedal", false),
+            midi_thru: BoolParam::new("MIDI Thru", false),
             render_mode: EnumParam::new("Render Mode", RenderChoice::Auto),
             latency_mode: EnumParam::new("Latency Mode", LatencyChoice::Exact).non_automatable(),
             lead_ms: linear("Lead", 10.0, 4.0, 100.0, " ms", 1).non_automatable(),
