@@ -92,7 +92,7 @@ impl VoiceInverse {
             spec: *spec,
             method,
             phases,
-            pan: PanField::new(spec.hop(), sample_rate_hz),
+            pan: PanField::new(spec.bins(), spec.hop(), sample_rate_hz),
             sums: WindowSums::new(spec, 1.0 / spec.fft_size() as f32),
             scratch: inverse.make_scratch_vec(),
             mid_spectrum: inverse.make_input_vec(),
@@ -233,7 +233,7 @@ impl VoiceInverse {
         };
         let sides = self.side_spectrum.chunks_mut(BAND_BINS);
         for (band, (side, mid)) in sides.zip(self.mid_spectrum.chunks(BAND_BINS)).enumerate() {
-            let pan = spread * self.pan.noise_band(band as u32, frame);
+            let pan = spread * self.pan.noise_band(band, frame);
             side.iter_mut()
                 .zip(mid)
                 .for_each(|(side, mid)| *side = mid * pan);

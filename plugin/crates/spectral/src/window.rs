@@ -2,6 +2,7 @@
 
 use realfft::num_complex::Complex64;
 use std::f64::consts::PI;
+use std::ops::Range;
 
 /// Periodic Hann window: `[fft_size]`, peak 1 at `fft_size / 2`. Allocates.
 pub fn hann_periodic(fft_size: usize) -> Vec<f32> {
@@ -87,16 +88,25 @@ impl LobeTable {
         }
     }
 
-    /// The lobe of a partial that lies `offset_bins` (-0.5 to 0.5) from the nearest bin. Real-time safe.
-    pub(crate) fn row(&self, offset_bins: f32) -> LobeRow<'_> {
+    fn range(offset_bins: f32) -> Range<usize> {
         let index = ((offset_bins + 0.5) * Self::FRACTIONS as f32 + 0.5) as usize;
         let start = index.min(Self::FRACTIONS) * Self::WIDTH;
-        let row = start..start + Self::WIDTH;
+        start..start + Self::WIDTH
+    }
+
+    /// The lobe of a partial that lies `offset_bins` (-0.5 to 0.5) from the nearest bin. Real-time safe.
+    pub(crate) fn row(&self, offset_bins: f32) -> LobeRow<'_> {
+        let range = Self::range(offset_bins);
         LobeRow {
-            real: &self.real[row.clone()],
-            imaginary: &self.imaginary[row.clone()],
-            sizes: &self.sizes[row],
+            real: &self.real[range.clone()],
+            imaginary: &self.imaginary[range.clone()],
+            sizes: &self.sizes[range],
         }
+    }
+
+    /// Only the magnitudes of [`Self::row`]. Real-time safe.
+    pub(crate) fn sizes(&self, offset_bins: f32) -> &[f32] {
+        &self.sizes[Self::range(offset_bins)]
     }
 
     /// Squared lobe at a distance in bins; 0 beyond `REACH + 1`. Real-time safe.

@@ -82,7 +82,7 @@ impl F0Lock {
             noise: NoiseSpectrum::new(spec),
             floor: NoiseFloor::new(bins),
             peaks: FreePeaks::new(spec),
-            pan: PanField::new(spec.hop(), sample_rate_hz),
+            pan: PanField::new(bins, spec.hop(), sample_rate_hz),
             frames: 0,
         }
     }
@@ -145,7 +145,7 @@ impl F0Lock {
             }
             if spread > 0.0 {
                 let centred = (partial.bins * self.bin_hz / CENTRED_HZ).min(1.0);
-                let pan = spread * centred * self.pan.partial(index as u32, self.frames);
+                let pan = spread * centred * self.pan.partial(index, self.frames);
                 for (bin, size) in self.pan_power[bins].iter_mut().zip(row.sizes) {
                     *bin += pan * power * size * size;
                 }
@@ -217,7 +217,7 @@ impl F0Lock {
         let mut band_pan = 0.0;
         for (bin, ((side, mid), (own, (pan_power, power)))) in bins {
             if bin % NOISE_BAND_BINS == 0 {
-                let band = (bin / NOISE_BAND_BINS) as u32;
+                let band = bin / NOISE_BAND_BINS;
                 band_pan = frame.spread * self.pan.noise_band(band, self.frames);
             }
             let partial_pan = pan_power / (power + 1e-30);

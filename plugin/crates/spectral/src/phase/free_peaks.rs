@@ -58,9 +58,11 @@ impl FreePeaks {
             let turns = (bin as f64 + f64::from(offset)) * self.hop_over_size;
             let phase = self.phases[bin].wrapping_add((turns * TURN) as u64 as u32);
             let (cos, sin) = cos_sin_turns(phase);
-            for near in (bin - REACH).max(next)..=bin + REACH {
-                self.phases[near] = phase;
-                draw(near, Complex32::new(cos, sin) * magnitudes[near]);
+            let from = (bin - REACH).max(next);
+            let tone = from..=bin + REACH;
+            self.phases[tone.clone()].fill(phase);
+            for (offset, magnitude) in magnitudes[tone].iter().enumerate() {
+                draw(from + offset, Complex32::new(cos, sin) * *magnitude);
             }
             next = bin + REACH + 1;
         }

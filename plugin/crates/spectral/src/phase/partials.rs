@@ -247,12 +247,16 @@ impl Partials {
         let lobes = &self.lobes[self.stage];
         for partial in &mut self.partials[..self.used] {
             let nearest = (partial.bins + 0.5) as usize;
-            let row = lobes.row(partial.bins - nearest as f32).sizes;
-            let lobe = &row[LobeTable::REACH - 1..=LobeTable::REACH + 1];
-            let seen = [nearest - 1, nearest, (nearest + 1).min(last)].map(|bin| magnitudes[bin]);
-            let product: f32 = lobe.iter().zip(seen).map(|(lobe, seen)| lobe * seen).sum();
-            let square: f32 = lobe.iter().map(|lobe| lobe * lobe).sum();
-            partial.magnitude = product / square;
+            let row = lobes.sizes(partial.bins - nearest as f32);
+            let (left, centre, right) = (
+                row[LobeTable::REACH - 1],
+                row[LobeTable::REACH],
+                row[LobeTable::REACH + 1],
+            );
+            let after = magnitudes[(nearest + 1).min(last)];
+            let product =
+                left * magnitudes[nearest - 1] + centre * magnitudes[nearest] + right * after;
+            partial.magnitude = product / (left * left + centre * centre + right * right);
         }
         if spacing < SEPARATE_SPACING_BINS {
             for _ in 0..2 {
@@ -265,10 +269,7 @@ impl Partials {
         let lobes = &self.lobes[self.stage];
         let centre = |partial: &Partial| {
             let nearest = (partial.bins + 0.5) as usize;
-            (
-                nearest,
-                &lobes.row(partial.bins - nearest as f32).sizes[NEAR],
-            )
+            (nearest, &lobes.sizes(partial.bins - nearest as f32)[NEAR])
         };
         self.drawn.fill(0.0);
         for partial in &self.partials[..self.used] {
@@ -282,10 +283,10 @@ impl Partials {
         for partial in &mut self.partials[..self.used] {
             let (nearest, lobe) = centre(partial);
             let (mut seen, mut modelled) = (0.0, 1e-30);
-            for offset in NEAR_BINS - 1..=NEAR_BINS + 1 {
+            for (offset, lobe) in lobe.iter().enumerate().skip(NEAR_BINS - 1).take(3) {
                 let bin = (nearest + offset - NEAR_BINS).min(magnitudes.len() - 1);
                 // Weighted by the partial's own lobe: its centre tells more about it than its flanks.
-                let weight = lobe[offset] * lobe[offset];
+                let weight = lobe * lobe;
                 seen += weight * magnitudes[bin] * magnitudes[bin];
                 modelled += weight * self.drawn[bin + NEAR_BINS];
             }
@@ -417,7 +418,7 @@ fn lobe_misfit(partial: &Partial, magnitudes: &[f32], lobes: &LobeTable, reach: 
     let nearest = (partial.bins + 0.5) as usize;
     let from = nearest.saturating_sub(reach);
     let to = (nearest + reach).min(magnitudes.len() - 1);
-    let lobe = &lobes.row(partial.bins - nearest as f32).sizes[LobeTable::REACH + from - nearest..];
+    let lobe = &lobes.sizes(partial.bins - nearest as f32)[LobeTable::REACH + from - nearest..];
     let (mut product, mut square, mut energy) = (0.0, 0.0, 1e-30);
     for (magnitude, lobe) in magnitudes[from..=to].iter().zip(lobe) {
         product += magnitude * lobe;
