@@ -12,11 +12,11 @@ from .note_set import NoteSet
 KNOB_LIMIT = 3.0
 # name -> (General MIDI program of the fluid font, weight); several programs make a point between them.
 RECIPES: dict[str, list[tuple[int, float]]] = {
-    "First Light": [(11, 0.5), (46, 0.3), (88, 0.2)],
-    "Bowed Metal": [(48, 0.5), (44, 0.2), (11, 0.3)],
-    "Breath Choir": [(75, 0.5), (91, 0.3), (77, 0.2)],
+    "First Light": [(108, 0.45), (11, 0.35), (46, 0.2)],
+    "Bowed Metal": [(42, 0.5), (11, 0.35), (48, 0.15)],
+    "Breath Choir": [(75, 0.55), (79, 0.45)],
     "Glass Harp": [(8, 0.5), (89, 0.5)],
-    "Thumb Rain": [(108, 0.7), (45, 0.3)],
+    "Thumb Rain": [(108, 0.5), (45, 0.5)],
     "Reed Ghost": [(71, 0.6), (79, 0.4)],
     "Long String": [(42, 0.7), (49, 0.3)],
     "Paper Flute": [(73, 0.6), (74, 0.4)],
