@@ -11,6 +11,7 @@ pub(crate) mod free_peaks;
 pub(crate) mod noise;
 pub(crate) mod pan;
 pub(crate) mod partials;
+pub(crate) mod place;
 pub mod rtpghi;
 pub mod spsi;
 

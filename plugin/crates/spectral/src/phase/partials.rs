@@ -1,34 +1,19 @@
 //! Follows the partials of one note: where each lies, how strong and how tonal it is, its phase.
 //! Audio thread, preallocated. Leaves the spectrum to `f0_lock`.
 
+use super::place::{Expected, Place};
 use crate::approx::TURN;
 use crate::counter_rng::{Purpose, Stream};
 use crate::spec::StftSpec;
 use crate::window::LobeTable;
 use std::ops::Range;
 
-/// Partials further than this from the expected harmonic are taken from their measured peak.
-const STRETCHED_CENTS: f32 = 15.0;
-/// And by at least this, because a peak between bins is not read more exactly from decoder output.
-const STRETCHED_BINS: f32 = 0.12;
-/// But by no more than this: further off, the peak would stand outside the partial's own lobe.
-const STRETCHED_BINS_MOST: f32 = 0.5;
-/// Share of the new measurement in a partial's place: about four frames.
-const PLACE_SMOOTHING: f32 = 0.25;
 /// Stiffness is read from the partials up to this one; above, peaks are crowded or gone.
 const STIFFNESS_PARTIALS: usize = 48;
 /// Share of the new measurement in a partial's noise: about six frames.
 const NOISE_SMOOTHING: f32 = 0.16;
 /// Below this spacing neighbours pull peaks aside, and no valley shows which of them are real.
 const MEASURABLE_SPACING_BINS: f32 = 4.5;
-/// A peak tells a partial's place only if it stands this far above the bins around it.
-const CLEAR_PEAK: f32 = 3.0;
-/// A partial deviates as the one below it foretells, to within this share of the spacing.
-const DEVIATION_STEP: f32 = 0.35;
-/// Share of the threshold below which a stretched partial returns to its harmonic.
-const RETURN_SHARE: f32 = 0.7;
-/// Frames without a clear peak after which a partial's place is forgotten.
-const FORGET_FRAMES: u8 = 24;
 /// Partials that must agree on a stiffness before others follow it.
 const STIFFNESS_WITNESSES: f32 = 2.5;
 /// How far, relatively, a partial may lie from what those below it say.
@@ -64,10 +49,7 @@ pub(crate) struct Partial {
     pub(crate) phase: u32,
     /// 0 is noise, 1 is a tone.
     pub(crate) tonality: f32,
-    // Relative deviation from k * f0, smoothed.
-    stretch: f32,
-    stretched: bool,
-    unclear_frames: u8,
+    place: Place,
     // Smoothed powers: of the partial, and of the noise beside it (may dip below 0 by chance).
     power: f32,
     noise_power: f32,
@@ -176,10 +158,10 @@ impl Partials {
                 neighbour_bins: below * growth,
             };
             if spacing >= MEASURABLE_SPACING_BINS {
-                partial.follow_peak(magnitudes, &expected);
+                partial.place.follow_peak(magnitudes, &expected);
             }
             let last = (magnitudes.len() - 1) as f32;
-            partial.bins = (nominal * (1.0 + partial.stretch)).clamp(0.5, last - 0.5);
+            partial.bins = (nominal * (1.0 + partial.place.stretch)).clamp(0.5, last - 0.5);
             below = partial.bins - nominal;
             if self.frames > 0 && index < known {
                 let mean_bins = 0.5 * (f64::from(previous_bins) + f64::from(partial.bins));
@@ -197,17 +179,18 @@ impl Partials {
         let faintest = FAINT_PARTIAL * magnitudes.fold(0.0, f32::max);
         let (mut product, mut square, mut witnesses) = (0.0, 0.0, 0.0_f32);
         for (index, partial) in self.partials[..end].iter().enumerate().skip(STIFFNESS_FROM) {
-            if !partial.stretched || partial.magnitude <= faintest {
+            if !partial.place.stretched || partial.magnitude <= faintest {
                 continue;
             }
             let squared = ((index + 1) as f32).powi(2);
             let predicted = if square > 0.0 {
                 product / square * squared
             } else {
-                partial.stretch
+                partial.place.stretch
             };
-            if (partial.stretch - predicted).abs() <= STIFFNESS_DISAGREEMENT * predicted.abs() {
-                product += partial.stretch * squared;
+            if (partial.place.stretch - predicted).abs() <= STIFFNESS_DISAGREEMENT * predicted.abs()
+            {
+                product += partial.place.stretch * squared;
                 square += squared * squared;
                 witnesses += partial.tonality;
             }
@@ -337,82 +320,6 @@ fn excess(magnitudes: &[f32], model_power: &[f32], place: f32) -> f32 {
     0.5 * (power - model_power[bin] - model_power[bin + 1])
 }
 
-/// Where a partial may lie; deviations are from the harmonic.
-struct Expected {
-    nominal: f32,
-    spacing: f32,
-    stiff_bins: f32,
-    neighbour_bins: f32,
-}
-
-impl Partial {
-    // Keeps to the harmonic unless a clear peak lies elsewhere, or where the string's stiffness puts it.
-    fn follow_peak(&mut self, magnitudes: &[f32], expected: &Expected) {
-        let Some(deviation_bins) = self.clear_peak(magnitudes, expected) else {
-            self.unclear_frames = self.unclear_frames.saturating_add(1);
-            if !self.stretched || self.unclear_frames > FORGET_FRAMES {
-                self.stretched = false;
-                self.stretch +=
-                    PLACE_SMOOTHING * (expected.stiff_bins / expected.nominal - self.stretch);
-            }
-            return;
-        };
-        self.unclear_frames = 0;
-        let cents_bins = expected.nominal * STRETCHED_CENTS * (std::f32::consts::LN_2 / 1200.0);
-        let threshold = cents_bins.clamp(STRETCHED_BINS, STRETCHED_BINS_MOST);
-        let threshold = if self.stretched {
-            RETURN_SHARE * threshold
-        } else {
-            threshold
-        };
-        let measured = deviation_bins / expected.nominal;
-        let stiff = (deviation_bins - expected.stiff_bins).abs() < 0.5 * expected.stiff_bins.abs();
-        let far = deviation_bins.abs() > threshold;
-        if far && !self.stretched {
-            self.stretch = measured;
-        } else {
-            let target = if far || stiff { measured } else { 0.0 };
-            self.stretch += PLACE_SMOOTHING * (target - self.stretch);
-        }
-        self.stretched = far;
-    }
-
-    // Deviation in bins of the peak near the expected place, if it stands out and is plausible.
-    fn clear_peak(&self, magnitudes: &[f32], expected: &Expected) -> Option<f32> {
-        let last = magnitudes.len() - 1;
-        let deviation = if self.stretched {
-            self.stretch * expected.nominal
-        } else if expected.stiff_bins != 0.0 {
-            expected.stiff_bins
-        } else {
-            expected.neighbour_bins
-        };
-        let guess = expected.nominal + deviation;
-        let reach = (0.45 * expected.spacing).min(1.6);
-        let from = ((guess - reach).ceil().max(1.0) as usize).min(last - 1);
-        let to = ((guess + reach) as usize).clamp(from, last - 1);
-        let mut peak = from;
-        for bin in from..=to {
-            if magnitudes[bin] > magnitudes[peak] {
-                peak = bin;
-            }
-        }
-        let aside = ((0.5 * expected.spacing) as usize).min(3);
-        let beside =
-            magnitudes[peak.saturating_sub(aside)].max(magnitudes[(peak + aside).min(last)]);
-        let top =
-            magnitudes[peak] > magnitudes[peak - 1] && magnitudes[peak] >= magnitudes[peak + 1];
-        if !top || magnitudes[peak] < CLEAR_PEAK * beside {
-            return None;
-        }
-        let deviation_bins = peak as f32 + hann_peak_offset(magnitudes, peak) - expected.nominal;
-        let step = (deviation_bins - expected.neighbour_bins).abs();
-        let plausible = step < DEVIATION_STEP * expected.spacing
-            || (deviation_bins - expected.stiff_bins).abs() < 1.0;
-        plausible.then_some(deviation_bins)
-    }
-}
-
 // How badly a lobe fits what is seen around a partial: 0 is exactly, 1 not at all.
 fn lobe_misfit(partial: &Partial, magnitudes: &[f32], lobes: &LobeTable, reach: usize) -> f32 {
     let nearest = (partial.bins + 0.5) as usize;
@@ -426,17 +333,4 @@ fn lobe_misfit(partial: &Partial, magnitudes: &[f32], lobes: &LobeTable, reach: 
         energy += magnitude * magnitude;
     }
     1.0 - product * product / (square * energy)
-}
-
-// Place of a stationary sinusoid between two bins under a Hann window.
-// Source: Grandke 1983, "Interpolation algorithms for discrete Fourier transforms of weighted signals".
-fn hann_peak_offset(magnitudes: &[f32], peak: usize) -> f32 {
-    let (left, centre, right) = (magnitudes[peak - 1], magnitudes[peak], magnitudes[peak + 1]);
-    let (side, sign) = if right >= left {
-        (right, 1.0)
-    } else {
-        (left, -1.0)
-    };
-    let ratio = side / centre.max(f32::MIN_POSITIVE);
-    (sign * (2.0 * ratio - 1.0) / (ratio + 1.0)).clamp(-0.5, 0.5)
 }
