@@ -45,9 +45,7 @@ def xtask(*arguments: str) -> str:
     """Runs a project task and returns what it printed."""
     given = os.environ.get("AFTERIMAGE_XTASK")
     command = [given] if given else ["cargo", "run", "--quiet", "--package", "xtask", "--"]
-    done = subprocess.run(
-        [*command, *arguments], cwd=ROOT, capture_output=True, text=True, timeout=600, check=False
-    )
+    done = subprocess.run([*command, *arguments], cwd=ROOT, capture_output=True, text=True, timeout=600, check=False)
     assert done.returncode == 0, f"{arguments}: {done.stderr}\n{done.stdout}"
     return done.stdout
 
@@ -68,9 +66,7 @@ def reference(tmp_path_factory: pytest.TempPathFactory) -> NDArray[np.float32]:
     events = folder / "events.json"
     events.write_text(json.dumps({"notes": notes}))
     out = folder / "reference.wav"
-    xtask(
-        "render", "--automation", str(events), "--seconds", str(SECONDS), "--rate", str(RATE_HZ), "--out", str(out)
-    )
+    xtask("render", "--automation", str(events), "--seconds", str(SECONDS), "--rate", str(RATE_HZ), "--out", str(out))
     audio, rate_hz = soundfile.read(out, dtype="float32", always_2d=True)
     assert rate_hz == RATE_HZ
     return audio.T

@@ -10,6 +10,7 @@ import pytest
 from afterimage_models.judges.layout import read_mono
 from afterimage_models.judges.transcription import transcribe
 from afterimage_models.midi_file import read_notes
+
 from conftest import ROOT, xtask
 
 SOUNDFONT = Path("/usr/share/sounds/sf2/FluidR3_GM.sf2")

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import mido
 import numpy as np
 import pytest
-from conftest import NOTES, RATE_HZ, SECONDS, level_db, pitch_hz, steady
 from numpy.typing import NDArray
+
+from conftest import NOTES, RATE_HZ, SECONDS, level_db, pitch_hz, steady
 
 CENTS = 5.0
 LEVEL_DB = 0.5
@@ -29,13 +31,13 @@ def assert_same_music(audio: Audio, reference: Audio, latency_samples: int) -> N
 
 
 @pytest.fixture(scope="module")
-def dawdreamer_engine():  # noqa: ANN201 - the module has no types
+def dawdreamer_engine() -> Any:
     """A dawdreamer engine with small blocks."""
     dawdreamer = pytest.importorskip("dawdreamer")
     return dawdreamer.RenderEngine(RATE_HZ, 256)
 
 
-def dawdreamer_render(engine, plugin) -> Audio:  # noqa: ANN001
+def dawdreamer_render(engine: Any, plugin: Any) -> Audio:
     """Plays the event list once."""
     plugin.clear_midi()
     for note in NOTES:
@@ -47,14 +49,14 @@ def dawdreamer_render(engine, plugin) -> Audio:  # noqa: ANN001
     return np.asarray(engine.get_audio(), dtype=np.float32)
 
 
-def test_dawdreamer_plays_the_notes_of_the_clap(dawdreamer_engine, vst3: Path, reference: Audio) -> None:
+def test_dawdreamer_plays_the_notes_of_the_clap(dawdreamer_engine: Any, vst3: Path, reference: Audio) -> None:
     """Same event list, same notes, same level."""
     plugin = dawdreamer_engine.make_plugin_processor("first", str(vst3))
     audio = dawdreamer_render(dawdreamer_engine, plugin)
     assert_same_music(audio, reference, plugin.get_latency_samples())
 
 
-def test_dawdreamer_state_brings_the_sound_back(dawdreamer_engine, vst3: Path, tmp_path: Path) -> None:
+def test_dawdreamer_state_brings_the_sound_back(dawdreamer_engine: Any, vst3: Path, tmp_path: Path) -> None:
     """A state saved by one instance gives another the same parameters and the same pitch."""
     first = dawdreamer_engine.make_plugin_processor("saver", str(vst3))
     names = {entry["name"]: entry["index"] for entry in first.get_parameters_description()}
@@ -72,7 +74,7 @@ def test_dawdreamer_state_brings_the_sound_back(dawdreamer_engine, vst3: Path, t
 
 
 @pytest.fixture(scope="module")
-def pedalboard_plugin(vst3: Path):  # noqa: ANN201
+def pedalboard_plugin(vst3: Path) -> Any:
     """One instance for all tests: its Python wrapper reads every value's text, half a minute long."""
     pedalboard = pytest.importorskip("pedalboard")
     plugin = pedalboard.VST3Plugin(str(vst3), initialization_timeout=300)
@@ -80,7 +82,7 @@ def pedalboard_plugin(vst3: Path):  # noqa: ANN201
     return plugin
 
 
-def pedalboard_render(plugin) -> Audio:  # noqa: ANN001
+def pedalboard_render(plugin: Any) -> Audio:
     """Plays the event list once."""
     messages = []
     for note in NOTES:
@@ -89,13 +91,13 @@ def pedalboard_render(plugin) -> Audio:  # noqa: ANN001
     return plugin(messages, duration=SECONDS, sample_rate=RATE_HZ, num_channels=2, buffer_size=256)
 
 
-def test_pedalboard_plays_the_notes_of_the_clap(pedalboard_plugin, reference: Audio) -> None:
+def test_pedalboard_plays_the_notes_of_the_clap(pedalboard_plugin: Any, reference: Audio) -> None:
     """Same event list, same notes, same level; this host takes the latency off itself."""
     audio = pedalboard_render(pedalboard_plugin)
     assert_same_music(audio, reference, 0)
 
 
-def test_pedalboard_state_keeps_a_parameter(pedalboard_plugin) -> None:
+def test_pedalboard_state_keeps_a_parameter(pedalboard_plugin: Any) -> None:
     """Set, process a block, save, change, load: the value is back."""
     silence = {"duration": 0.05, "sample_rate": RATE_HZ, "num_channels": 2, "buffer_size": 256}
     pedalboard_plugin.parameters["latent_1"].raw_value = 0.7

@@ -141,7 +141,16 @@ pub fn lint(_: &mut Binaries) -> Result<Tally> {
         "--deny",
         "warnings",
     ]);
-    Ok(Tally::of_check(run(&mut clippy, "lint").is_ok()))
+    let rust = Tally::of_check(run(&mut clippy, "lint Rust").is_ok());
+    let interpreter = python::provide()?;
+    let folders = ["models", "tests/python"].map(|folder| {
+        let mut ruff = python::command_of(&interpreter);
+        ruff.args(["-m", "ruff", "check", "--quiet", "--no-cache", "--config"])
+            .arg(workspace_root().join("models/pyproject.toml"))
+            .current_dir(workspace_root().join(folder));
+        Tally::of_check(run(&mut ruff, &format!("lint {folder}")).is_ok())
+    });
+    Ok(folders.into_iter().chain([rust]).sum())
 }
 
 pub fn compile(binaries: &mut Binaries) -> Result<Tally> {

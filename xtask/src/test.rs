@@ -79,7 +79,7 @@ const SUITES: [Suite; 14] = [
     Suite {
         name: "lint",
         budget_min: 6,
-        what: "clippy, warnings refused",
+        what: "clippy and ruff, warnings refused",
         run: suites::lint,
     },
     Suite {
