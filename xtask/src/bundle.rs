@@ -17,7 +17,7 @@ use anyhow::{Context, Result, ensure};
 use crate::arguments::Arguments;
 use crate::platform::{self, Platform};
 use crate::process::{cargo, run, say};
-use crate::runtime_library;
+use crate::{runtime_library, system};
 
 /// Name of the bundles; `bundler.toml` says the same.
 pub const NAME: &str = "Afterimage";
@@ -61,10 +61,38 @@ pub fn command(mut arguments: Arguments) -> Result<()> {
     } else {
         Kind::Release
     };
+    let standalone = arguments.switch("--standalone");
     arguments.finish()?;
+    system::provide(&system::BUILD)?;
     let folder = build(kind)?;
+    if standalone {
+        build_standalone(&folder)?;
+    }
     say(&format!("bundles in {}", folder.display()));
     Ok(())
+}
+
+/// Builds the standalone instrument beside the bundles; it finds the resources of the CLAP there.
+fn build_standalone(folder: &Path) -> Result<()> {
+    system::provide(&system::STANDALONE)?;
+    say("building the standalone");
+    let mut build = cargo();
+    build.args([
+        "build",
+        "--release",
+        "--package",
+        PACKAGE,
+        "--bin",
+        PACKAGE,
+        "--features",
+        "standalone",
+    ]);
+    run(&mut build, "build the standalone")?;
+    let suffix = std::env::consts::EXE_SUFFIX;
+    let built = Kind::Release
+        .cargo_folder()
+        .join(format!("{PACKAGE}{suffix}"));
+    copy(&built, &folder.join(format!("{NAME}{suffix}")))
 }
 
 /// Builds and lays out the bundles; returns their folder.
@@ -199,13 +227,6 @@ fn lay_out(platform: &Platform, built: &Path, folder: &Path, resources: &Resourc
         }
     }
     resources.copy_to(&contents.join("Resources"))?;
-    let standalone = built.join(format!("{PACKAGE}{}", std::env::consts::EXE_SUFFIX));
-    if standalone.exists() {
-        copy(
-            &standalone,
-            &folder.join(format!("{NAME}{}", std::env::consts::EXE_SUFFIX)),
-        )?;
-    }
     Ok(())
 }
 

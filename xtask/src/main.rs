@@ -44,7 +44,9 @@ cargo xtask <command>
   demo [--out DIR]           build the bundle, play a piece through it, write a WAV, a picture and a table
   test [--only SUITE] [--list]
                              everything that continuous integration runs
-  bundle [--debug]           build the CLAP and VST3 bundles; --debug: with the allocation guard
+  bundle [--debug] [--standalone]
+                             build the CLAP and VST3 bundles; --debug: with the allocation guard;
+                             --standalone: and a program that plays without a DAW
   install                    copy the bundles to this user's plugin folders
   render --out WAV --seconds S [--pack P] [--midi F] [--automation JSON] [--rate R] [--block N|mix]
          [--live] [--seed K] [--midi-out F]

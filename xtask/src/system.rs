@@ -30,25 +30,27 @@ pub enum Check {
     File(&'static str),
 }
 
-/// What building the plugin and its standalone needs.
-pub const BUILD: [Need; 4] = [
-    Need {
-        what: "a C compiler and linker",
-        package: "build-essential",
-        check: Check::Program("cc"),
-    },
+/// What building the plugin needs.
+pub const BUILD: [Need; 1] = [Need {
+    what: "a C compiler and linker",
+    package: "build-essential",
+    check: Check::Program("cc"),
+}];
+
+/// What the standalone needs beside it.
+pub const STANDALONE: [Need; 3] = [
     Need {
         what: "finding libraries",
         package: "pkg-config",
         check: Check::Program("pkg-config"),
     },
     Need {
-        what: "the standalone's ALSA output",
+        what: "output through ALSA",
         package: "libasound2-dev",
         check: Check::Library("alsa"),
     },
     Need {
-        what: "the standalone's JACK output",
+        what: "output through JACK",
         package: "libjack-jackd2-dev",
         check: Check::Library("jack"),
     },
