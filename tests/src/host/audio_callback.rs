@@ -18,6 +18,7 @@ use clack_host::utils::{BeatTime, SecondsTime};
 
 use super::threads::Threads;
 use super::timeline::send;
+use super::timing::thread_processor_ns;
 use super::{CallbackTimes, Event, HeadlessHost, Pace, Rendered};
 
 /// Watches the plugin's callback from outside.
@@ -188,6 +189,7 @@ impl<'a, W: BlockWatch> AudioCallback<'a, W> {
         let no_input = InputAudioBuffers::empty();
         let input = InputEvents::from_buffer(&self.input_list);
         let mut output = OutputEvents::from_buffer(&mut self.output_list);
+        let processor = thread_processor_ns();
         self.watch.enter();
         let began = Instant::now();
         let result = plugin.process(
@@ -203,6 +205,8 @@ impl<'a, W: BlockWatch> AudioCallback<'a, W> {
         result
             .with_context(|| format!("the plugin refused the block at sample {}", self.position))?;
         self.times.nanoseconds.push(took.as_nanos() as u64);
+        let used = thread_processor_ns() - processor;
+        self.times.processor_nanoseconds.push(used);
         self.keep(samples);
         Ok(())
     }
