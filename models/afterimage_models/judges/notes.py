@@ -34,7 +34,7 @@ MEASURES = (
     Measure("pitch against original", "cents", 25.0),
     Measure("octave contrast", "dB", WITHIN * CONTRAST_UNIT_DB),
     Measure("level between partials", "dB", 3.0),
-    Measure("haze share", "", 0.01),
+    Measure("haze share", "", 0.02),
     Measure("floor after note end", "dB", -70.0, absolute=False),
     Measure("attack time", "log10", np.log10(1.0 + WITHIN) * 2.0),
     Measure("decay slope", "dB/s", 2.0),

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..spectrum import BINS, GATE_DB, HOP, N_FFT, SAMPLE_RATE, note_to_hz, spectrogram
+from ..spectrum import BINS, GATE_DB, HOP, N_FFT, SAMPLE_RATE, decibels, note_to_hz, spectrogram, stft_at
 
 OCTAVES_HZ = [(250.0 * 2**n, 500.0 * 2**n) for n in range(6)]
 BETWEEN_BINS = 3.0  # closer to a partial than this is the partial's own lobe
 BETWEEN_LIMIT_HZ = 8000.0
 HAZE_DB = -70.0  # relative to the loudest bin
+HAZE_MARGIN_DB = 12.0
+HAZE_FRAMES = 8
 FLOOR_FROM_S, FLOOR_TO_S = 0.5, 0.75  # after note-off
 
 
@@ -53,10 +55,20 @@ def floor_after_end_db(audio: np.ndarray, hold_s: float) -> float:
 
 
 def haze_share(reference: np.ndarray, test: np.ndarray, hold_s: float) -> float:
-    """Share of bins that are silent in the reference but above -70 dB of peak in the test, while held."""
-    a, b = held_frames(reference, hold_s), held_frames(test, hold_s)
+    """Share of the held frames' bins that the test fills and the original does not.
+
+    Filled: above -70 dB of the test's loudest bin. Not: 12 dB lower in the reference. Both on power averaged over
+    8 frames, because single draws of one noise lie that far apart.
+    """
+    a, b = _smoothed_db(reference, hold_s), _smoothed_db(test, hold_s)
     rows = min(len(a), len(b))
-    silent = a[:rows] <= GATE_DB
-    if silent.sum() < 16:
-        return 0.0
-    return float(np.mean(b[:rows][silent] > max(b.max() + HAZE_DB, GATE_DB + 1.0)))
+    hazy = (b[:rows] > b.max() + HAZE_DB) & (b[:rows] > a[:rows] + HAZE_MARGIN_DB)
+    return float(np.mean(hazy))
+
+
+def _smoothed_db(audio: np.ndarray, hold_s: float) -> np.ndarray:
+    start, stop = int(0.08 * SAMPLE_RATE), int((hold_s - 0.03) * SAMPLE_RATE)
+    frames = decibels(stft_at(audio[: max(stop, start + HOP)], np.arange(start, max(stop, start + HOP), HOP)))
+    power = np.cumsum(np.vstack([np.zeros((1, BINS)), 10.0 ** (frames / 10.0)]), axis=0)
+    count = min(HAZE_FRAMES, len(frames))
+    return 10.0 * np.log10((power[count:] - power[:-count]) / count)

@@ -50,7 +50,7 @@ def export_pack(arguments: argparse.Namespace) -> None:
     manifest = pack.manifest(space, knobs, rows)
     graph = folder / manifest["graphs"]["decode"]["file"]
     timbres = np.stack([preset_latent(encoder, notes, p) for p in notes.training_presets()])
-    level = leveller.fit(decoder, space, np.clip(space.to_knobs(timbres), -3.0, 3.0))
+    level = leveller.fit(decoder, space, np.clip(space.to_knobs(timbres), -3.0, 3.0), np.array(list(knobs.values())))
     export.export_onnx(export.PackDecoder(decoder, level, space.rotation, space.mean), graph)
     write_manifest(folder, manifest)
     (arguments.build / SPACE).write_text(json.dumps({"rotation": space.rotation.tolist(), "mean": space.mean.tolist()}))

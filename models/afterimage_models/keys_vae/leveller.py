@@ -11,7 +11,7 @@ from ..spectrum import BINS, HOP, SAMPLE_RATE
 from .axes import Space
 from .network import LATENT, Decoder
 
-KEYS = (48.0, 60.0, 72.0)
+KEYS = (40.0, 52.0, 64.0, 76.0, 88.0)
 VELOCITY = 0.75
 FRAME_STEP = 12  # 64 ms
 FRAMES = 14
@@ -51,20 +51,27 @@ def loudness_db(decoder: Decoder, inner: np.ndarray, key: float) -> np.ndarray:
     return np.concatenate(out)
 
 
-def fit(decoder: Decoder, space: Space, knobs: np.ndarray) -> Leveller:
-    """Fit to measured loudness at `knobs` [n, 16], at points between them, and at draws from the prior."""
+def fit(decoder: Decoder, space: Space, knobs: np.ndarray, shipped: np.ndarray) -> Leveller:
+    """Fit to measured loudness at `knobs` [n, 16], between them, at draws from the prior, and at `shipped` [m, 16].
+
+    The shipped presets and the points between their neighbours weigh as much as all the others.
+    """
     rng = np.random.default_rng(SEED)
     torch.manual_seed(SEED)
     pairs = rng.integers(0, len(knobs), (len(knobs), 2))
     share = rng.random((len(knobs), 1))
     between = share * knobs[pairs[:, 0]] + (1.0 - share) * knobs[pairs[:, 1]]
-    points = np.concatenate([knobs, between, rng.standard_normal((len(knobs) // 2, LATENT))])
+    middle = 0.5 * (shipped[1:] + shipped[:-1])
+    points = np.concatenate([knobs, between, rng.standard_normal((len(knobs) // 2, LATENT)), shipped, middle])
+    near = len(shipped) + len(middle)
+    weight = torch.ones(len(points), 1)
+    weight[-near:] = (len(points) - near) / near
     level = np.mean([loudness_db(decoder, space.to_inner(points), key) for key in KEYS], axis=0)
     wanted = torch.tensor(level[: len(knobs)].mean() - level, dtype=torch.float32).unsqueeze(1)
     leveller, inputs = Leveller(), torch.tensor(points, dtype=torch.float32)
     optimiser = torch.optim.AdamW(leveller.parameters(), RATE, weight_decay=1e-2)
     for _ in range(STEPS):
-        loss = (leveller(inputs) - wanted).abs().mean()
+        loss = (weight * (leveller(inputs) - wanted).abs()).mean() / 2.0
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()

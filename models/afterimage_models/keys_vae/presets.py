@@ -12,7 +12,7 @@ from .note_set import NoteSet
 KNOB_LIMIT = 3.0
 # name -> (General MIDI program of the fluid font, weight); several programs make a point between them.
 RECIPES: dict[str, list[tuple[int, float]]] = {
-    "First Light": [(108, 0.45), (11, 0.35), (46, 0.2)],
+    "First Light": [(108, 0.3), (11, 0.4), (46, 0.1), (48, 0.2)],
     "Bowed Metal": [(42, 0.5), (11, 0.35), (48, 0.15)],
     "Breath Choir": [(75, 0.55), (79, 0.45)],
     "Glass Harp": [(8, 0.5), (89, 0.5)],

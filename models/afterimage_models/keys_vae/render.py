@@ -18,6 +18,7 @@ MAX_PARTIAL = 440  # of note 33 up to 24 kHz
 SINGLE_PARTIALS = 48  # predicted one by one; the ones above are interpolated between log-spaced anchors
 ANCHORS_PER_OCTAVE = 6
 NOISE_BANDS = 96
+NOISE_CORNER = 200.0
 TILT_BANDS = 40
 HZ_PER_BIN = SAMPLE_RATE / N_FFT
 # The Hann main lobe in dB is a d^2 + b d^4 to within 1.5 dB up to 1.75 bins; exact at 0, 1 and 1.5.
@@ -49,9 +50,13 @@ def partial_matrix() -> np.ndarray:
 
 
 def noise_centres() -> np.ndarray:
-    """Bins at which the noise envelope is predicted: near-linear below 1 kHz, log-spaced above."""
-    warped = np.linspace(0.0, np.log1p((BINS - 1) / 24.0), NOISE_BANDS)
-    return 24.0 * np.expm1(warped)
+    """Bins at which the noise envelope is predicted: 4 apart at the bottom, 23 at the top.
+
+    Closer than a partial's lobe is wide, and the noise would draw the training keys' partials, off their place for
+    the keys between.
+    """
+    warped = np.linspace(0.0, np.log1p((BINS - 1) / NOISE_CORNER), NOISE_BANDS)
+    return NOISE_CORNER * np.expm1(warped)
 
 
 def noise_matrix() -> np.ndarray:
