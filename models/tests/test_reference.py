@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from afterimage_models.reference import golden, scales
 from afterimage_models.reference.counter_rng import NOISE, START_PHASE, Stream
 from afterimage_models.reference.f0_lock import F0Lock

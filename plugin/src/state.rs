@@ -120,7 +120,6 @@ impl PersistentField<'_, ModelReference> for ModelField {
 #[cfg(test)]
 mod tests {
     use super::{ModelField, ModelReference};
-    use afterimage_engine::{Engine, LoadGuard};
     use nice_plug::params::persist::PersistentField;
 
     fn reference(id: &str) -> ModelReference {
