@@ -60,7 +60,7 @@ def drawn_automation() -> dict:
     phrase = [beat_seconds(b) for b in (0.0, 8.0, 16.0, 20.0, BEATS)]
     return {
         "parameters": {
-            "mod_wheel": [[0.0, 0.0], [phrase[1], 0.05], [phrase[2], 0.55], [phrase[3], 0.8], [end_s, 1.0]],
+            "mod_wheel": [[0.0, 0.0], [phrase[1], 0.05], [phrase[2], 0.4], [phrase[3], 0.6], [end_s, 0.7]],
             "latent_1": [[0.0, 0.5], [phrase[1], 0.6], [phrase[2], 0.45], [end_s, 0.55]],
             "latent_2": [[0.0, 0.5], [phrase[2], 0.5], [phrase[3], 0.6], [end_s, 0.5]],
         }
