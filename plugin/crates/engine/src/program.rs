@@ -6,7 +6,7 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use afterimage_spectral::Resampler;
+use afterimage_spectral::{Resampler, VoiceTables};
 
 use crate::contract::MAX_LATENT;
 use crate::controls::Controls;
@@ -192,7 +192,10 @@ impl Program {
             requests: Vec::new(),
             rows: Vec::new(),
         };
-        let voices = (0..SLOTS).map(|_| Voice::new(&shape, spec)).collect();
+        let tables = VoiceTables::new(&spec.stft);
+        let voices = (0..SLOTS)
+            .map(|_| Voice::new(&shape, spec, &tables))
+            .collect();
         let program = Box::new(Self {
             load_number: 0,
             instrument: Arc::clone(instrument),

@@ -18,6 +18,7 @@ pub mod resample;
 pub mod scale;
 mod spec;
 pub mod stft;
+mod tables;
 pub mod voice;
 pub mod window;
 
@@ -26,4 +27,5 @@ pub use phase::PhaseMethod;
 pub use resample::Resampler;
 pub use scale::{LogUnit, Scale};
 pub use spec::StftSpec;
+pub use tables::VoiceTables;
 pub use voice::{SynthesisFrame, VoiceInverse};

@@ -11,8 +11,9 @@ use crate::phase::pan::PanField;
 use crate::phase::rtpghi::Rtpghi;
 use crate::phase::spsi::Spsi;
 use crate::spec::StftSpec;
+use crate::tables::VoiceTables;
+use realfft::ComplexToReal;
 use realfft::num_complex::Complex32;
-use realfft::{ComplexToReal, RealFftPlanner};
 use std::sync::Arc;
 
 const BAND_BINS: usize = 16; // width of a pan band where no partials are known
@@ -39,7 +40,7 @@ pub struct VoiceInverse {
     method: PhaseMethod,
     phases: Phases,
     pan: PanField,
-    sums: WindowSums,
+    sums: Arc<WindowSums>,
     inverse: Arc<dyn ComplexToReal<f32>>,
     scratch: Vec<Complex32>,
     mid_spectrum: Vec<Complex32>,
@@ -72,11 +73,17 @@ enum Phases {
 impl VoiceInverse {
     /// A voice for frames of `spec` at `sample_rate_hz`. Allocates; nothing afterwards does.
     pub fn new(spec: &StftSpec, sample_rate_hz: f32, method: PhaseMethod) -> Self {
-        let inverse = RealFftPlanner::new().plan_fft_inverse(spec.fft_size());
+        Self::sharing(&VoiceTables::new(spec), sample_rate_hz, method)
+    }
+
+    /// A voice that reads the tables it is given: for voices that sound together. Allocates; nothing
+    /// afterwards does.
+    pub fn sharing(tables: &VoiceTables, sample_rate_hz: f32, method: PhaseMethod) -> Self {
+        let (spec, inverse) = (&tables.spec, Arc::clone(&tables.inverse));
         let spsi = || Box::new(Spsi::new(spec.bins(), spec.fft_size(), spec.hop()));
         let phases = match method {
             PhaseMethod::F0Lock => {
-                Phases::F0Lock(Box::new(F0Lock::new(spec, sample_rate_hz)), spsi())
+                Phases::F0Lock(Box::new(F0Lock::new(tables, sample_rate_hz)), spsi())
             }
             PhaseMethod::Rtpghi => Phases::Rtpghi(Box::new(Rtpghi::new(spec))),
             PhaseMethod::RtpghiLookahead => Phases::Rtpghi(Box::new(Rtpghi::with_lookahead(spec))),
@@ -93,7 +100,7 @@ impl VoiceInverse {
             method,
             phases,
             pan: PanField::new(spec.bins(), spec.hop(), sample_rate_hz),
-            sums: WindowSums::new(spec, 1.0 / spec.fft_size() as f32),
+            sums: Arc::clone(&tables.sums),
             scratch: inverse.make_scratch_vec(),
             mid_spectrum: inverse.make_input_vec(),
             side_spectrum: inverse.make_input_vec(),

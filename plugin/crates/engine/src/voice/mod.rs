@@ -11,7 +11,7 @@ mod shape;
 
 use std::collections::VecDeque;
 
-use afterimage_spectral::{SynthesisFrame, VoiceInverse};
+use afterimage_spectral::{SynthesisFrame, VoiceInverse, VoiceTables};
 
 use crate::contract::Conditions;
 use crate::link::{AudioLink, Delivery};
@@ -79,10 +79,10 @@ pub(crate) struct Voice {
 
 impl Voice {
     /// Allocates all that the voice will ever need.
-    pub(crate) fn new(shape: &VoiceShape, spec: &InstrumentSpec) -> Self {
+    pub(crate) fn new(shape: &VoiceShape, spec: &InstrumentSpec, tables: &VoiceTables) -> Self {
         let hop = shape.hop;
         let mut voice = Self {
-            inverse: VoiceInverse::new(&spec.stft, spec.sample_rate_hz as f32, spec.phase),
+            inverse: VoiceInverse::sharing(tables, spec.sample_rate_hz as f32, spec.phase),
             notes: touched::queue(shape.notes, || Note::EMPTY),
             frames: FrameQueue::new(shape.frames),
             playing: None,

@@ -15,6 +15,7 @@ use super::pan::PanField;
 use super::partials::Partials;
 use crate::approx::cos_sin_turns;
 use crate::spec::StftSpec;
+use crate::tables::VoiceTables;
 use crate::window::LobeTable;
 use realfft::num_complex::Complex32;
 
@@ -65,13 +66,14 @@ pub(crate) struct LockFrame<'a> {
 
 impl F0Lock {
     /// Allocates.
-    pub(crate) fn new(spec: &StftSpec, sample_rate_hz: f32) -> Self {
+    pub(crate) fn new(tables: &VoiceTables, sample_rate_hz: f32) -> Self {
+        let spec = &tables.spec;
         let bins = spec.bins();
         let padded = bins + 2 * PAD;
         Self {
             spec: *spec,
             bin_hz: sample_rate_hz / spec.fft_size() as f32,
-            partials: Partials::new(spec),
+            partials: Partials::new(tables),
             real: vec![0.0; padded],
             imaginary: vec![0.0; padded],
             power: vec![0.0; padded],
@@ -79,7 +81,7 @@ impl F0Lock {
             own: vec![0.0; bins],
             tone_gain: vec![0.0; bins],
             noise_gain: vec![0.0; bins],
-            noise: NoiseSpectrum::new(spec),
+            noise: NoiseSpectrum::new(tables),
             floor: NoiseFloor::new(bins),
             peaks: FreePeaks::new(spec),
             pan: PanField::new(bins, spec.hop(), sample_rate_hz),

@@ -6,15 +6,16 @@
 
 use crate::counter_rng::{Purpose, Stream};
 use crate::spec::StftSpec;
+use crate::tables::VoiceTables;
 use crate::window::hann_periodic;
+use realfft::RealToComplex;
 use realfft::num_complex::Complex32;
-use realfft::{RealFftPlanner, RealToComplex};
 use std::sync::Arc;
 
 /// STFT of the noise of one voice.
 pub(crate) struct NoiseSpectrum {
     spec: StftSpec,
-    window: Vec<f32>,
+    window: Arc<[f32]>,
     ring: Vec<f32>,
     stream: Stream,
     samples_made: u64,
@@ -26,15 +27,11 @@ pub(crate) struct NoiseSpectrum {
 
 impl NoiseSpectrum {
     /// Allocates.
-    pub(crate) fn new(spec: &StftSpec) -> Self {
-        let forward = RealFftPlanner::new().plan_fft_forward(spec.fft_size());
-        // Scaled so that a bin's expected squared magnitude is 1.
-        let raw = hann_periodic(spec.fft_size());
-        let power: f64 = raw.iter().map(|w| f64::from(*w).powi(2)).sum();
-        let scale = (1.0 / power).sqrt() as f32;
+    pub(crate) fn new(tables: &VoiceTables) -> Self {
+        let (spec, forward) = (&tables.spec, Arc::clone(&tables.forward));
         Self {
             spec: *spec,
-            window: raw.iter().map(|w| w * scale).collect(),
+            window: Arc::clone(&tables.noise_window),
             ring: vec![0.0; spec.fft_size()],
             stream: Stream::new(0, Purpose::NOISE, 0, 0),
             samples_made: 0,
@@ -81,6 +78,14 @@ impl NoiseSpectrum {
         }
         self.samples_made = self.samples_made.max(end);
     }
+}
+
+/// Hann window `[fft_size]` through which a white noise of variance 1 has bins of expected power 1.
+pub(crate) fn unit_power_window(spec: &StftSpec) -> Vec<f32> {
+    let raw = hann_periodic(spec.fft_size());
+    let power: f64 = raw.iter().map(|w| f64::from(*w).powi(2)).sum();
+    let scale = (1.0 / power).sqrt() as f32;
+    raw.iter().map(|w| w * scale).collect()
 }
 
 // Weighted samples of the ring from `start` on.

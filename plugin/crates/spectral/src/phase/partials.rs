@@ -5,8 +5,10 @@ use super::place::{Expected, Place};
 use crate::approx::TURN;
 use crate::counter_rng::{Purpose, Stream};
 use crate::spec::StftSpec;
+use crate::tables::VoiceTables;
 use crate::window::LobeTable;
 use std::ops::Range;
+use std::sync::Arc;
 
 /// Stiffness is read from the partials up to this one; above, peaks are crowded or gone.
 const STIFFNESS_PARTIALS: usize = 48;
@@ -59,8 +61,7 @@ pub(crate) struct Partial {
 #[derive(Clone, Debug)]
 pub(crate) struct Partials {
     spec: StftSpec,
-    // What a partial looks like that began 0, 1, ... hops before the centre; the last is the steady one.
-    lobes: Vec<LobeTable>,
+    lobes: Arc<[LobeTable]>,
     stage: usize,
     partials: Vec<Partial>,
     drawn: Vec<f32>,
@@ -75,13 +76,12 @@ pub(crate) struct Partials {
 
 impl Partials {
     /// Allocates room for as many partials as there are bins.
-    pub(crate) fn new(spec: &StftSpec) -> Self {
-        let steady = spec.pre_centre_frames();
-        let lobes = |hops| LobeTable::new(hops as f64 / spec.redundancy() as f64);
+    pub(crate) fn new(tables: &VoiceTables) -> Self {
+        let spec = &tables.spec;
         Self {
             spec: *spec,
-            lobes: (0..=steady).map(lobes).collect(),
-            stage: steady,
+            lobes: Arc::clone(&tables.lobes),
+            stage: spec.pre_centre_frames(),
             partials: vec![Partial::default(); spec.bins()],
             drawn: vec![0.0; spec.bins() + 2 * NEAR_BINS],
             used: 0,
