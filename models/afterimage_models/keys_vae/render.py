@@ -28,6 +28,7 @@ SIDE_LOBE_OFFSET = 1.5
 DB_TO_NEPER = math.log(10.0) / 10.0
 TINY_POWER = 1e-11
 GROWTH_PARTIALS = 16.0
+FIRM_PARTIALS = 4.0
 
 
 def anchor_partials() -> np.ndarray:
@@ -128,7 +129,9 @@ def render_db(
     distance_below = bins[None, :] - partial_position(below, spacing, inharmonicity)
     distance_above = bins[None, :] - partial_position(above, spacing, inharmonicity)
     growth = growth / GROWTH_PARTIALS
-    total = power_below * lobe_power(distance_below, width + growth * below, skirt)
-    total = total + power_above * lobe_power(distance_above, width + growth * above, skirt)
+    # The first partials stay narrow and thin: an inverse reads a note's pitch off them.
+    skirt_below, skirt_above = (skirt * order / (order + FIRM_PARTIALS) for order in (below, above))
+    total = power_below * lobe_power(distance_below, width + growth * torch.clamp(below - 1.0, min=0.0), skirt_below)
+    total = total + power_above * lobe_power(distance_above, width + growth * (above - 1.0), skirt_above)
     total = total + torch.exp(DB_TO_NEPER * noise_db)
     return torch.log(total + TINY_POWER) / DB_TO_NEPER
