@@ -17,7 +17,8 @@ FRAME_STEP = 12  # 64 ms
 FRAMES = 14
 WINDOW = 6  # 0.4 s of frames: the momentary loudness of BS.1770
 LIMIT_DB = 8.0
-STEPS, RATE = 600, 5e-3
+STEPS, RATE = 900, 5e-3
+SHIPPED_WEIGHT = 4.0
 HIDDEN = 48
 SEED = 23
 
@@ -54,7 +55,7 @@ def loudness_db(decoder: Decoder, inner: np.ndarray, key: float) -> np.ndarray:
 def fit(decoder: Decoder, space: Space, knobs: np.ndarray, shipped: np.ndarray) -> Leveller:
     """Fit to measured loudness at `knobs` [n, 16], between them, at draws from the prior, and at `shipped` [m, 16].
 
-    The shipped presets and the points between their neighbours weigh as much as all the others.
+    The shipped presets and the points between their neighbours weigh SHIPPED_WEIGHT times all the others.
     """
     rng = np.random.default_rng(SEED)
     torch.manual_seed(SEED)
@@ -65,13 +66,13 @@ def fit(decoder: Decoder, space: Space, knobs: np.ndarray, shipped: np.ndarray) 
     points = np.concatenate([knobs, between, rng.standard_normal((len(knobs) // 2, LATENT)), shipped, middle])
     near = len(shipped) + len(middle)
     weight = torch.ones(len(points), 1)
-    weight[-near:] = (len(points) - near) / near
+    weight[-near:] = SHIPPED_WEIGHT * (len(points) - near) / near
     level = np.mean([loudness_db(decoder, space.to_inner(points), key) for key in KEYS], axis=0)
     wanted = torch.tensor(level[: len(knobs)].mean() - level, dtype=torch.float32).unsqueeze(1)
     leveller, inputs = Leveller(), torch.tensor(points, dtype=torch.float32)
     optimiser = torch.optim.AdamW(leveller.parameters(), RATE, weight_decay=1e-2)
     for _ in range(STEPS):
-        loss = (weight * (leveller(inputs) - wanted).abs()).mean() / 2.0
+        loss = (weight * (leveller(inputs) - wanted).abs()).mean() / weight.mean()
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
