@@ -131,6 +131,56 @@ impl OverlapAdd {
     }
 }
 
+/// What was added to an [`OverlapAdd`] and not yet taken.
+#[derive(Clone, Debug)]
+pub(crate) struct Tail {
+    frames_added: u64,
+    hops_taken: u64,
+    samples: Vec<f32>,
+}
+
+impl Tail {
+    pub(crate) fn size_bytes(&self) -> usize {
+        size_of_val(self.samples.as_slice())
+    }
+}
+
+impl OverlapAdd {
+    /// Keeps what is not yet taken. Allocates.
+    pub(crate) fn keep(&self, sums: &WindowSums) -> Tail {
+        let hop = sums.spec.hop() as u64;
+        let from = self.hops_taken * hop;
+        let last_centre = self.frames_added.saturating_sub(1) * hop;
+        let to = (last_centre + sums.spec.fft_size() as u64 / 2).max(from);
+        let place = |sample: u64| (sample % self.ring.len() as u64) as usize;
+        Tail {
+            frames_added: self.frames_added,
+            hops_taken: self.hops_taken,
+            samples: (from..to).map(|sample| self.ring[place(sample)]).collect(),
+        }
+    }
+
+    /// Goes on from `near`, and from `other` by its share, 0 to 1, where there is one. Real-time safe.
+    pub(crate) fn restore(&mut self, sums: &WindowSums, near: &Tail, other: Option<(&Tail, f32)>) {
+        self.clear();
+        (self.frames_added, self.hops_taken) = (near.frames_added, near.hops_taken);
+        let from = near.hops_taken * sums.spec.hop() as u64;
+        self.put(from, &near.samples, 1.0 - other.map_or(0.0, |(_, share)| share));
+        if let Some((tail, share)) = other {
+            self.put(from, &tail.samples, share);
+        }
+    }
+
+    fn put(&mut self, from: u64, samples: &[f32], gain: f32) {
+        let start = (from % self.ring.len() as u64) as usize;
+        let (wrapped, straight) = self.ring.split_at_mut(start);
+        let places = straight.iter_mut().chain(wrapped);
+        for (place, sample) in places.zip(samples) {
+            *place += gain * sample;
+        }
+    }
+}
+
 fn accumulate(ring: &mut [f32], frame: &[f32], window: &[f32]) {
     for ((sum, sample), weight) in ring.iter_mut().zip(frame).zip(window) {
         *sum += sample * weight;

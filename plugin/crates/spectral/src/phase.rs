@@ -45,3 +45,10 @@ pub(crate) fn centre_steps(spec: &crate::StftSpec) -> Vec<u32> {
         |bin: usize| ((bin as f64 * turns_per_bin).fract() * crate::approx::TURN) as u64 as u32;
     (0..spec.bins()).map(step).collect()
 }
+
+/// Copies as many values as both have; how many that is.
+pub(crate) fn copy_common<T: Copy>(to: &mut [T], from: &[T]) -> usize {
+    let count = to.len().min(from.len());
+    to[..count].copy_from_slice(&from[..count]);
+    count
+}

@@ -54,6 +54,22 @@ pub struct Rtpghi {
     frames: u64,
 }
 
+/// Where a voice stands between two frames.
+#[derive(Clone, Debug)]
+pub(crate) struct RtpghiState {
+    previous: Vec<f32>,
+    current: Vec<f32>,
+    advance: Vec<f32>,
+    phases: Vec<u32>,
+    frames: u64,
+}
+
+impl RtpghiState {
+    pub(crate) fn size_bytes(&self) -> usize {
+        4 * size_of_val(self.phases.as_slice())
+    }
+}
+
 impl Rtpghi {
     /// Without look-ahead. Allocates.
     pub fn new(spec: &StftSpec) -> Self {
@@ -116,6 +132,31 @@ impl Rtpghi {
         self.integrate(floor);
         self.frames += 1;
         &self.phases
+    }
+
+    /// Keeps where the voice stands: log-magnitudes and phases of the frames before. Allocates.
+    pub(crate) fn keep(&self) -> RtpghiState {
+        RtpghiState {
+            previous: self.previous.clone(),
+            current: self.current.clone(),
+            advance: self.advance.clone(),
+            phases: self.phases.clone(),
+            frames: self.frames,
+        }
+    }
+
+    /// Goes on from there, after [`Self::start`] with the same seed. Real-time safe.
+    pub(crate) fn restore(&mut self, state: &RtpghiState) {
+        super::copy_common(&mut self.previous, &state.previous);
+        super::copy_common(&mut self.current, &state.current);
+        super::copy_common(&mut self.advance, &state.advance);
+        super::copy_common(&mut self.phases, &state.phases);
+        self.frames = state.frames;
+    }
+
+    /// Says what phases the last frame took instead, `[bins]`: the next goes on from them. Real-time safe.
+    pub(crate) fn set_phases(&mut self, phases: &[u32]) {
+        super::copy_common(&mut self.phases, phases);
     }
 
     // Log-magnitudes below the tolerance carry no gradient worth integrating.
