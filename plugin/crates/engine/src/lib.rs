@@ -20,6 +20,7 @@
 //! ```
 #![forbid(unsafe_code)]
 
+mod attack;
 pub mod contract;
 mod controls;
 mod engine;

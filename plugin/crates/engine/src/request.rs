@@ -4,6 +4,7 @@
 //! takes, when it is stolen and when it ends follow from the events alone: nothing here looks at
 //! what has arrived or what was played, but to stop asking for what cannot be heard.
 
+use crate::attack::{Opening, Shelf};
 use crate::contract::FrameRequest;
 use crate::controls::Controls;
 use crate::envelope::cut_fade_samples;
@@ -40,11 +41,17 @@ struct Requesting {
     velocity: f32,
     pressure: f32,
     hold: Hold,
+    /// Sample of the event, at which the first frames' controls are read.
+    asked: u64,
+    /// First sample on the output's timeline.
     on: u64,
     off: u64,
     cut: bool,
     /// From here on the slot is free.
     end: u64,
+    first_frame: u32,
+    /// The last frame whose controls are read with the event.
+    last_at_once: u32,
     next_frame: u32,
 }
 
@@ -73,6 +80,12 @@ pub(crate) struct Desk<'a> {
     pub(crate) controls: &'a Controls,
     pub(crate) voices: &'a mut [Voice],
     pub(crate) link: &'a mut AudioLink,
+    /// Attacks that are ready, in Instant mode.
+    pub(crate) shelf: Option<&'a mut Shelf>,
+    /// In Instant mode a note without an attack begins so many model samples late.
+    pub(crate) cold_delay: u64,
+    /// The host's sample at hand.
+    pub(crate) at_host: u64,
     pub(crate) epoch: u32,
     /// Lead in model samples.
     pub(crate) lead: u64,
@@ -87,6 +100,7 @@ pub(crate) struct Tally {
     pub(crate) dropped_requests: u32,
     pub(crate) dropped_notes: u32,
     pub(crate) stolen_voices: u32,
+    pub(crate) cold_attacks: u32,
 }
 
 /// The request half of all slots.
@@ -129,6 +143,14 @@ impl RequestHead {
     /// Emits every request whose controls are read before `until`, in the order of the timeline.
     pub(crate) fn advance(&mut self, until: u64, desk: &mut Desk<'_>) {
         let hop = desk.spec.stft.hop() as u64;
+        if let Some(shelf) = &mut desk.shelf {
+            while shelf.due_tick(until).is_some() {
+                // Drift and pressure are a note's own: the attack knows neither.
+                let conditions = desk.controls.conditions_of(desk.spec, 0, 0.0, 0.0);
+                let transpose = desk.controls.pitch(0, 0);
+                shelf.pass_tick(conditions, transpose, desk.controls.seed);
+            }
+        }
         while let Some(slot) = self.earliest(until, hop, desk) {
             self.emit(slot, hop, desk);
         }
@@ -137,7 +159,7 @@ impl RequestHead {
     fn earliest(&self, until: u64, hop: u64, desk: &Desk<'_>) -> Option<usize> {
         let latches = self.slots.iter().enumerate().filter_map(|(index, slot)| {
             let slot = slot.as_ref()?;
-            let latch = slot.latch(desk.frames_ahead, hop);
+            let latch = slot.latch(hop);
             let asks = latch < until.min(slot.end)
                 && desk.voices[index].quiet_note() != Some(slot.ordinal);
             asks.then_some((latch, index))
@@ -149,7 +171,7 @@ impl RequestHead {
         let Some(slot) = self.slots[index].as_mut() else {
             return;
         };
-        let latch = slot.latch(desk.frames_ahead, hop);
+        let latch = slot.latch(hop);
         let rate = f64::from(desk.spec.sample_rate_hz);
         let centre = slot.on + u64::from(slot.next_frame) * hop;
         let time_on_s = ((centre - slot.on) as f64 / rate) as f32;
@@ -162,7 +184,7 @@ impl RequestHead {
             pitch: desk.controls.pitch(slot.key, slot.channel),
             velocity: slot.velocity,
             time_on_s,
-            time_off_s: if slot.off <= latch {
+            time_off_s: if slot.off <= latch + (slot.on - slot.asked) {
                 ((centre - slot.off) as f64 / rate) as f32
             } else {
                 -1.0
@@ -202,6 +224,21 @@ impl RequestHead {
         } else {
             1.0
         };
+        let mut note = Note {
+            ordinal: new.ordinal,
+            on: at,
+            live_from: at,
+            blend: 0,
+            first_frame: 0,
+            off: NEVER,
+            release: 1,
+            cut: NEVER,
+            cut_fade: cut_fade_samples(desk.spec.sample_rate_hz),
+            envelope: desk.controls.envelope.held(desk.spec.sample_rate_hz),
+            gain: velocity_gain(velocity, desk.spec.velocity_range_db),
+            seed: Stream::new(desk.controls.seed, NOTE, u64::from(new.ordinal), 0).u64_at(0),
+        };
+        let last_at_once = desk.open(index, &mut note, new.key, velocity);
         self.slots[index] = Some(Requesting {
             ordinal: new.ordinal,
             key: new.key,
@@ -210,23 +247,16 @@ impl RequestHead {
             velocity,
             pressure: 0.0,
             hold: Hold::Key,
-            on: at,
+            asked: at,
+            on: note.on,
             off: NEVER,
             cut: false,
             end: NEVER,
-            next_frame: 0,
+            first_frame: note.first_frame,
+            last_at_once,
+            next_frame: note.first_frame,
         });
-        desk.voices[index].notes.push_back(Note {
-            ordinal: new.ordinal,
-            on: at,
-            off: NEVER,
-            release: 1,
-            cut: NEVER,
-            cut_fade: cut_fade_samples(desk.spec.sample_rate_hz),
-            envelope: desk.controls.envelope.held(desk.spec.sample_rate_hz),
-            gain: velocity_gain(velocity, desk.spec.velocity_range_db),
-            seed: Stream::new(desk.controls.seed, NOTE, u64::from(new.ordinal), 0).u64_at(0),
-        });
+        desk.voices[index].notes.push_back(note);
     }
 
     /// Lets go of the keys of matching notes; the pedal may hold them.
@@ -298,15 +328,13 @@ impl RequestHead {
             .controls
             .envelope
             .release_samples(desk.spec.sample_rate_hz);
-        for (slot, voice) in self.slots.iter_mut().zip(desk.voices.iter_mut()) {
+        for (index, slot) in self.slots.iter_mut().enumerate() {
             if let Some(slot) = slot.as_mut().filter(|slot| wanted(slot)) {
                 slot.hold = Hold::Nothing;
-                slot.off = at;
-                if let Some(note) = voice.notes.back_mut() {
-                    note.off = at;
-                    note.release = release;
-                    slot.end = note.end();
-                }
+                slot.off = at + slot.delay();
+                let off = slot.off;
+                let end = desk.change_note(index, |note| (note.off, note.release) = (off, release));
+                slot.end = end.unwrap_or(slot.end);
             }
         }
     }
@@ -328,26 +356,69 @@ impl RequestHead {
         let Some(slot) = self.slots[index].as_mut() else {
             return;
         };
-        let notes = &mut desk.voices[index].notes;
-        if slot.on == at && slot.next_frame == 0 {
+        if slot.asked == at && slot.next_frame == slot.first_frame {
             // It ends on the sample on which it begins: nobody has asked for it, nobody hears it.
-            notes.pop_back();
+            desk.voices[index].notes.pop_back();
+            if let Some(shelf) = &mut desk.shelf {
+                shelf.stop(index);
+            }
             self.slots[index] = None;
             return;
         }
-        if let Some(note) = notes.back_mut() {
-            note.cut = at;
-            slot.end = note.end();
-        }
+        let cut = at + slot.delay();
+        slot.end = desk
+            .change_note(index, |note| note.cut = cut)
+            .unwrap_or(slot.end);
         slot.cut = true;
         slot.hold = Hold::Nothing;
     }
 }
 
+impl Desk<'_> {
+    /// Opens a note: with its attack, if one is there, else late, as Exact mode begins all notes.
+    /// Returns the last frame that is asked for at once.
+    fn open(&mut self, slot: usize, note: &mut Note, key: u8, velocity: f32) -> u32 {
+        let Some(shelf) = &mut self.shelf else {
+            return self.frames_ahead;
+        };
+        let (opening, fault) = shelf.open(slot, note, key, velocity, self.at_host);
+        self.tally.cold_attacks += u32::from(fault);
+        match opening {
+            Opening::Cached { hops, first_frame } => {
+                note.live_from = note.on + u64::from(hops) * self.spec.stft.hop() as u64;
+                note.blend = shelf.plan.blend();
+                note.first_frame = first_frame;
+                shelf.follow(slot, note);
+                first_frame
+            }
+            Opening::Cold => {
+                note.on += self.cold_delay;
+                note.live_from = note.on;
+                self.frames_ahead
+            }
+        }
+    }
+
+    /// Changes the newest note of a slot and tells its attack; returns where the note then ends.
+    fn change_note(&mut self, slot: usize, change: impl FnOnce(&mut Note)) -> Option<u64> {
+        let note = self.voices[slot].notes.back_mut()?;
+        change(note);
+        if let Some(shelf) = &mut self.shelf {
+            shelf.follow(slot, note);
+        }
+        Some(note.end())
+    }
+}
+
 impl Requesting {
     /// The model sample at which the next frame's controls are read.
-    fn latch(&self, frames_ahead: u32, hop: u64) -> u64 {
-        self.on + u64::from(self.next_frame.saturating_sub(frames_ahead)) * hop
+    fn latch(&self, hop: u64) -> u64 {
+        self.asked + u64::from(self.next_frame.saturating_sub(self.last_at_once)) * hop
+    }
+
+    /// From an event to its place on the output's timeline.
+    fn delay(&self) -> u64 {
+        self.on - self.asked
     }
 
     fn is(&self, notes: NoteMatch) -> bool {

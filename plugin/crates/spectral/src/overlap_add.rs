@@ -165,7 +165,11 @@ impl OverlapAdd {
         self.clear();
         (self.frames_added, self.hops_taken) = (near.frames_added, near.hops_taken);
         let from = near.hops_taken * sums.spec.hop() as u64;
-        self.put(from, &near.samples, 1.0 - other.map_or(0.0, |(_, share)| share));
+        self.put(
+            from,
+            &near.samples,
+            1.0 - other.map_or(0.0, |(_, share)| share),
+        );
         if let Some((tail, share)) = other {
             self.put(from, &tail.samples, share);
         }

@@ -117,7 +117,10 @@ fn known_phases_are_the_ones_that_sound() {
             let mut voice = VoiceInverse::new(&spec, RATE as f32, method);
             let phases = vec![0_u32; spec.bins()];
             let (mut mid, mut side) = (vec![0.0; spec.hop()], vec![0.0; spec.hop()]);
-            for magnitudes in frames.chunks_exact(spec.bins()).take(voice.frames_ahead() + 1) {
+            for magnitudes in frames
+                .chunks_exact(spec.bins())
+                .take(voice.frames_ahead() + 1)
+            {
                 if known {
                     voice.push_known(frame(magnitudes), &phases);
                 } else {

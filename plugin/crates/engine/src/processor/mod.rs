@@ -338,6 +338,7 @@ impl Processor {
         );
         count(&counters.dropped_notes, u64::from(tally.dropped_notes));
         count(&counters.stolen_voices, u64::from(tally.stolen_voices));
+        count(&counters.cold_attacks, u64::from(tally.cold_attacks));
     }
 
     fn report(&mut self, faults: &Faults) {

@@ -12,6 +12,7 @@ use afterimage_spectral::clean::clean_magnitudes;
 use parking_lot::Mutex;
 
 use super::decoders::DecoderHandle;
+use crate::attack::AttackMaker;
 use crate::contract::{DecodeError, Frame, FrameRequest};
 use crate::engine::{self, TrashLane};
 use crate::link::{Delivery, WorkerEnds};
@@ -38,6 +39,8 @@ pub(crate) struct WorkerLink {
     pub(crate) hop: usize,
     pub(crate) decoder: DecoderHandle,
     pub(crate) ends: WorkerEnds,
+    /// Makes attacks ahead, in Instant mode.
+    pub(crate) attacks: Option<AttackMaker>,
     pub(crate) monitor: Arc<Monitor>,
     pub(crate) trash: Arc<TrashLane>,
     /// Requests of the call at hand, `[rows]`.
@@ -80,8 +83,14 @@ impl Worker {
             .min_by(|a, b| a.1.total_cmp(&b.1));
         match most_urgent {
             Some((index, _)) => self.links[index].decode_once(),
-            None => Step::Idle,
+            // What sounds comes before what may sound.
+            None => self.make_attacks(),
         }
+    }
+
+    fn make_attacks(&mut self) -> Step {
+        let worked = self.links.iter_mut().any(WorkerLink::make_attacks_once);
+        if worked { Step::Worked } else { Step::Idle }
     }
 
     /// Steps until nothing is left to do. Not real-time safe.
@@ -158,16 +167,29 @@ impl WorkerLink {
     }
 
     fn decode_rows(&mut self) -> Result<(), DecodeError> {
-        let mut decoder = self.decoder.0.decoder.lock();
-        let call = catch_unwind(AssertUnwindSafe(|| {
-            decoder.decode(&self.requests, &mut self.rows)
-        }));
-        call.unwrap_or_else(|_| {
-            Err(DecodeError::Backend {
-                pack: self.name.clone(),
-                reason: "the backend panicked".to_owned(),
-            })
-        })
+        decode(&self.decoder, &self.name, &self.requests, &mut self.rows)
+    }
+
+    /// Decodes and inverts some frames of the attacks that were asked for; whether there were any.
+    fn make_attacks_once(&mut self) -> bool {
+        let Some(maker) = &mut self.attacks else {
+            return false;
+        };
+        let shared = &self.ends.shared;
+        maker.attend(
+            shared.epoch.load(Ordering::Acquire),
+            shared.position_model.load(Ordering::Acquire),
+        );
+        let Some(batch) = maker.next_batch() else {
+            return false;
+        };
+        let result = decode(&self.decoder, &self.name, batch.requests, batch.rows);
+        maker.finish_batch(&result);
+        if let Err(error) = result {
+            count(&self.monitor.counters.failed_decodes, 1);
+            self.monitor.set_last_error(Some(error));
+        }
+        true
     }
 
     fn deliver(&mut self, result: Result<(), DecodeError>) {
@@ -204,4 +226,21 @@ impl WorkerLink {
         self.monitor
             .set_worker_load(before + (load - before) * LOAD_SMOOTHING);
     }
+}
+
+/// One call of a decoder, whose panic is an error like others.
+fn decode(
+    decoder: &DecoderHandle,
+    pack: &str,
+    requests: &[FrameRequest],
+    rows: &mut [Frame],
+) -> Result<(), DecodeError> {
+    let mut decoder = decoder.0.decoder.lock();
+    let call = catch_unwind(AssertUnwindSafe(|| decoder.decode(requests, rows)));
+    call.unwrap_or_else(|_| {
+        Err(DecodeError::Backend {
+            pack: pack.to_owned(),
+            reason: "the backend panicked".to_owned(),
+        })
+    })
 }
