@@ -25,6 +25,7 @@ pub mod window;
 
 pub use error::{ResampleError, SpecError};
 pub use phase::PhaseMethod;
+pub use phase::pghi_fgla::{PghiFgla, pghi_fgla};
 pub use resample::Resampler;
 pub use scale::{LogUnit, Scale};
 pub use snapshot::VoiceSnapshot;

@@ -4,7 +4,7 @@
 use afterimage_spectral::clean::clean_magnitudes;
 use afterimage_spectral::stft::{Analysis, Synthesis};
 use afterimage_spectral::{
-    LogUnit, PhaseMethod, Resampler, Scale, StftSpec, SynthesisFrame, VoiceInverse,
+    LogUnit, PghiFgla, PhaseMethod, Resampler, Scale, StftSpec, SynthesisFrame, VoiceInverse,
 };
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
@@ -80,6 +80,20 @@ fn voices_do_not_allocate() {
         });
         assert_eq!(calls, 0, "{method:?}");
     }
+}
+
+#[test]
+fn a_workspace_inverts_spectrograms_without_allocating() {
+    let spec = StftSpec::new(512, 64).unwrap();
+    let mut workspace = PghiFgla::new(&spec, 20);
+    let magnitudes = vec![0.5; 20 * spec.bins()];
+    let calls = calls_during(|| {
+        for frames in [20, 1, 7] {
+            let got = workspace.invert(&magnitudes[..frames * spec.bins()], 3, 1);
+            assert!(got.is_ok());
+        }
+    });
+    assert_eq!(calls, 0);
 }
 
 #[test]

@@ -7,19 +7,10 @@
 //! reconstruction of phase from STFT magnitude", sec. III.
 
 use super::bucket_queue::BucketQueue;
-use crate::approx::{TURN, log2};
+use super::gradient::{Gradient, NOTHING_OCTAVES, floor_below, level as level_of, loudest};
+use crate::approx::log2;
 use crate::counter_rng::{Purpose, Stream};
 use crate::spec::StftSpec;
-
-/// Width of the Gaussian nearest to a Hann window of length 1 (Prusa et al. 2017, table I).
-const HANN_GAMMA: f32 = 0.256_45;
-/// Bins more than this below the louder of two frames get random phases: 2^-20, 120 dB.
-const TOLERANCE_OCTAVES: f32 = 20.0;
-/// Nothing below this is integrated, however quiet the rest: 2^-66 is the smallest magnitude kept.
-const SILENT_OCTAVES: f32 = -67.0;
-/// Levels of the queue.
-const LEVELS: f32 = 255.0;
-const LN2: f32 = std::f32::consts::LN_2;
 
 /// How the time derivative of the log-magnitude is taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,7 +24,6 @@ enum Difference {
 /// Phases of one voice by gradient integration.
 #[derive(Clone, Debug)]
 pub struct Rtpghi {
-    spec: StftSpec,
     difference: Difference,
     // Log2 magnitudes: two frames back, one back, and the frame that gets its phase.
     before: Vec<f32>,
@@ -41,7 +31,7 @@ pub struct Rtpghi {
     current: Vec<f32>,
     previous_advance: Vec<f32>,
     advance: Vec<f32>,
-    centre_step: Vec<u32>,
+    gradient: Gradient,
     time_step: Vec<u32>,
     bin_step: Vec<u32>,
     slope: Vec<f32>,
@@ -84,14 +74,13 @@ impl Rtpghi {
     fn with_difference(spec: &StftSpec, difference: Difference) -> Self {
         let bins = spec.bins();
         Self {
-            spec: *spec,
             difference,
             before: vec![0.0; bins],
             previous: vec![0.0; bins],
             current: vec![0.0; bins],
             previous_advance: vec![0.0; bins],
             advance: vec![0.0; bins],
-            centre_step: super::centre_steps(spec),
+            gradient: Gradient::new(spec),
             time_step: vec![0; bins],
             bin_step: vec![0; bins],
             slope: vec![0.0; bins],
@@ -161,23 +150,15 @@ impl Rtpghi {
 
     // Log-magnitudes below the tolerance carry no gradient worth integrating.
     fn floor_quiet_bins(&mut self) -> f32 {
-        let loudest = |frame: &[f32]| {
-            frame
-                .iter()
-                .fold(-126.0_f32, |a, b| if *b > a { *b } else { a })
+        let before = if self.frames > 0 {
+            loudest(&self.previous)
+        } else {
+            NOTHING_OCTAVES
         };
-        let mut top = loudest(&self.current);
-        if self.frames > 0 {
-            top = top.max(loudest(&self.previous));
+        let floor = floor_below(loudest(&self.current).max(before));
+        for octaves in &mut self.current {
+            *octaves = octaves.max(floor);
         }
-        // Silence has nothing to integrate: the floor stays above what zero reads.
-        let floor = (top - TOLERANCE_OCTAVES).max(SILENT_OCTAVES);
-        let lift = |frame: &mut [f32]| {
-            frame
-                .iter_mut()
-                .for_each(|log| *log = if *log > floor { *log } else { floor })
-        };
-        lift(&mut self.current);
         floor
     }
 
@@ -212,36 +193,22 @@ impl Rtpghi {
 
     // From gradients to fixed-point steps along time and along frequency.
     fn find_steps(&mut self) {
-        let (size, hop) = (self.spec.fft_size() as f32, self.spec.hop() as f32);
-        let gamma = HANN_GAMMA * size * size;
-        let last = self.current.len() - 1;
-        let turns_per_slope = hop * size / gamma * LN2 / std::f32::consts::TAU * 0.5;
-        for bin in 0..=last {
-            let (left, right) = (bin.saturating_sub(1), (bin + 1).min(last));
-            let rise = self.current[right] - self.current[left];
-            self.advance[bin] = turns_per_slope * rise;
-        }
-        for bin in 0..=last {
-            let deviation = if self.frames > 0 {
-                0.5 * (self.advance[bin] + self.previous_advance[bin])
-            } else {
-                self.advance[bin]
-            };
-            self.time_step[bin] = to_phase(deviation).wrapping_add(self.centre_step[bin]);
-        }
-        let turns_per_time_slope = -gamma / (size * hop) * LN2 / std::f32::consts::TAU * 0.5;
-        for bin in 0..last {
-            self.bin_step[bin] =
-                to_phase(turns_per_time_slope * (self.slope[bin] + self.slope[bin + 1]));
-        }
+        self.gradient.deviations(&self.current, &mut self.advance);
+        let from = if self.frames > 0 {
+            &self.previous_advance
+        } else {
+            &self.advance
+        };
+        self.gradient
+            .time_steps(from, &self.advance, &mut self.time_step);
+        self.gradient.bin_steps(&self.slope, &mut self.bin_step);
     }
 
     // Fills the queue and settles what is too quiet; how many bins are left to integrate.
     fn prepare(&mut self, floor: f32) -> usize {
         let bins = self.current.len();
-        let scale = LEVELS / TOLERANCE_OCTAVES;
         for (level, log) in self.levels.iter_mut().zip(&self.current) {
-            *level = ((log - floor) * scale) as u8; // saturates
+            *level = level_of(*log, floor);
         }
         self.queue.clear();
         let mut left = 0;
@@ -252,8 +219,8 @@ impl Rtpghi {
             if !audible {
                 self.integrated[bin] = self.quiet_phase(bin);
             } else if self.frames > 0 && self.previous[bin] > floor {
-                let level = ((self.previous[bin] - floor) * scale) as u8;
-                self.queue.push(level, bins + bin);
+                self.queue
+                    .push(level_of(self.previous[bin], floor), bins + bin);
             }
         }
         left
@@ -322,12 +289,4 @@ impl Rtpghi {
         }
         best
     }
-}
-
-#[inline(always)]
-fn to_phase(turns: f32) -> u32 {
-    // Adding 1.5 * 2^52 leaves the rounded integer in the low bits, whole turns and all, without a
-    // branch. A steep onset steps by many turns; at most 2^19 keep their fraction, far more than occur.
-    const INTEGERS: f64 = 6_755_399_441_055_744.0;
-    (f64::from(turns) * TURN + INTEGERS).to_bits() as u32
 }
