@@ -288,7 +288,7 @@ impl Program {
             voices,
             link,
             shelf,
-            cold_delay: self.lead_model + self.ahead_model,
+            ahead: self.ahead_model,
             at_host: host_sample,
             epoch,
             lead: self.lead_model,
@@ -363,12 +363,11 @@ impl Program {
     pub(crate) fn publish_position(&self, position_host: u64) {
         // The playback head stands still until the lead has passed for the first time; and no frame
         // may seem past due that the head has not reached.
-        let lag = if self.is_instant() {
-            0
+        let reached = if self.is_instant() {
+            self.playback.position.saturating_sub(self.ahead_model)
         } else {
-            self.lead_model
+            self.playback.position + self.lead_model
         };
-        let reached = self.playback.position + lag;
         let position = self.map.to_model(position_host).min(reached);
         let shared = &self.playback.link().shared;
         shared.position_model.store(position, Ordering::Release);

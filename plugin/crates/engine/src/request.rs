@@ -52,6 +52,11 @@ struct Requesting {
     first_frame: u32,
     /// The last frame whose controls are read with the event.
     last_at_once: u32,
+    /// From reading a frame's controls to the sample where it is due.
+    lead: u64,
+    /// From an event that ends the note to the sample where it counts: what sounds may be ahead of
+    /// the host.
+    delay: u64,
     next_frame: u32,
 }
 
@@ -82,8 +87,9 @@ pub(crate) struct Desk<'a> {
     pub(crate) link: &'a mut AudioLink,
     /// Attacks that are ready, in Instant mode.
     pub(crate) shelf: Option<&'a mut Shelf>,
-    /// In Instant mode a note without an attack begins so many model samples late.
-    pub(crate) cold_delay: u64,
+    /// In Instant mode what sounds is so many model samples ahead of the host, because the resampler
+    /// holds it back.
+    pub(crate) ahead: u64,
     /// The host's sample at hand.
     pub(crate) at_host: u64,
     pub(crate) epoch: u32,
@@ -180,11 +186,11 @@ impl RequestHead {
             voice: index as u16,
             note: slot.ordinal,
             frame_index: slot.next_frame,
-            due_sample: latch + desk.lead,
+            due_sample: latch + slot.lead,
             pitch: desk.controls.pitch(slot.key, slot.channel),
             velocity: slot.velocity,
             time_on_s,
-            time_off_s: if slot.off <= latch + (slot.on - slot.asked) {
+            time_off_s: if slot.off <= latch + slot.delay {
                 ((centre - slot.off) as f64 / rate) as f32
             } else {
                 -1.0
@@ -238,7 +244,7 @@ impl RequestHead {
             gain: velocity_gain(velocity, desk.spec.velocity_range_db),
             seed: Stream::new(desk.controls.seed, NOTE, u64::from(new.ordinal), 0).u64_at(0),
         };
-        let last_at_once = desk.open(index, &mut note, new.key, velocity);
+        let opened = desk.open(index, &mut note, new.key, velocity);
         self.slots[index] = Some(Requesting {
             ordinal: new.ordinal,
             key: new.key,
@@ -253,7 +259,9 @@ impl RequestHead {
             cut: false,
             end: NEVER,
             first_frame: note.first_frame,
-            last_at_once,
+            last_at_once: opened.last_at_once,
+            lead: opened.lead,
+            delay: opened.delay,
             next_frame: note.first_frame,
         });
         desk.voices[index].notes.push_back(note);
@@ -331,7 +339,7 @@ impl RequestHead {
         for (index, slot) in self.slots.iter_mut().enumerate() {
             if let Some(slot) = slot.as_mut().filter(|slot| wanted(slot)) {
                 slot.hold = Hold::Nothing;
-                slot.off = at + slot.delay();
+                slot.off = at + slot.delay;
                 let off = slot.off;
                 let end = desk.change_note(index, |note| (note.off, note.release) = (off, release));
                 slot.end = end.unwrap_or(slot.end);
@@ -365,7 +373,7 @@ impl RequestHead {
             self.slots[index] = None;
             return;
         }
-        let cut = at + slot.delay();
+        let cut = at + slot.delay;
         slot.end = desk
             .change_note(index, |note| note.cut = cut)
             .unwrap_or(slot.end);
@@ -374,28 +382,45 @@ impl RequestHead {
     }
 }
 
+/// How the requests of a note begin.
+struct Opened {
+    /// The last frame that is asked for with the event.
+    last_at_once: u32,
+    lead: u64,
+    delay: u64,
+}
+
 impl Desk<'_> {
     /// Opens a note: with its attack, if one is there, else late, as Exact mode begins all notes.
-    /// Returns the last frame that is asked for at once.
-    fn open(&mut self, slot: usize, note: &mut Note, key: u8, velocity: f32) -> u32 {
+    fn open(&mut self, slot: usize, note: &mut Note, key: u8, velocity: f32) -> Opened {
         let Some(shelf) = &mut self.shelf else {
-            return self.frames_ahead;
+            return Opened {
+                last_at_once: self.frames_ahead,
+                lead: self.lead,
+                delay: 0,
+            };
         };
         let (opening, fault) = shelf.open(slot, note, key, velocity, self.at_host);
         self.tally.cold_attacks += u32::from(fault);
-        match opening {
-            Opening::Cached { hops, first_frame } => {
-                note.live_from = note.on + u64::from(hops) * self.spec.stft.hop() as u64;
-                note.blend = shelf.plan.blend();
-                note.first_frame = first_frame;
-                shelf.follow(slot, note);
-                first_frame
-            }
-            Opening::Cold => {
-                note.on += self.cold_delay;
-                note.live_from = note.on;
-                self.frames_ahead
-            }
+        let Opening::Cached { hops, first_frame } = opening else {
+            let delay = self.lead + self.ahead;
+            note.on += delay;
+            note.live_from = note.on;
+            return Opened {
+                last_at_once: self.frames_ahead,
+                lead: self.lead,
+                delay,
+            };
+        };
+        let covered = u64::from(hops) * self.spec.stft.hop() as u64;
+        note.live_from = note.on + covered;
+        note.blend = shelf.plan.blend();
+        note.first_frame = first_frame;
+        shelf.follow(slot, note);
+        Opened {
+            last_at_once: first_frame,
+            lead: covered - self.ahead,
+            delay: self.ahead,
         }
     }
 
@@ -414,11 +439,6 @@ impl Requesting {
     /// The model sample at which the next frame's controls are read.
     fn latch(&self, hop: u64) -> u64 {
         self.asked + u64::from(self.next_frame.saturating_sub(self.last_at_once)) * hop
-    }
-
-    /// From an event to its place on the output's timeline.
-    fn delay(&self) -> u64 {
-        self.on - self.asked
     }
 
     fn is(&self, notes: NoteMatch) -> bool {

@@ -4,7 +4,10 @@ use std::collections::VecDeque;
 
 use afterimage_spectral::clean::clean_magnitudes;
 use afterimage_spectral::counter_rng::{Purpose, Stream};
-use afterimage_spectral::{Resampler, SynthesisFrame, VoiceInverse, VoiceTables};
+use afterimage_spectral::phase::pghi_fgla::DEFAULT_ITERATIONS;
+use afterimage_spectral::{
+    PghiFgla, PhaseMethod, Resampler, SynthesisFrame, VoiceInverse, VoiceTables,
+};
 
 use super::{Attack, AttackPlan, LAYERS, MakerEnds, SetRequest};
 use crate::contract::{DecodeError, Frame, FrameRequest};
@@ -19,11 +22,12 @@ const ATTACK: Purpose = Purpose(66);
 /// A set that is being made.
 struct Job {
     request: SetRequest,
-    /// Keys and layers, those played likeliest first.
-    order: Vec<(u8, u8)>,
+    /// Those played likeliest first.
+    keys: Vec<u8>,
+    /// The key at hand.
     next: usize,
-    /// Frames of that one that were pushed.
-    frames: u32,
+    /// Rows of that key that were decoded: all frames of one layer, then of the next.
+    rows: usize,
 }
 
 /// What remains to be asked of the decoder now.
@@ -43,8 +47,11 @@ pub(crate) struct AttackMaker {
     job: Option<Job>,
     requests: Vec<FrameRequest>,
     rows: Vec<Frame>,
-    /// Which key and layer each row belongs to: an index into the job's order.
-    owners: Vec<usize>,
+    /// Magnitudes of the key at hand, `[layer][frame][bin]`.
+    columns: Vec<f32>,
+    bins: usize,
+    /// For voices that do not lock to a pitch: better phases than they find frame by frame.
+    phases: Option<PghiFgla>,
     mid: Vec<f32>,
     side: Vec<f32>,
 }
@@ -77,7 +84,9 @@ impl AttackMaker {
             rows: (0..max_rows.max(1))
                 .map(|_| Delivery::empty(spec.stft.bins()).frame)
                 .collect(),
-            owners: Vec::new(),
+            columns: vec![0.0; LAYERS.len() * plan.frames as usize * spec.stft.bins()],
+            bins: spec.stft.bins(),
+            phases: integrates(spec.phase).then(|| PghiFgla::new(&spec.stft, plan.frames as usize)),
             mid: Vec::new(),
             side: Vec::new(),
             plan: plan.clone(),
@@ -112,38 +121,32 @@ impl AttackMaker {
         }
         if self.job.is_none() {
             self.job = self.sets.pop_front().map(|request| Job {
-                order: order(&self.plan, request.near_key),
+                keys: keys(&self.plan, request.near_key),
                 request,
                 next: 0,
-                frames: 0,
+                rows: 0,
             });
         }
     }
 
     /// Frames to be decoded next, if there is something to make and room for it.
     pub(crate) fn next_batch(&mut self) -> Option<Batch<'_>> {
-        let (job, rows) = (self.job.as_ref()?, self.rows.len());
-        let room = self.ends.attacks.slots();
-        self.requests.clear();
-        self.owners.clear();
-        let (mut item, mut frame) = (job.next, job.frames);
-        while self.requests.len() < rows && item < job.order.len() && item - job.next < room {
-            self.requests
-                .push(self.plan.request(job, job.order[item], frame));
-            self.owners.push(item);
-            frame += 1;
-            if frame == self.plan.frames {
-                (item, frame) = (item + 1, 0);
-            }
+        let job = self.job.as_ref()?;
+        if self.ends.attacks.slots() < LAYERS.len() {
+            return None;
         }
-        let count = self.requests.len();
-        (count > 0).then_some(Batch {
+        let left = LAYERS.len() * self.plan.frames as usize - job.rows;
+        let count = left.min(self.rows.len());
+        self.requests.clear();
+        self.requests
+            .extend((job.rows..job.rows + count).map(|row| self.plan.request(job, row)));
+        Some(Batch {
             requests: &self.requests,
             rows: &mut self.rows[..count],
         })
     }
 
-    /// Inverts the batch that was decoded, and delivers the attacks that it completed.
+    /// Takes the batch that was decoded, and delivers the attacks of a key that is complete.
     pub(crate) fn finish_batch(&mut self, result: &Result<(), DecodeError>) {
         let Some(mut job) = self.job.take() else {
             return;
@@ -151,30 +154,73 @@ impl AttackMaker {
         if result.is_err() {
             return; // its notes begin late; the error is reported by the worker
         }
-        for index in 0..self.requests.len() {
-            if job.frames == 0 {
-                self.voice.start(self.plan.seed(&job, self.owners[index]));
-            }
-            let row = &mut self.rows[index];
+        let batch = &mut self.rows[..self.requests.len()];
+        let columns = self.columns.chunks_exact_mut(self.bins).skip(job.rows);
+        for (row, column) in batch.iter_mut().zip(columns) {
             clean_magnitudes(&mut row.magnitudes);
-            self.voice.push(SynthesisFrame {
-                magnitudes: &row.magnitudes,
-                pitch_hz: pitch_hz(self.requests[index].pitch),
-                spread: self.plan.spread,
-                gain: 1.0,
-            });
-            job.frames += 1;
-            if job.frames == self.plan.frames {
-                self.deliver(&job);
-                (job.next, job.frames) = (job.next + 1, 0);
-            }
+            column.copy_from_slice(&row.magnitudes);
         }
-        if job.next < job.order.len() {
+        job.rows += batch.len();
+        if job.rows == LAYERS.len() * self.plan.frames as usize {
+            self.make_key(&job);
+            (job.next, job.rows) = (job.next + 1, 0);
+        }
+        if job.next < job.keys.len() {
             self.job = Some(job);
         }
     }
 
-    fn deliver(&mut self, job: &Job) {
+    fn make_key(&mut self, job: &Job) {
+        let phases = self.find_phases(job);
+        for layer in 0..LAYERS.len() {
+            self.push_layer(job, layer, phases.as_deref());
+            self.deliver(job, layer as u8);
+        }
+    }
+
+    /// Phases `[frame][bin]` in turns / 2^32 of the loudest layer: both layers sound with them, so
+    /// that they can be mixed.
+    fn find_phases(&mut self, job: &Job) -> Option<Vec<u32>> {
+        let frames = self.plan.frames as usize * self.bins;
+        let loudest = &self.columns[(LAYERS.len() - 1) * frames..];
+        let seed = self.plan.seed(job);
+        let spectra = self
+            .phases
+            .as_mut()?
+            .invert(loudest, DEFAULT_ITERATIONS, seed);
+        // The sizes are the plan's own; were they not, the voice would find its own phases.
+        Some(
+            spectra
+                .ok()?
+                .iter()
+                .map(|value| turns(value.arg()))
+                .collect(),
+        )
+    }
+
+    fn push_layer(&mut self, job: &Job, layer: usize, phases: Option<&[u32]>) {
+        let (frames, bins) = (self.plan.frames as usize, self.bins);
+        let lookahead = self.plan.phase.lookahead_frames();
+        let columns = self.columns.chunks_exact(bins).skip(layer * frames);
+        self.voice.start(self.plan.seed(job));
+        for (index, magnitudes) in columns.take(frames).enumerate() {
+            let frame = SynthesisFrame {
+                magnitudes,
+                pitch_hz: pitch_hz(self.plan.pitch(job)),
+                spread: self.plan.spread,
+                gain: 1.0,
+            };
+            let sounded = index.saturating_sub(lookahead) * bins;
+            match phases {
+                Some(phases) => self
+                    .voice
+                    .push_known(frame, &phases[sounded..sounded + bins]),
+                None => self.voice.push(frame),
+            }
+        }
+    }
+
+    fn deliver(&mut self, job: &Job, layer: u8) {
         let hop = self.plan.hop;
         let (hops, blend) = (self.plan.hops as usize, self.plan.blend() as usize);
         self.mid.resize((hops + 1) * hop, 0.0);
@@ -194,11 +240,10 @@ impl AttackMaker {
             self.side[at] *= level;
         }
         let (left, right) = self.at_host_rate(hops * hop + blend);
-        let (key, layer) = job.order[job.next];
         let attack = Attack {
             epoch: job.request.epoch,
             set: job.request.set,
-            key,
+            key: job.keys[job.next],
             layer,
             left,
             right,
@@ -234,17 +279,18 @@ impl AttackMaker {
 }
 
 impl AttackPlan {
-    fn request(&self, job: &Job, (key, layer): (u8, u8), frame: u32) -> FrameRequest {
+    fn request(&self, job: &Job, row: usize) -> FrameRequest {
         let set = &job.request;
-        let time_on_s = f64::from(frame) * self.hop as f64 / f64::from(self.model_rate_hz);
+        let (layer, frame) = (row / self.frames as usize, row % self.frames as usize);
+        let time_on_s = (frame * self.hop) as f64 / f64::from(self.model_rate_hz);
         FrameRequest {
             epoch: set.epoch,
             voice: 0,
             note: 0,
-            frame_index: frame,
+            frame_index: frame as u32,
             due_sample: set.valid_from,
-            pitch: f32::from(key) + set.transpose,
-            velocity: LAYERS[usize::from(layer)],
+            pitch: self.pitch(job),
+            velocity: LAYERS[layer],
             time_on_s: time_on_s as f32,
             time_off_s: -1.0,
             conditions: set.conditions,
@@ -252,21 +298,32 @@ impl AttackPlan {
         }
     }
 
-    /// Both layers of a key sound with the same phases, so that they can be mixed.
-    fn seed(&self, job: &Job, item: usize) -> u64 {
-        let key = u64::from(job.order[item].0);
+    fn pitch(&self, job: &Job) -> f32 {
+        f32::from(job.keys[job.next]) + job.request.transpose
+    }
+
+    /// Both layers of a key have the same, and so the same phases.
+    fn seed(&self, job: &Job) -> u64 {
+        let key = u64::from(job.keys[job.next]);
         Stream::new(job.request.seed, ATTACK, key, 0).u64_at(0)
     }
 }
 
-/// All keys and layers, by their distance from the key that was played last.
-fn order(plan: &AttackPlan, near_key: u8) -> Vec<(u8, u8)> {
+/// Whether a voice finds its phases from magnitudes alone, frame by frame.
+fn integrates(phase: PhaseMethod) -> bool {
+    matches!(phase, PhaseMethod::Rtpghi | PhaseMethod::RtpghiLookahead)
+}
+
+/// Radians to turns / 2^32.
+fn turns(radians: f32) -> u32 {
+    (f64::from(radians) / std::f64::consts::TAU * 4_294_967_296.0) as i64 as u32
+}
+
+/// All keys, by their distance from the one that was played last.
+fn keys(plan: &AttackPlan, near_key: u8) -> Vec<u8> {
     let mut keys: Vec<u8> = (0..plan.keys)
         .map(|index| plan.lowest_key + index)
         .collect();
     keys.sort_by_key(|key| (key.abs_diff(near_key), *key));
-    let layers = 0..LAYERS.len() as u8;
-    keys.into_iter()
-        .flat_map(|key| layers.clone().map(move |layer| (key, layer)))
-        .collect()
+    keys
 }

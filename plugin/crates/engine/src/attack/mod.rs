@@ -23,7 +23,7 @@ pub(crate) use shelf::{Opening, Shelf};
 /// Moves of a knob reach the attacks at this pace.
 const TICK_MS: f32 = 250.0;
 /// Velocities that are made; those between are mixed.
-const LAYERS: [f32; 2] = [0.3, 1.0];
+const LAYERS: [f32; 2] = [0.15, 1.0];
 /// The attack fades out, and the voice in, over so many model samples: 1.3 ms at 48 kHz. They carry
 /// the same sound; the fade hides that a host's note lies between two model samples.
 const BLEND_SAMPLES: u32 = 64;

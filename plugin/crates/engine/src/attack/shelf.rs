@@ -221,14 +221,12 @@ impl Shelf {
             return (Opening::Cold, true);
         };
         let along = ((velocity - LAYERS[0]) / (LAYERS[1] - LAYERS[0])).clamp(0.0, 1.0);
-        // Phases come from the nearer one. Only those of a pitch agree between two velocities.
+        // Both have the same phases, but for what a voice measures in its magnitudes: the nearer's.
         let (first, second, share) = if along < 0.5 {
             (soft, loud, along)
         } else {
             (loud, soft, 1.0 - along)
         };
-        let mixes = self.plan.phase == afterimage_spectral::PhaseMethod::F0Lock;
-        let share = if mixes { share } else { 0.0 };
         for (place, spot) in [first, second] {
             self.places[place][spot].users += 1;
         }
