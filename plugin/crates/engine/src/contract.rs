@@ -12,6 +12,9 @@ pub const MAX_CLASSES: usize = 4;
 /// Continuous descriptors that have a parameter of their own.
 pub const MAX_DESCRIPTORS: usize = 8;
 
+/// The voice of requests that are made ahead of any note.
+pub const ATTACK_VOICE: u16 = u16::MAX;
+
 /// The conditions a player controls, latched by each request at its hop boundary.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Conditions {

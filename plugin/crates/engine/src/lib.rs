@@ -50,4 +50,4 @@ pub use monitor::{Counts, Monitor};
 pub use processor::{Clock, Processor, Pull, SystemClock};
 pub use render::RenderMode;
 pub use service::{DecoderHandle, DecoderKey, Service, Step, Worker};
-pub use spec::InstrumentSpec;
+pub use spec::{Hit, HitMap, InstrumentSpec, PlayStyle};

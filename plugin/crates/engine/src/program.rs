@@ -19,7 +19,7 @@ use crate::link::{LinkSizes, make_link};
 use crate::monitor::Monitor;
 use crate::playback::Playback;
 use crate::request::{Desk, RequestHead, SLOTS, SOUNDING_VOICES, Tally};
-use crate::service::WorkerLink;
+use crate::service::{Shift, WorkerLink};
 use crate::spec::InstrumentSpec;
 use crate::timeline::RateMap;
 use crate::voice::{Faults, Voice, VoiceShape};
@@ -201,6 +201,7 @@ impl Program {
             sample_rate_hz: spec.sample_rate_hz,
             hop: shape.hop,
             decoder: instrument.decoder.clone(),
+            shift: Shift::of(spec),
             ends,
             attacks,
             monitor: Arc::clone(monitor),

@@ -10,7 +10,7 @@ use crate::controls::Controls;
 use crate::envelope::cut_fade_samples;
 use crate::event::NoteMatch;
 use crate::link::AudioLink;
-use crate::spec::InstrumentSpec;
+use crate::spec::{Hit, InstrumentSpec};
 use crate::voice::Voice;
 use crate::voice::note::{NEVER, Note};
 use afterimage_spectral::counter_rng::{Purpose, Stream};
@@ -41,6 +41,8 @@ struct Requesting {
     velocity: f32,
     pressure: f32,
     hold: Hold,
+    /// What the key plays, where keys choose hits.
+    hit: Option<Hit>,
     /// Sample of the event, at which the first frames' controls are read.
     asked: u64,
     /// First sample on the output's timeline.
@@ -181,6 +183,12 @@ impl RequestHead {
         let rate = f64::from(desk.spec.sample_rate_hz);
         let centre = slot.on + u64::from(slot.next_frame) * hop;
         let time_on_s = ((centre - slot.on) as f64 / rate) as f32;
+        let mut conditions =
+            desk.controls
+                .conditions_of(desk.spec, slot.ordinal, slot.pressure, time_on_s);
+        if let Some(hit) = slot.hit {
+            conditions.class[0] = hit.label;
+        }
         let request = FrameRequest {
             epoch: desk.epoch,
             voice: index as u16,
@@ -195,12 +203,7 @@ impl RequestHead {
             } else {
                 -1.0
             },
-            conditions: desk.controls.conditions_of(
-                desk.spec,
-                slot.ordinal,
-                slot.pressure,
-                time_on_s,
-            ),
+            conditions,
             seed: desk.controls.seed,
         };
         slot.next_frame += 1;
@@ -212,10 +215,18 @@ impl RequestHead {
 
     /// Starts a note at a model sample. Without a free slot it is dropped and counted.
     pub(crate) fn note_on(&mut self, at: u64, new: NewNote, desk: &mut Desk<'_>) {
+        if !desk.spec.play.plays(new.key) {
+            return;
+        }
         self.free_ended(at);
-        self.release_where(at, desk, |slot| {
-            slot.hold != Hold::Nothing && slot.key == new.key && slot.channel == new.channel
-        });
+        let hit = desk.spec.play.hit(new.key);
+        match hit {
+            // A hit rings on under the next of its key, unless its group says otherwise.
+            Some((hit, _)) => self.choke_group(at, hit.choke_group, desk),
+            None => self.release_where(at, desk, |slot| {
+                slot.hold != Hold::Nothing && slot.key == new.key && slot.channel == new.channel
+            }),
+        }
         if self.slots.iter().flatten().filter(|slot| !slot.cut).count() >= SOUNDING_VOICES {
             self.steal(at, desk);
         }
@@ -253,6 +264,7 @@ impl RequestHead {
             velocity,
             pressure: 0.0,
             hold: Hold::Key,
+            hit: hit.map(|(hit, _)| hit),
             asked: at,
             on: note.on,
             off: NEVER,
@@ -265,6 +277,34 @@ impl RequestHead {
             next_frame: note.first_frame,
         });
         desk.voices[index].notes.push_back(note);
+        if let Some((_, frames)) = hit {
+            self.let_ring(index, frames, desk);
+        }
+    }
+
+    /// Lets go of a hit at once: it ends by itself after so many frames.
+    fn let_ring(&mut self, index: usize, frames: u32, desk: &mut Desk<'_>) {
+        let Some(slot) = self.slots[index].as_mut() else {
+            return;
+        };
+        let hop = desk.spec.stft.hop() as u64;
+        let off = slot.on + u64::from(frames) * hop;
+        let release = hop as u32;
+        (slot.hold, slot.off) = (Hold::Nothing, off);
+        let end = desk.change_note(index, |note| (note.off, note.release) = (off, release));
+        slot.end = end.unwrap_or(off);
+    }
+
+    /// Ends the hits of a group.
+    fn choke_group(&mut self, at: u64, group: u8, desk: &mut Desk<'_>) {
+        for index in 0..SLOTS {
+            let member = self.slots[index].is_some_and(|slot| {
+                !slot.cut && slot.hit.is_some_and(|hit| hit.choke_group == group)
+            });
+            if group != 0 && member {
+                self.cut(at, index, desk);
+            }
+        }
     }
 
     /// Lets go of the keys of matching notes; the pedal may hold them.

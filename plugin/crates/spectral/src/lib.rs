@@ -16,6 +16,7 @@ mod overlap_add;
 pub mod phase;
 pub mod resample;
 pub mod scale;
+pub mod shift;
 mod snapshot;
 mod spec;
 pub mod stft;

@@ -10,7 +10,7 @@ use afterimage_spectral::{
 };
 
 use super::{Attack, AttackPlan, LAYERS, MakerEnds, SetRequest};
-use crate::contract::{DecodeError, Frame, FrameRequest};
+use crate::contract::{ATTACK_VOICE, DecodeError, Frame, FrameRequest};
 use crate::error::EngineError;
 use crate::link::Delivery;
 use crate::spec::InstrumentSpec;
@@ -206,7 +206,11 @@ impl AttackMaker {
         for (index, magnitudes) in columns.take(frames).enumerate() {
             let frame = SynthesisFrame {
                 magnitudes,
-                pitch_hz: pitch_hz(self.plan.pitch(job)),
+                pitch_hz: if self.plan.play.has_pitch() {
+                    pitch_hz(self.plan.pitch(job))
+                } else {
+                    0.0
+                },
                 spread: self.plan.spread,
                 gain: 1.0,
             };
@@ -282,18 +286,23 @@ impl AttackPlan {
     fn request(&self, job: &Job, row: usize) -> FrameRequest {
         let set = &job.request;
         let (layer, frame) = (row / self.frames as usize, row % self.frames as usize);
+        let mut conditions = set.conditions;
+        if let Some((hit, _)) = self.play.hit(job.keys[job.next]) {
+            conditions.class[0] = hit.label;
+        }
         let time_on_s = (frame * self.hop) as f64 / f64::from(self.model_rate_hz);
         FrameRequest {
             epoch: set.epoch,
-            voice: 0,
-            note: 0,
+            // Decoders that make a whole hit at a call tell hits apart by these two.
+            voice: ATTACK_VOICE,
+            note: u32::from(job.keys[job.next]) * LAYERS.len() as u32 + layer as u32,
             frame_index: frame as u32,
             due_sample: set.valid_from,
             pitch: self.pitch(job),
             velocity: LAYERS[layer],
             time_on_s: time_on_s as f32,
             time_off_s: -1.0,
-            conditions: set.conditions,
+            conditions,
             seed: set.seed,
         }
     }
@@ -324,6 +333,7 @@ fn keys(plan: &AttackPlan, near_key: u8) -> Vec<u8> {
     let mut keys: Vec<u8> = (0..plan.keys)
         .map(|index| plan.lowest_key + index)
         .collect();
+    keys.retain(|key| plan.play.plays(*key));
     keys.sort_by_key(|key| (key.abs_diff(near_key), *key));
     keys
 }

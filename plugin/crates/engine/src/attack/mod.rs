@@ -14,7 +14,7 @@ use afterimage_spectral::{PhaseMethod, VoiceSnapshot};
 use rtrb::{Consumer, Producer};
 
 use crate::contract::Conditions;
-use crate::spec::InstrumentSpec;
+use crate::spec::{InstrumentSpec, PlayStyle};
 use crate::timeline::ms_to_samples;
 use crate::touched;
 pub(crate) use maker::AttackMaker;
@@ -55,6 +55,7 @@ pub(crate) struct AttackPlan {
     pub(crate) keys: u8,
     pub(crate) spread: f32,
     pub(crate) phase: PhaseMethod,
+    pub(crate) play: PlayStyle,
 }
 
 impl AttackPlan {
@@ -88,6 +89,7 @@ impl AttackPlan {
             keys,
             spread: spec.spread,
             phase: spec.phase,
+            play: spec.play.clone(),
         }
     }
 
@@ -98,7 +100,8 @@ impl AttackPlan {
 
     fn place(&self, key: u8, layer: u8) -> Option<usize> {
         let index = key.checked_sub(self.lowest_key)?;
-        (index < self.keys).then_some(usize::from(index) * LAYERS.len() + usize::from(layer))
+        (index < self.keys && self.play.plays(key))
+            .then_some(usize::from(index) * LAYERS.len() + usize::from(layer))
     }
 }
 

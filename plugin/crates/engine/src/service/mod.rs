@@ -15,7 +15,7 @@ use std::thread::{JoinHandle, Thread};
 use parking_lot::Mutex;
 
 pub use decoders::{DecoderHandle, DecoderKey};
-pub(crate) use worker::{Inbox, WorkerLink};
+pub(crate) use worker::{Inbox, Shift, WorkerLink};
 pub use worker::{Step, Worker};
 
 use crate::contract::Decoder;

@@ -8,7 +8,9 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
+use afterimage_spectral::approx::exp2;
 use afterimage_spectral::clean::clean_magnitudes;
+use afterimage_spectral::shift::shift_magnitudes;
 use parking_lot::Mutex;
 
 use super::decoders::DecoderHandle;
@@ -17,6 +19,7 @@ use crate::contract::{DecodeError, Frame, FrameRequest};
 use crate::engine::{self, TrashLane};
 use crate::link::{Delivery, WorkerEnds};
 use crate::monitor::{Monitor, count};
+use crate::spec::{InstrumentSpec, PlayStyle};
 
 /// Most rows of one call, whatever a decoder allows: one chord of a full set of voices.
 const MAX_ROWS: usize = 16;
@@ -38,6 +41,8 @@ pub(crate) struct WorkerLink {
     pub(crate) sample_rate_hz: u32,
     pub(crate) hop: usize,
     pub(crate) decoder: DecoderHandle,
+    /// The one pitch that the pack knows, if keys are to move it.
+    pub(crate) shift: Option<Shift>,
     pub(crate) ends: WorkerEnds,
     /// Makes attacks ahead, in Instant mode.
     pub(crate) attacks: Option<AttackMaker>,
@@ -47,6 +52,31 @@ pub(crate) struct WorkerLink {
     pub(crate) requests: Vec<FrameRequest>,
     /// Frames of the call at hand, `[rows]`.
     pub(crate) rows: Vec<Frame>,
+}
+
+/// Moves frames of a pack that knows one pitch to the pitch of their request.
+pub(crate) struct Shift {
+    root: f32,
+    shifted: Vec<f32>,
+}
+
+impl Shift {
+    /// For a pack that needs it. Allocates.
+    pub(crate) fn of(spec: &InstrumentSpec) -> Option<Self> {
+        let PlayStyle::Shifted { root } = spec.play else {
+            return None;
+        };
+        let shifted = vec![0.0; spec.stft.bins()];
+        Some(Self { root, shifted })
+    }
+
+    fn apply(&mut self, requests: &[FrameRequest], rows: &mut [Frame]) {
+        for (request, row) in requests.iter().zip(rows) {
+            let ratio = exp2((request.pitch - self.root) / 12.0);
+            shift_magnitudes(&row.magnitudes, ratio, &mut self.shifted);
+            row.magnitudes.copy_from_slice(&self.shifted);
+        }
+    }
 }
 
 /// New links on their way to the worker.
@@ -167,7 +197,11 @@ impl WorkerLink {
     }
 
     fn decode_rows(&mut self) -> Result<(), DecodeError> {
-        decode(&self.decoder, &self.name, &self.requests, &mut self.rows)
+        decode(&self.decoder, &self.name, &self.requests, &mut self.rows)?;
+        if let Some(shift) = &mut self.shift {
+            shift.apply(&self.requests, &mut self.rows);
+        }
+        Ok(())
     }
 
     /// Decodes and inverts some frames of the attacks that were asked for; whether there were any.
@@ -184,6 +218,9 @@ impl WorkerLink {
             return false;
         };
         let result = decode(&self.decoder, &self.name, batch.requests, batch.rows);
+        if let Some(shift) = &mut self.shift {
+            shift.apply(batch.requests, batch.rows);
+        }
         maker.finish_batch(&result);
         if let Err(error) = result {
             count(&self.monitor.counters.failed_decodes, 1);

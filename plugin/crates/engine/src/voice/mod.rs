@@ -374,7 +374,7 @@ impl Voice {
         };
         self.inverse.push(SynthesisFrame {
             magnitudes: &frame.magnitudes,
-            pitch_hz: pitch_hz(frame.request.pitch),
+            pitch_hz: self.shape.pitch_hz(frame.request.pitch),
             spread: self.shape.spread,
             gain: 1.0,
         });
