@@ -24,7 +24,6 @@ pub struct NeuralDecoder {
     rows: RowSizes,
     feed: Feed,
     magnitudes: Magnitudes,
-    bins: usize,
 }
 
 /// What turns a request into input values.
@@ -141,14 +140,12 @@ impl NeuralDecoder {
         } = parts;
         let representation = &feed.manifest.representation;
         let magnitudes = Magnitudes::new(&feed.pack, representation)?;
-        let bins = representation.bins;
         Ok(Self {
             backend,
             buffers,
             rows,
             feed,
             magnitudes,
-            bins,
         })
     }
 
@@ -162,9 +159,9 @@ impl NeuralDecoder {
         &self.rows
     }
 
-    /// Values of a frame.
+    /// Magnitudes of a frame: the bins of the transform, whatever the graph's own values are.
     pub fn bins(&self) -> usize {
-        self.bins
+        self.magnitudes.bins()
     }
 
     /// Runs the graph on what the buffers hold, without conversion: what benches compare with.
@@ -197,18 +194,19 @@ impl NeuralDecoder {
                 &mut self.buffers,
             );
         }
-        let (bins, magnitudes) = (self.bins, self.magnitudes);
+        let magnitudes = &mut self.magnitudes;
+        let values = magnitudes.values();
         let mut outcome = Ok(());
         self.backend.run(size, &self.buffers, &mut |output| {
-            if output.len() != size * bins {
+            if output.len() != size * values {
                 outcome = Err(format!(
-                    "{} values came out of {size} rows of {bins} bins",
+                    "{} values came out of {size} rows of {values} values",
                     output.len()
                 ));
                 return;
             }
             for (values, (frame, request)) in output
-                .chunks_exact(bins)
+                .chunks_exact(values)
                 .zip(frames.iter_mut().zip(requests))
             {
                 let converted = magnitudes.convert(values, &mut frame.magnitudes);
@@ -254,14 +252,12 @@ impl Decoder for NeuralDecoder {
             pack: self.feed.pack.clone(),
             reason,
         };
-        if let Some(frame) = frames
-            .iter()
-            .find(|frame| frame.magnitudes.len() != self.bins)
-        {
+        let bins = self.bins();
+        if let Some(frame) = frames.iter().find(|frame| frame.magnitudes.len() != bins) {
             return Err(failed(format!(
                 "a frame has room for {} of {} bins",
                 frame.magnitudes.len(),
-                self.bins
+                bins
             )));
         }
         // Whoever calls: the sound must not depend on the thread's flags.

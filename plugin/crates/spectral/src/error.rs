@@ -40,6 +40,47 @@ pub enum SpecError {
         /// What is taken.
         expected: &'static str,
     },
+    /// A frequency of a representation that its rate does not allow.
+    #[error(
+        "{field} is {given} Hz at a rate of {rate_hz} Hz, expected {expected}; correct the representation in the manifest"
+    )]
+    Frequency {
+        /// Name of the field.
+        field: &'static str,
+        /// Value given.
+        given: f32,
+        /// What is taken.
+        expected: &'static str,
+        /// Model rate.
+        rate_hz: f32,
+    },
+    /// Bands that see no bin.
+    #[error(
+        "the bands from {f_min_hz} to {f_max_hz} Hz lie between two bins, which are {bin_hz} Hz apart; \
+         widen the range or choose a longer fft_size"
+    )]
+    Blind {
+        /// Lower end of the bands.
+        f_min_hz: f32,
+        /// Upper end of the bands.
+        f_max_hz: f32,
+        /// Distance of the bins.
+        bin_hz: f32,
+    },
+    /// Too few or too many of something.
+    #[error(
+        "{field} is {given}, expected {min} to {max}; correct the representation in the manifest"
+    )]
+    Count {
+        /// Name of the field.
+        field: &'static str,
+        /// Count given.
+        given: usize,
+        /// Fewest taken.
+        min: usize,
+        /// Most taken.
+        max: usize,
+    },
     /// A buffer of the wrong length was given to an offline function.
     #[error("{what} holds {given} values, expected {expected}; allocate it from the StftSpec")]
     Length {

@@ -2,6 +2,9 @@
 #![allow(clippy::unwrap_used, reason = "a test may stop")]
 
 use afterimage_spectral::clean::clean_magnitudes;
+use afterimage_spectral::representation::{
+    Axis, BandSpec, Forward, HarmonicNoiseSpec, Inverse, PartialSeries, RepresentationSpec,
+};
 use afterimage_spectral::stft::{Analysis, Synthesis};
 use afterimage_spectral::{
     LogUnit, PghiFgla, PhaseMethod, Resampler, Scale, StftSpec, SynthesisFrame, VoiceInverse,
@@ -138,6 +141,42 @@ fn analysis_synthesis_scales_and_cleaning_do_not_allocate() {
         clean_magnitudes(&mut magnitudes);
     });
     assert_eq!(calls, 0);
+}
+
+#[test]
+fn representations_do_not_allocate() {
+    let bands = BandSpec::per_octave(48, 55.0, 20_000.0);
+    let partials = HarmonicNoiseSpec {
+        partials: 40,
+        noise_bands: 16,
+        f_min_hz: 0.0,
+        f_max_hz: 20_000.0,
+    };
+    for axis in [
+        Axis::Bins,
+        Axis::Bands(bands),
+        Axis::HarmonicNoise(partials),
+    ] {
+        let spec = RepresentationSpec {
+            rate_hz: 44_100.0,
+            fft_size: 1024,
+            axis,
+            scale: Scale::POWER,
+        };
+        let mut forward = Forward::new(&spec).unwrap();
+        let mut inverse = Inverse::new(&spec).unwrap().with_refine_steps(5);
+        let series = PartialSeries {
+            f0_hz: 220.0,
+            inharmonicity: 1e-4,
+        };
+        let (mut values, mut magnitudes) = (vec![0.0; forward.values()], vec![1.0; 513]);
+        let calls = calls_during(|| {
+            forward.apply(&magnitudes, series, &mut values);
+            inverse.apply(&values, &mut magnitudes);
+            inverse.apply(&values[1..], &mut magnitudes);
+        });
+        assert_eq!(calls, 0, "{axis:?}");
+    }
 }
 
 #[test]

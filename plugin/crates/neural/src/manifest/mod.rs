@@ -7,6 +7,7 @@ mod field;
 mod parse;
 mod playing;
 mod representation;
+mod stages;
 
 use serde::Serialize;
 

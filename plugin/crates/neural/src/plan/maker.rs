@@ -2,9 +2,9 @@
 
 use afterimage_engine::contract::{MAX_CLASSES, MAX_DESCRIPTORS};
 
-use super::{Fill, MAX_ROWS, PlannedInput, is_playable};
+use super::{Fill, MAX_ROWS, PlannedInput};
 use crate::error::PackError;
-use crate::manifest::{Axis, ConditionKind, PlayMode, Role, TensorSpec, Unit};
+use crate::manifest::{Axis, ConditionKind, PlayMode, Role, TensorSpec};
 use crate::onnx::{Dim, Element};
 use crate::pack::{Pack, PackGraph};
 
@@ -38,19 +38,18 @@ impl<'a> Maker<'a> {
 
     pub(super) fn check_representation(&self) -> Result<(), PackError> {
         let representation = &self.pack.manifest().representation;
-        if !is_playable(representation) {
+        if !representation.has_columns() {
             return Err(self.unsupported(
                 "'representation.kind'",
-                "'linear' or 'log-amplitude'",
+                "a kind of spectrum, such as 'log-amplitude' or 'mel'",
                 representation.kind.word(),
             ));
         }
-        if representation.log1p || (representation.unit == Unit::Ln && representation.power != 1.0)
-        {
+        if let Err(error) = representation.stages() {
             return Err(self.unsupported(
-                "'representation.unit'",
-                "'db', 'linear' or a plain 'ln' of amplitudes",
-                "another logarithm",
+                "'representation'",
+                "one that can be inverted",
+                &format!("one where {error}"),
             ));
         }
         if representation.channels != 1 {
