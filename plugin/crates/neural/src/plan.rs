@@ -54,6 +54,8 @@ pub(crate) struct DecodePlan {
     pub(crate) output: String,
     /// Values of a frame as the graph gives it.
     pub(crate) bins: usize,
+    /// Frames that a call gives for a row.
+    pub(crate) frames: usize,
     /// The batch size the graph insists on, if it does.
     pub(crate) fixed_rows: Option<usize>,
 }
@@ -70,6 +72,7 @@ impl DecodePlan {
             inputs,
             output,
             bins: pack.manifest().representation.bins,
+            frames: maker.frames_per_call(),
             fixed_rows,
         })
     }
