@@ -87,38 +87,53 @@ fn hit_map(manifest: &Manifest) -> HitMap {
     map
 }
 
-/// The spectral inverse that a representation asks for.
-pub(crate) fn inverse(
-    pack: &str,
-    representation: &Representation,
-) -> Result<(StftSpec, PhaseMethod), PackError> {
-    let Representation { n_fft, hop, .. } = *representation;
-    let sizes = StftSpec::new(n_fft, hop).map_err(|_| PackError::Unsupported {
-        pack: pack.to_owned(),
-        what: "'representation.hop'".into(),
-        expected:
-            "n_fft divided by an even whole number of at least 4, with n_fft from 64 to 32768"
-                .into(),
-        found: format!("{hop} with an n_fft of {n_fft}"),
-        advice: "export with n_fft / hop = 4 or 8",
-    })?;
-    let refuse = |field: &str, expected: &str, found: &str| PackError::Unsupported {
+impl Representation {
+    /// Size and hop of its frames.
+    ///
+    /// # Errors
+    /// When the spectral inverse does not take the window, the hop or where frames are centred; `pack`
+    /// names it in the sentence.
+    pub fn stft(&self, pack: &str) -> Result<StftSpec, PackError> {
+        let Self { n_fft, hop, .. } = *self;
+        let sizes = StftSpec::new(n_fft, hop).map_err(|_| PackError::Unsupported {
+            pack: pack.to_owned(),
+            what: "'representation.hop'".into(),
+            expected:
+                "n_fft divided by an even whole number of at least 4, with n_fft from 64 to 32768"
+                    .into(),
+            found: format!("{hop} with an n_fft of {n_fft}"),
+            advice: "export with n_fft / hop = 4 or 8",
+        })?;
+        if self.window != Window::Hann {
+            return Err(refuse(pack, "window", "'hann'", "another window"));
+        }
+        if !self.center {
+            return Err(refuse(pack, "center", "true", "false"));
+        }
+        Ok(sizes)
+    }
+}
+
+fn refuse(pack: &str, field: &str, expected: &str, found: &str) -> PackError {
+    PackError::Unsupported {
         pack: pack.to_owned(),
         what: format!("'representation.{field}'"),
         expected: expected.to_owned(),
         found: found.to_owned(),
         advice: "export the frames that way, or look for a newer Afterimage",
-    };
-    if representation.window != Window::Hann {
-        return Err(refuse("window", "'hann'", "another window"));
     }
-    if !representation.center {
-        return Err(refuse("center", "true", "false"));
-    }
+}
+
+/// The spectral inverse that a representation asks for.
+pub(crate) fn inverse(
+    pack: &str,
+    representation: &Representation,
+) -> Result<(StftSpec, PhaseMethod), PackError> {
+    let sizes = representation.stft(pack)?;
     match representation.phase {
         Phase::F0Lock => Ok((sizes, PhaseMethod::F0Lock)),
         Phase::Rtpghi | Phase::None => Ok((sizes, PhaseMethod::Rtpghi)),
-        Phase::Model => Err(refuse("phase", "'rtpghi' or 'f0-lock'", "'model'")),
+        Phase::Model => Err(refuse(pack, "phase", "'rtpghi' or 'f0-lock'", "'model'")),
     }
 }
 

@@ -87,10 +87,14 @@ fn voices_instances_and_attacks_do_not_disturb_each_other() {
         })
         .collect();
     let mut alone = load_embedded("hits").unwrap().decoder;
-    for index in 0..requests(0).len() {
-        for frame in 0..3 {
-            let found = one(&mut alone, requests(frame)[index]);
-            assert_eq!(found, together[frame as usize][index], "{index}");
+    // The other way round: hit by hit, not frame by frame.
+    for (index, first) in requests(0).into_iter().enumerate() {
+        for (frame, expected) in (0..).zip(&together) {
+            let request = FrameRequest {
+                frame_index: frame,
+                ..first
+            };
+            assert_eq!(one(&mut alone, request), expected[index], "{index}");
         }
     }
 }

@@ -18,6 +18,7 @@ pub mod pghi_fgla;
 pub(crate) mod place;
 pub mod rtpghi;
 pub mod spsi;
+pub(crate) mod widest_path;
 
 /// How a voice makes phases.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -12,7 +12,8 @@ use super::{Representation, RepresentationKind, Unit};
 use crate::error::PackError;
 
 impl Representation {
-    /// Reads a manifest's `representation` object on its own; `name` stands for it in complaints.
+    /// Reads a manifest's `representation` object on its own, or out of a whole manifest; `name` stands
+    /// for it in complaints.
     ///
     /// # Errors
     /// One sentence for the first field that is missing, wrong or at odds with another.
@@ -21,7 +22,9 @@ impl Representation {
             pack: name.to_owned(),
             reason: error.to_string(),
         })?;
-        Self::parse(&Field::root(name, &value), name)
+        let root = Field::root(name, &value);
+        let inner = root.at("representation");
+        Self::parse(if inner.is_there() { &inner } else { &root }, name)
     }
 
     /// True where the frames are columns that the spectral inverse can sound.

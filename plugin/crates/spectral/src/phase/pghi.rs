@@ -4,10 +4,13 @@
 //! STFT magnitude", sec. III and IV, algorithm 1; the heap is a queue over half decibels.
 
 use super::bucket_queue::BucketQueue;
-use super::gradient::{Gradient, floor_below, level, loudest};
-use crate::approx::log2;
+use super::gradient::{Gradient, TOLERANCE_OCTAVES, floor_below, loudest};
+use crate::approx::{exp2, log2};
 use crate::counter_rng::{Purpose, Stream};
 use crate::spec::StftSpec;
+
+/// Levels of the queue, spread over the tolerance.
+const LEVELS: f32 = 255.0;
 
 /// Phases of a spectrogram by gradient integration.
 #[derive(Clone, Debug)]
@@ -62,7 +65,7 @@ impl Pghi {
         for octaves in &mut self.octaves[..nodes] {
             *octaves = octaves.max(floor);
         }
-        self.find_steps(nodes);
+        self.find_steps(magnitudes, exp2(floor));
         self.prepare(nodes, floor, &random);
         while let Some(start) = self.starts.pop() {
             if self.pending[start] {
@@ -74,13 +77,13 @@ impl Pghi {
         &self.phases[..nodes]
     }
 
-    fn find_steps(&mut self, nodes: usize) {
-        let bins = self.bins;
+    fn find_steps(&mut self, magnitudes: &[f32], least: f32) {
+        let (bins, nodes) = (self.bins, magnitudes.len());
         for row in (0..nodes).step_by(bins) {
             let now = row..row + bins;
             std::mem::swap(&mut self.deviation, &mut self.previous_deviation);
             self.gradient
-                .deviations(&self.octaves[now.clone()], &mut self.deviation);
+                .deviations(&magnitudes[now.clone()], least, &mut self.deviation);
             if row > 0 {
                 self.gradient.time_steps(
                     &self.previous_deviation,
@@ -97,6 +100,7 @@ impl Pghi {
             for (slope, (before, after)) in self.slope.iter_mut().zip(pairs) {
                 *slope = per_hop * (after - before);
             }
+            self.gradient.delays(&mut self.slope);
             self.gradient
                 .bin_steps(&self.slope, &mut self.bin_step[now]);
         }
@@ -143,4 +147,10 @@ impl Pghi {
             self.settled.push(level(self.octaves[node], floor), node);
         }
     }
+}
+
+// Queue level of a log2 magnitude above `floor`.
+#[inline(always)]
+fn level(octaves: f32, floor: f32) -> u8 {
+    ((octaves - floor) * (LEVELS / TOLERANCE_OCTAVES)) as u8 // saturates
 }
