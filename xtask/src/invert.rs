@@ -31,11 +31,10 @@ pub fn command(mut arguments: Arguments) -> Result<()> {
     )?;
     let out = required_path(&mut arguments, "--out", "which WAV takes the sound")?;
     let method = arguments.parsed("--method")?;
-    let refine_steps = arguments.parsed("--refine")?.unwrap_or(0);
-    anyhow::ensure!(
-        refine_steps <= MAX_REFINE_STEPS,
-        "--refine is {refine_steps}, expected 0 to {MAX_REFINE_STEPS}"
-    );
+    let refine_steps: Option<usize> = arguments.parsed("--refine")?;
+    if let Some(steps) = refine_steps.filter(|steps| *steps > MAX_REFINE_STEPS) {
+        anyhow::bail!("--refine is {steps}, expected 0 to {MAX_REFINE_STEPS}");
+    }
     let pitch = Pitch::take(&mut arguments)?;
     arguments.finish()?;
     let representation = read_representation(&spec)?;
@@ -104,7 +103,7 @@ mod sound {
     #[derive(Clone, Debug, Default)]
     pub(super) struct Job {
         pub(super) method: Option<Method>,
-        pub(super) refine_steps: usize,
+        pub(super) refine_steps: Option<usize>,
         pub(super) pitch: Option<Pitch>,
     }
 
@@ -131,8 +130,10 @@ mod sound {
             "--method says how phases are found: spsi, rtpghi0, rtpghi1, pghi-fgla or f0-lock",
         )?;
         let stft = representation.stft("the representation")?;
-        let mut inverse =
-            Inverse::new(&representation.stages()?)?.with_refine_steps(job.refine_steps);
+        let mut inverse = Inverse::new(&representation.stages()?)?;
+        if let Some(steps) = job.refine_steps {
+            inverse = inverse.with_refine_steps(steps);
+        }
         let width = inverse.values();
         ensure!(
             frames.shape.len() == 2 && frames.shape[1] == width && frames.shape[0] > 0,
@@ -257,7 +258,7 @@ mod sound {
         fn job(method: &str, pitch: Option<Pitch>) -> Job {
             Job {
                 method: Some(method.parse().unwrap()),
-                refine_steps: 0,
+                refine_steps: None,
                 pitch,
             }
         }

@@ -16,6 +16,7 @@ mod arguments;
 mod bench;
 mod bundle;
 mod check_model;
+mod comparison;
 mod demo;
 #[cfg(any(feature = "models", test))]
 mod frames;
@@ -67,7 +68,9 @@ cargo xtask <command>
   invert --magnitudes NPY --spec JSON --method M --out WAV [--pitch HZ | --f0 NPY] [--refine STEPS]
                              the sound of such frames; M: spsi, rtpghi0, rtpghi1, pghi-fgla, f0-lock
   golden [--write]           compare the golden vectors with their independent source, or write them anew
-  bench [--quick]            measure the callback and the worker against their deadlines
+  bench [--quick | --quality]
+                             measure the callback and the worker against their deadlines, and the
+                             spectral inverse beside others
   package                    an archive of the bundles for this platform
 ";
 

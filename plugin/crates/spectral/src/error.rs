@@ -28,6 +28,19 @@ pub enum SpecError {
         /// Hop given.
         hop: usize,
     },
+    /// A synthesis window that no sum of windows on this grid normalises.
+    #[error(
+        "a synthesis support of {samples} samples does not fit hop {hop}: expected a whole number of hops, at most {most}; \
+         choose {}", (samples / hop).clamp(1, most / hop) * hop
+    )]
+    Support {
+        /// Support given.
+        samples: usize,
+        /// Hop of the transform.
+        hop: usize,
+        /// Longest support taken: half the transform.
+        most: usize,
+    },
     /// A log-amplitude scale whose numbers cannot be used.
     #[error(
         "log-amplitude {field} is {given}, expected {expected}; correct the representation in the manifest"
@@ -66,6 +79,18 @@ pub enum SpecError {
         f_max_hz: f32,
         /// Distance of the bins.
         bin_hz: f32,
+    },
+    /// Bands whose inverse would take too long to solve for.
+    #[error(
+        "a band spans {given} of {bins} bins, expected at most {max}; choose more bands or a shorter fft_size"
+    )]
+    Wide {
+        /// Bins of the widest band.
+        given: usize,
+        /// Bins of the transform.
+        bins: usize,
+        /// Widest band taken at this transform.
+        max: usize,
     },
     /// Too few or too many of something.
     #[error(

@@ -22,9 +22,13 @@ pub use presets::Preset;
 
 use crate::error::SpecError;
 use crate::scale::{Quantity, Scale};
-use band_inverse::BandInverse;
+use band_inverse::{BandInverse, check_solvable};
 use harmonic_noise::{HEADER, HarmonicNoise};
 use span_matrix::SpanMatrix;
+
+/// A matrix over the roots of powers leaves them up to a fifth off between partials; two steps mend most
+/// of it (mel-128 of speech at 22.05 kHz: PESQ 3.90, 4.02 with two, 4.03 with ten; the bins themselves 4.15).
+const POWER_REFINE_STEPS: usize = 2;
 
 /// What a frame's values stand for.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -51,6 +55,18 @@ pub struct RepresentationSpec {
 }
 
 impl RepresentationSpec {
+    /// Tries both directions out, without solving for an inverse. Allocates.
+    ///
+    /// # Errors
+    /// Those of [`Forward::new`] and [`Inverse::new`].
+    pub fn check(&self) -> Result<(), SpecError> {
+        if let Axis::Bands(bands) = &self.axis {
+            let spans = bands.spans(self.rate_hz, self.fft_size)?;
+            return check_solvable(&spans, self.bins());
+        }
+        Forward::new(self).map(|_| ())
+    }
+
     fn bins(&self) -> usize {
         self.fft_size / 2 + 1
     }
@@ -172,15 +188,17 @@ enum InverseAxis {
 }
 
 impl Inverse {
-    /// Allocates; for bands it also solves for the matrix, up to a second for the longest transforms.
+    /// Allocates; for bands it also solves for the matrix: milliseconds for the usual transforms, seconds
+    /// for the longest. `cargo bench -p afterimage-spectral --bench representation` prints them.
     ///
     /// # Errors
-    /// When the bands or partials cannot be made of this transform.
+    /// When the bands or partials cannot be made of this transform, or a band spans too many bins.
     pub fn new(spec: &RepresentationSpec) -> Result<Self, SpecError> {
         let axis = match &spec.axis {
             Axis::Bins => InverseAxis::Bins,
             Axis::Bands(bands) => {
                 let spans = bands.spans(spec.rate_hz, spec.fft_size)?;
+                check_solvable(&spans, spec.bins())?;
                 let inverse = BandInverse::new(&spans, spec.scale.spec().quantity);
                 InverseAxis::Bands(Box::new(inverse), vec![0.0; spans.len()])
             }
@@ -193,14 +211,17 @@ impl Inverse {
         Ok(Self {
             scale: spec.scale,
             bins: spec.bins(),
-            refine_steps: 0,
+            refine_steps: match spec.scale.spec().quantity {
+                Quantity::Amplitude => 0,
+                Quantity::Power => POWER_REFINE_STEPS,
+            },
             axis,
         })
     }
 
-    /// The same with non-negative steps after the matrix of bands, at most [`MAX_REFINE_STEPS`]: each costs
-    /// two passes over the bank and brings the bins closer to bands that agree with each other. For the
-    /// worker and offline use.
+    /// The same with another number of non-negative steps after the matrix of bands, at most
+    /// [`MAX_REFINE_STEPS`]: each costs two passes over the bank and brings the bins closer to bands that
+    /// agree with each other. Bands of power take 2 unless told, the others none.
     #[must_use]
     pub fn with_refine_steps(mut self, steps: usize) -> Self {
         self.refine_steps = steps.min(MAX_REFINE_STEPS);

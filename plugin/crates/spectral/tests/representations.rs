@@ -499,6 +499,27 @@ fn bands_that_cannot_be_are_refused_with_both_sides() {
     );
 }
 
+#[test]
+fn a_band_too_wide_to_be_solved_for_is_refused_with_both_sides() {
+    let wide = |fft_size, bands| RepresentationSpec {
+        fft_size,
+        axis: Axis::Bands(BandSpec {
+            bands,
+            ..mel_of([0.0, 8000.0])
+        }),
+        ..representation(Axis::Bins, Scale::LINEAR)
+    };
+    let spec = wide(32_768, 2);
+    for error in [spec.check().unwrap_err(), Inverse::new(&spec).unwrap_err()] {
+        let SpecError::Wide { given, bins, max } = error else {
+            panic!("{error}");
+        };
+        assert!(bins == 16_385 && max < given, "{error}");
+    }
+    assert!(Forward::new(&spec).is_ok());
+    assert_eq!(wide(16_384, 128).check(), Ok(()));
+}
+
 fn mel_of(ends_hz: [f64; 2]) -> BandSpec {
     mel(MelScale::Slaney, MelNorm::Slaney, 8, ends_hz)
 }

@@ -1,7 +1,7 @@
 //! From the manifest's words to the stages of `spectral`: axis, scale, presets.
 
 use afterimage_spectral::representation::{
-    Axis, BandLayout, BandSpec, Forward, HarmonicNoiseSpec, MelNorm, MelScale, Preset,
+    Axis, BandLayout, BandSpec, HarmonicNoiseSpec, MelNorm, MelScale, Preset,
     RepresentationSpec, harmonic_noise, presets,
 };
 use afterimage_spectral::{Law, LogUnit, Quantity, Scale, ScaleSpec, SpecError};
@@ -46,7 +46,7 @@ impl Representation {
             axis: self.axis(),
             scale: self.scale()?,
         };
-        Forward::new(&spec)?;
+        spec.check()?;
         Ok(spec)
     }
 

@@ -96,7 +96,7 @@ impl Partials {
         Self {
             spec: *spec,
             lobes: Arc::clone(&tables.lobes),
-            stage: spec.pre_centre_frames(),
+            stage: spec.analysis_half_hops(),
             partials: vec![Partial::default(); spec.bins()],
             drawn: vec![0.0; spec.bins() + 2 * NEAR_BINS],
             used: 0,

@@ -11,16 +11,33 @@
 
 use super::banded::BandedCholesky;
 use super::span_matrix::{Span, SpanMatrix};
+use crate::error::SpecError;
 use crate::scale::Quantity;
 
 const SMOOTHNESS: f64 = 1e-3; // 1e-1 to 1e-3 measure alike on speech; less follows a decoder's errors
 const RIDGE: f64 = 1e-6; // bins that no band sees have an answer too
 const NEGLIGIBLE: f64 = 1e-7; // of a column's largest weight: under the rounding of a frame
 const SECOND_DIFFERENCE: [f64; 3] = [1.0, -2.0, 1.0];
+const MOST_SOLVE_STEPS: usize = 1 << 32; // a few seconds of a loader; mel-128 of 16 384 samples takes half of it
 const TINY: f32 = 1e-30; // a band this quiet asks for no correction
 
 /// Most non-negative steps taken: the cost of a frame stays bounded.
 pub const MAX_REFINE_STEPS: usize = 100;
+
+/// Refuses a bank whose inverse would take too long to solve for.
+pub(crate) fn check_solvable(spans: &[Span], bins: usize) -> Result<(), SpecError> {
+    let given = widest(spans);
+    let max = (MOST_SOLVE_STEPS / bins).isqrt();
+    if given > max {
+        return Err(SpecError::Wide { given, bins, max });
+    }
+    Ok(())
+}
+
+fn widest(spans: &[Span]) -> usize {
+    let widths = spans.iter().map(|span| span.weights.len());
+    widths.max().unwrap_or(0)
+}
 
 /// The inverse of one bank. Preallocated; its cost does not depend on the data.
 #[derive(Clone, Debug)]
@@ -132,12 +149,10 @@ impl BandInverse {
 
 /// Columns of the smoothing inverse of `bank`, one a band, over `bins`.
 fn solved(bank: &[Span], bins: usize) -> Vec<Span> {
-    let widest = bank
-        .iter()
-        .map(|span| span.weights.len())
-        .max()
-        .unwrap_or(0);
-    let width = widest.saturating_sub(1).max(2).min(bins.saturating_sub(1));
+    let width = widest(bank)
+        .saturating_sub(1)
+        .max(2)
+        .min(bins.saturating_sub(1));
     let mut normal = Normal {
         width,
         rows: vec![0.0; bins * (width + 1)],
