@@ -1,8 +1,8 @@
 //! From the manifest's words to the stages of `spectral`: axis, scale, presets.
 
 use afterimage_spectral::representation::{
-    Axis, BandLayout, BandSpec, HarmonicNoiseSpec, MelNorm, MelScale, Preset,
-    RepresentationSpec, harmonic_noise, presets,
+    Axis, BandLayout, BandSpec, HarmonicNoiseSpec, MelNorm, MelScale, Preset, RepresentationSpec,
+    harmonic_noise, presets,
 };
 use afterimage_spectral::{Law, LogUnit, Quantity, Scale, ScaleSpec, SpecError};
 use serde_json::{Map, Value, json};
