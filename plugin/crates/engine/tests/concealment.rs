@@ -4,6 +4,8 @@
 mod support;
 
 use afterimage_engine::{Counts, HostConfig, RenderMode};
+use afterimage_spectral::StftSpec;
+use afterimage_spectral::stft::magnitudes;
 use support::{
     Behaviour, MODEL_RATE_HZ, Rig, Sound, Working, instrument, largest_step, note_off, note_on,
     peak,
@@ -140,4 +142,64 @@ fn a_worker_that_never_works_leaves_silence_and_counts() {
     // It comes back: the next note sounds.
     let on = rig.position;
     assert!(rig.play(&[(on, note_on(72, 0.8))], 24_000, 256).peak() > 0.02);
+}
+
+/// Rise of the spectrum above 8 kHz from frame to frame, `[frames]`: what a click raises.
+fn flux_above_8_khz(samples: &[f32]) -> Vec<f64> {
+    let spec = StftSpec::new(1024, 256).unwrap();
+    let magnitudes = magnitudes(&spec, samples);
+    let frames: Vec<&[f32]> = magnitudes.chunks_exact(spec.bins()).collect();
+    let first_bin = 8_000 * spec.fft_size() / MODEL_RATE_HZ as usize;
+    let rise = |pair: &[&[f32]]| {
+        let bins = pair[0][first_bin..].iter().zip(&pair[1][first_bin..]);
+        bins.map(|(before, after)| f64::from((after - before).max(0.0)))
+            .sum()
+    };
+    frames.windows(2).map(rise).collect()
+}
+
+/// Largest flux between two samples over that of the same stretch without a fault, in decibels.
+fn seam_flux_db(sound: &Sound, in_time: &Sound, from: usize, to: usize) -> f64 {
+    let largest = |sound: &Sound| {
+        let flux = flux_above_8_khz(&sound.left);
+        flux[from / 256..to / 256]
+            .iter()
+            .fold(1e-9, |a: f64, b| a.max(*b))
+    };
+    20.0 * (largest(sound) / largest(in_time)).log10()
+}
+
+#[test]
+fn seams_raise_no_more_flux_above_8_khz_than_the_sound_itself() {
+    // Notes begin within the first 4000 samples and are held to 70 000: nothing else begins between.
+    let (from, to) = (6_000, 68_000);
+    let (in_time, _) = run(Working::AfterEachBlock);
+    for (what, working) in [
+        ("stalled for 320 ms", Working::NotIn(100, 160)),
+        ("stalled for 16 ms", Working::NotIn(50, 53)),
+        ("stalled for 107 ms", Working::NotIn(60, 80)),
+    ] {
+        let (sound, counts) = run(working);
+        assert!(counts.late_frames > 0, "{what}");
+        let flux_db = seam_flux_db(&sound, &in_time, from, to);
+        println!("{what}: flux above 8 kHz at the seams {flux_db:+.1} dB of the sound's own");
+        assert!(flux_db < 6.0, "{what}: {flux_db} dB");
+    }
+    let mut rig = Rig::new(HostConfig {
+        lead_ms: 1.0,
+        ..HostConfig::new(48_000, 256)
+    });
+    let slow = rig.render(&chord(), 96_000, || 256, Working::EveryOtherBlock);
+    let flux_db = seam_flux_db(&slow, &in_time, from, to);
+    println!("every other frame late: {flux_db:+.1} dB");
+    assert!(flux_db < 6.0, "every other frame late: {flux_db} dB");
+}
+
+#[test]
+fn the_measure_of_flux_finds_a_click() {
+    // Negative control: a hop of silence cut into the sound.
+    let (in_time, _) = run(Working::AfterEachBlock);
+    let mut cut = in_time.clone();
+    cut.left[30_000..30_256].fill(0.0);
+    assert!(seam_flux_db(&cut, &in_time, 6_000, 68_000) > 20.0);
 }
