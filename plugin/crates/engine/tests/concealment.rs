@@ -1,5 +1,5 @@
 //! A late frame is held and faded, counted, and never heard as a click.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::disallowed_macros)]
 
 mod support;
 

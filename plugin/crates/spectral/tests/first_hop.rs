@@ -1,5 +1,9 @@
 //! A note's first hop has the energy it should: what a cached attack is made for.
-#![allow(clippy::unwrap_used, reason = "a test may stop")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::disallowed_macros,
+    reason = "a test may stop, and prints what it measured"
+)]
 mod signals;
 
 use afterimage_spectral::phase::pghi_fgla::DEFAULT_ITERATIONS;
