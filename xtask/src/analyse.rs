@@ -16,6 +16,7 @@ pub fn command(_: Arguments) -> Result<()> {
 #[cfg(any(feature = "models", test))]
 pub fn command(mut arguments: Arguments) -> Result<()> {
     use crate::frames::{Pitch, read_representation, required_path};
+    use afterimage_spectral::representation::harmonic_noise::MAX_INHARMONICITY;
 
     let input = required_path(&mut arguments, "--input", "which WAV is analysed")?;
     let spec = required_path(
@@ -25,10 +26,15 @@ pub fn command(mut arguments: Arguments) -> Result<()> {
     )?;
     let out = required_path(&mut arguments, "--out", "which .npy file takes the frames")?;
     let pitch = Pitch::take(&mut arguments)?;
+    let inharmonicity = arguments.parsed("--inharmonicity")?.unwrap_or(0.0);
+    anyhow::ensure!(
+        (0.0..=MAX_INHARMONICITY).contains(&inharmonicity),
+        "--inharmonicity is {inharmonicity}, expected 0 to {MAX_INHARMONICITY}"
+    );
     arguments.finish()?;
     let representation = read_representation(&spec)?;
     let sound = crate::sound_file::read_mono(&input, representation.sample_rate)?;
-    let array = frames::analyse(&representation, &sound, pitch.as_ref())?;
+    let array = frames::analyse(&representation, &sound, pitch.as_ref(), inharmonicity)?;
     array.write(&out)?;
     println!("    {} frames of {} values", array.shape[0], array.shape[1]);
     Ok(())
@@ -50,6 +56,7 @@ mod frames {
         representation: &Representation,
         sound: &[f32],
         pitch: Option<&Pitch>,
+        inharmonicity: f32,
     ) -> Result<Array> {
         if !representation.has_columns() {
             return Ok(Array {
@@ -77,7 +84,7 @@ mod frames {
             norms(spectrum, &mut magnitudes);
             let series = PartialSeries {
                 f0_hz: pitch.map_or(0.0, |pitch| pitch.at(frame)),
-                inharmonicity: 0.0,
+                inharmonicity,
             };
             // Both lengths are the stage's own, so it takes them.
             forward.apply(&magnitudes, series, row);
@@ -120,12 +127,12 @@ mod frames {
                 r#"{"kind": "linear", "sample_rate": 16000, "n_fft": 512, "hop": 64, "bins": 257}"#,
             );
             for length in [1, 63, 64, 8000] {
-                let array = analyse(&linear, &sine()[..length], None).unwrap();
+                let array = analyse(&linear, &sine()[..length], None, 0.0).unwrap();
                 assert_eq!(array.shape, [length / 64 + 1, 257]);
             }
             let mut click = vec![0.0; 4000];
             click[640] = 1.0;
-            let array = analyse(&linear, &click, None).unwrap();
+            let array = analyse(&linear, &click, None, 0.0).unwrap();
             // A click at the centre of frame 10 has the window's peak there.
             assert!((array.values[10 * 257 + 40] - 1.0).abs() < 1e-5);
             assert!(array.values[9 * 257 + 40] < 1.0 && array.values[11 * 257 + 40] < 1.0);
@@ -146,7 +153,7 @@ mod frames {
                 ),
                 (r#"{"kind": "waveform", "sample_rate": 16000}"#, 1),
             ] {
-                let array = analyse(&representation(json), &sine(), Some(&pitch)).unwrap();
+                let array = analyse(&representation(json), &sine(), Some(&pitch), 1e-4).unwrap();
                 assert_eq!(array.shape[1], width, "{json}");
             }
         }
@@ -169,7 +176,7 @@ mod frames {
                     "'representation.center' must be true",
                 ),
             ] {
-                let error = analyse(&representation(json), &sine(), pitch).unwrap_err();
+                let error = analyse(&representation(json), &sine(), pitch, 0.0).unwrap_err();
                 assert!(
                     format!("{error:#}").contains(says),
                     "{error:#} does not say {says}"

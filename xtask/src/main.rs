@@ -63,7 +63,7 @@ cargo xtask <command>
          [--live] [--seed K] [--midi-out F]
                              render through the bundled plugin
   check-model PATH           open a pack as the plugin would, and say what is wrong with it
-  analyse --input WAV --spec JSON --out NPY [--pitch HZ | --f0 NPY]
+  analyse --input WAV --spec JSON --out NPY [--pitch HZ | --f0 NPY] [--inharmonicity B]
                              a sound's frames in a manifest's 'representation', float32 [frames, bins]
   invert --magnitudes NPY --spec JSON --method M --out WAV [--pitch HZ | --f0 NPY] [--refine STEPS]
                              the sound of such frames; M: spsi, rtpghi0, rtpghi1, pghi-fgla, f0-lock

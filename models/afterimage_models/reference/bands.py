@@ -15,6 +15,7 @@ Real = NDArray[np.float64]
 MelScale = Literal["slaney", "htk"]
 MelNorm = Literal["slaney", "none"]
 
+MAIN_LOBE_BINS = 2  # the Hann window's: so far from an end, bins are drawn up to it although no band sees them
 SMOOTHNESS = 1e-3  # weight of the squared second differences
 RIDGE = 1e-6  # weight of the squared values: bins that no band sees have an answer too
 
@@ -86,13 +87,20 @@ class BandInverse:
         self.power = power
         seen = np.flatnonzero(bank.sum(axis=0) > 0.0)
         self.bins = bank.shape[1]
-        self.span = slice(int(seen[0]), int(seen[-1]) + 1)
+        start = 0 if seen[0] <= MAIN_LOBE_BINS else int(seen[0])
+        stop = self.bins if seen[-1] + 1 + MAIN_LOBE_BINS >= self.bins else int(seen[-1]) + 1
+        self.span = slice(start, stop)
         bank = bank[:, self.span]
         sums = bank.sum(axis=1)
         self.scale = np.divide(1.0, sums, out=np.zeros_like(sums), where=sums > 0.0)
         self.bank = bank * self.scale[:, None]  # rows of sum 1: a wide band weighs as much as a narrow one
         count = bank.shape[1]
         second = np.diff(np.eye(count), 2, axis=0)
+        if count > 2:  # the spectrum of a real sound is even about 0 and about half the rate
+            mirrors = np.zeros((2, count))
+            mirrors[0, :2] = (-2.0, 2.0) if start == 0 else 0.0
+            mirrors[1, -2:] = (2.0, -2.0) if stop == self.bins else 0.0
+            second = np.concatenate([second, mirrors])
         normal = self.bank.T @ self.bank + SMOOTHNESS * second.T @ second + RIDGE * np.eye(count)
         self.matrix = np.linalg.solve(normal, self.bank.T)
 

@@ -1,7 +1,8 @@
 //! What one voice's frame costs, beside a plain inverse FFT of the same size in the same run.
 //!
 //! `cargo bench -p afterimage-spectral --bench inverse`; prints median, 99.9th percentile, the ratio
-//! to the peer, and the percentile's share of a hop at 48 kHz. `-- quick` runs a tenth, `-- note` leaves
+//! to the peer, the percentile's share of a hop at 48 kHz, what 16 voices take of a core, and of an
+//! adversarial spectrum the ratio of its median to the note's. `-- quick` runs a tenth, `-- note` leaves
 //! the adversarial spectra out.
 #![allow(
     clippy::disallowed_macros,
@@ -10,7 +11,10 @@
 )]
 
 use afterimage_spectral::counter_rng::{Purpose, Stream};
-use afterimage_spectral::{PhaseMethod, Resampler, StftSpec, SynthesisFrame, VoiceInverse};
+use afterimage_spectral::phase::pghi_fgla::DEFAULT_ITERATIONS;
+use afterimage_spectral::{
+    PghiFgla, PhaseMethod, Resampler, StftSpec, SynthesisFrame, VoiceInverse,
+};
 use realfft::RealFftPlanner;
 use std::hint::black_box;
 use std::time::Instant;
@@ -24,49 +28,38 @@ fn main() {
     let notes_only = std::env::args().any(|argument| argument == "note");
     let runs = if quick { 2_000 } else { 20_000 };
     println!(
-        "{:<44}{:>11}{:>11}{:>9}{:>12}",
-        "one frame", "median us", "p99.9 us", "x ifft", "p99.9 / hop"
+        "{:<44}{:>11}{:>11}{:>9}{:>12}{:>11}{:>9}",
+        "one frame", "median us", "p99.9 us", "x ifft", "p99.9 / hop", "16 voices", "x note"
     );
     for (fft_size, hop) in [(1024, 128), (2048, 256)] {
         let spec = StftSpec::new(fft_size, hop).unwrap();
         let peer = plain_inverse(&spec, runs);
-        report(
-            &format!("realfft inverse {fft_size}"),
-            peer,
-            peer.median,
-            hop,
-        );
+        let row = |name: &str, cost: Cost, note: Cost| {
+            let name = format!("{name} {fft_size}/{hop}");
+            report(&name, cost, peer.median, hop, note.median);
+        };
+        row("realfft inverse", peer, peer);
         let note = note_frames(&spec);
-        for (name, method) in METHODS {
-            let cost = voice(&spec, method, &note, 0.0, runs);
-            report(
-                &format!("{name} {fft_size}/{hop}, note"),
-                cost,
-                peer.median,
-                hop,
-            );
+        let notes = METHODS.map(|(_, method)| voice(&spec, method, &note, 0.0, runs));
+        for ((name, _), cost) in METHODS.iter().zip(notes) {
+            row(&format!("{name}, note"), cost, cost);
         }
         let wide = voice(&spec, PhaseMethod::F0Lock, &note, 0.7, runs);
-        report(
-            &format!("f0-lock {fft_size}/{hop}, note, wide"),
-            wide,
-            peer.median,
-            hop,
-        );
+        row("f0-lock, note, wide", wide, notes[0]);
+        let short = spec.with_synthesis_support(fft_size / 4).unwrap();
+        let short = voice(&short, PhaseMethod::Rtpghi, &note, 0.0, runs);
+        row("rtpghi0, note, support N/4", short, notes[1]);
+        let offline = whole_spectrogram(&spec, &note, runs / 400);
+        row("pghi-fgla, note, a frame, worker", offline, offline);
         let adversaries = if notes_only {
             Vec::new()
         } else {
             adversaries(&spec)
         };
         for (name, frames) in adversaries {
-            for (method_name, method) in METHODS {
-                let cost = voice(&spec, method, &frames, 0.0, runs / 10);
-                report(
-                    &format!("{method_name} {fft_size}/{hop}, {name}"),
-                    cost,
-                    peer.median,
-                    hop,
-                );
+            for ((method_name, method), note) in METHODS.iter().zip(notes) {
+                let cost = voice(&spec, *method, &frames, 0.0, runs / 10);
+                row(&format!("{method_name}, {name}"), cost, note);
             }
         }
     }
@@ -102,13 +95,29 @@ fn time(runs: usize, mut work: impl FnMut(usize)) -> Cost {
     }
 }
 
-fn report(name: &str, cost: Cost, peer_us: f64, hop: usize) {
-    let share = cost.high / (hop as f64 / RATE_HZ * 1e6) * 100.0;
-    let ratio = cost.median / peer_us;
+fn report(name: &str, cost: Cost, peer_us: f64, hop: usize, note_us: f64) {
+    let hop_us = hop as f64 / RATE_HZ * 1e6;
+    let share = cost.high / hop_us * 100.0;
+    let voices = 16.0 * cost.median / hop_us * 100.0;
+    let (ratio, against) = (cost.median / peer_us, cost.median / note_us);
     println!(
-        "{name:<44}{:>11.2}{:>11.2}{ratio:>9.2}{share:>11.2}%",
+        "{name:<44}{:>11.2}{:>11.2}{ratio:>9.2}{share:>11.2}%{voices:>10.1}%{against:>9.2}",
         cost.median, cost.high
     );
+}
+
+/// Whole-spectrogram inversion with 16 iterations, per frame.
+fn whole_spectrogram(spec: &StftSpec, note: &[Vec<f32>], runs: usize) -> Cost {
+    let magnitudes = note.concat();
+    let mut workspace = PghiFgla::new(spec, note.len());
+    let all = time(runs, |run| {
+        let spectra = workspace.invert(&magnitudes, DEFAULT_ITERATIONS, run as u64);
+        black_box(spectra.unwrap());
+    });
+    Cost {
+        median: all.median / note.len() as f64,
+        high: all.high / note.len() as f64,
+    }
 }
 
 fn plain_inverse(spec: &StftSpec, runs: usize) -> Cost {

@@ -199,7 +199,7 @@ impl Inverse {
             Axis::Bands(bands) => {
                 let spans = bands.spans(spec.rate_hz, spec.fft_size)?;
                 check_solvable(&spans, spec.bins())?;
-                let inverse = BandInverse::new(&spans, spec.scale.spec().quantity);
+                let inverse = BandInverse::new(&spans, spec.scale.spec().quantity, spec.bins());
                 InverseAxis::Bands(Box::new(inverse), vec![0.0; spans.len()])
             }
             Axis::HarmonicNoise(sizes) => {

@@ -334,16 +334,21 @@ fn silence_is_silent_and_bins_outside_the_bands_are_zero() {
             "{name} {law:?}"
         );
     }
-    let mut inverse = Inverse::new(&representation(
-        bank("mel_htk"),
-        scale(Law::Linear, 1, 0.0, 0.0),
-    ))
-    .unwrap();
-    let mut magnitudes = vec![f32::NAN; BINS];
-    inverse.apply(&[1.0; 128], &mut magnitudes);
-    for (bin, magnitude) in magnitudes.iter().enumerate() {
-        let hz = bin as f64 * RATE_HZ / FFT_SIZE as f64;
-        assert_eq!(*magnitude == 0.0, !(60.0..7000.0).contains(&hz), "{hz} Hz");
+    for (ends_hz, zero_below, zero_from) in [
+        ([300.0, 7000.0], 300.0, 7000.0),
+        // Within a main lobe of an end, the bins up to it are drawn.
+        ([62.0, 7990.0], 0.0, 9000.0),
+    ] {
+        let axis = Axis::Bands(mel(MelScale::Htk, MelNorm::None, 60, ends_hz));
+        let mut inverse =
+            Inverse::new(&representation(axis, scale(Law::Linear, 1, 0.0, 0.0))).unwrap();
+        let mut magnitudes = vec![f32::NAN; BINS];
+        inverse.apply(&[1.0; 60], &mut magnitudes);
+        for (bin, magnitude) in magnitudes.iter().enumerate() {
+            let hz = bin as f64 * RATE_HZ / FFT_SIZE as f64;
+            let drawn = (zero_below..zero_from).contains(&hz);
+            assert_eq!(*magnitude > 0.0, drawn, "{hz} Hz");
+        }
     }
 }
 

@@ -18,6 +18,11 @@ const SMOOTHNESS: f64 = 1e-3; // 1e-1 to 1e-3 measure alike on speech; less foll
 const RIDGE: f64 = 1e-6; // bins that no band sees have an answer too
 const NEGLIGIBLE: f64 = 1e-7; // of a column's largest weight: under the rounding of a frame
 const SECOND_DIFFERENCE: [f64; 3] = [1.0, -2.0, 1.0];
+// The same at an end of the spectrum, where the bin beyond is the mirrored one before.
+const MIRRORED: [[f64; 2]; 2] = [[-2.0, 2.0], [2.0, -2.0]];
+// Bands that end within a main lobe of 0 or of half the rate leave bins there to be drawn: without them a
+// low partial is cut in half (bin 0 alone, on speech at 44.1 kHz: PESQ 4.18 for 4.40).
+const MAIN_LOBE_BINS: usize = 2;
 const MOST_SOLVE_STEPS: usize = 1 << 32; // a few seconds of a loader; mel-128 of 16 384 samples takes half of it
 const TINY: f32 = 1e-30; // a band this quiet asks for no correction
 
@@ -43,7 +48,7 @@ fn widest(spans: &[Span]) -> usize {
 #[derive(Clone, Debug)]
 pub(crate) struct BandInverse {
     quantity: Quantity,
-    /// Bins that some band sees; the others are zero.
+    /// Bins that some band sees, and those beside them up to a near end of the spectrum; the others are zero.
     seen: std::ops::Range<usize>,
     /// Brings the quantity of each band to a bank with rows of sum 1, and its root the amplitude.
     row_scales: Vec<f32>,
@@ -58,12 +63,10 @@ pub(crate) struct BandInverse {
 }
 
 impl BandInverse {
-    /// `spans`: the bank's rows, not all empty. Allocates.
-    pub(crate) fn new(spans: &[Span], quantity: Quantity) -> Self {
-        let filled = || spans.iter().filter(|span| !span.weights.is_empty());
-        let start = filled().map(|span| span.first).min().unwrap_or(0);
-        let end = filled().map(Span::end).max().unwrap_or(start);
-        let bins = end - start;
+    /// `spans`: the bank's rows over `all_bins`, not all empty. Allocates.
+    pub(crate) fn new(spans: &[Span], quantity: Quantity, all_bins: usize) -> Self {
+        let seen = drawn_bins(spans, all_bins);
+        let (start, bins) = (seen.start, seen.len());
         let row_scale = |span: &Span| {
             let sum = span.sum();
             if sum > 0.0 { 1.0 / sum } else { 0.0 }
@@ -82,9 +85,9 @@ impl BandInverse {
         }
         Self {
             quantity,
-            seen: start..end,
+            matrix: SpanMatrix::new(&solved(&bank, bins, [start == 0, seen.end == all_bins])),
+            seen,
             row_scales: spans.iter().map(|span| row_scale(span) as f32).collect(),
-            matrix: SpanMatrix::new(&solved(&bank, bins)),
             bank: SpanMatrix::new(&bank),
             column_sums,
             wanted: vec![0.0; spans.len()],
@@ -147,8 +150,18 @@ impl BandInverse {
     }
 }
 
-/// Columns of the smoothing inverse of `bank`, one a band, over `bins`.
-fn solved(bank: &[Span], bins: usize) -> Vec<Span> {
+fn drawn_bins(spans: &[Span], all_bins: usize) -> std::ops::Range<usize> {
+    let filled = || spans.iter().filter(|span| !span.weights.is_empty());
+    let start = filled().map(|span| span.first).min().unwrap_or(0);
+    let end = filled().map(Span::end).max().unwrap_or(start);
+    let near = |distance: usize| distance <= MAIN_LOBE_BINS;
+    let end = if near(all_bins - end) { all_bins } else { end };
+    if near(start) { 0..end } else { start..end }
+}
+
+/// Columns of the smoothing inverse of `bank`, one a band, over `bins`; `mirrored`: whether the first and
+/// the last bin are an end of the spectrum.
+fn solved(bank: &[Span], bins: usize, mirrored: [bool; 2]) -> Vec<Span> {
     let width = widest(bank)
         .saturating_sub(1)
         .max(2)
@@ -162,6 +175,13 @@ fn solved(bank: &[Span], bins: usize) -> Vec<Span> {
     }
     for first in 0..bins.saturating_sub(2) {
         normal.add_square(first, &SECOND_DIFFERENCE, SMOOTHNESS);
+    }
+    // The spectrum of a real sound is even about 0 and about half the rate.
+    let ends = [0, bins.saturating_sub(2)].into_iter().zip(MIRRORED);
+    for ((first, row), is_end) in ends.zip(mirrored) {
+        if is_end && bins > 2 {
+            normal.add_square(first, &row, SMOOTHNESS);
+        }
     }
     for bin in 0..bins {
         normal.add_square(bin, &[1.0], RIDGE);

@@ -10,8 +10,9 @@
 //! | `noise_bands` | rms raw STFT magnitude of what is left, in mel bands (Slaney) |
 //!
 //! The first two are plain numbers; the rest are in the representation's scale. Powers of partials and
-//! noise add up: which phases they meet in is not known here. Source of the split: Serra, Smith 1990,
-//! "Spectral modeling synthesis".
+//! noise add up: which phases they meet in is not known here. Noise is drawn at its level, not as one of
+//! its random spectra: f0-lock gives it those of a real noise, the other phase methods make pulses of it.
+//! Source of the split: Serra, Smith 1990, "Spectral modeling synthesis".
 
 use super::bands::{BandLayout, BandSpec, MelNorm, MelScale};
 use super::span_matrix::{Span, SpanMatrix};
@@ -23,7 +24,8 @@ pub const HEADER: usize = 2;
 /// Most partials taken.
 pub const MAX_PARTIALS: usize = 512;
 const MAIN_LOBE_BINS: f64 = 2.0; // the Hann window's
-const MAX_INHARMONICITY: f32 = 0.1; // a hundred times a stiff string's
+/// Largest inharmonicity taken: a hundred times a stiff string's.
+pub const MAX_INHARMONICITY: f32 = 0.1;
 const STEPS: usize = 1024; // of the lobe table for each bin: straight lines between are 4e-7 off
 const REACH: usize = 4; // bins of a lobe that are drawn: the side lobes beyond lie 41 dB down and lower
 
