@@ -18,7 +18,7 @@ use crate::link::{LinkSizes, make_link};
 use crate::monitor::Monitor;
 use crate::playback::Playback;
 use crate::request::{Desk, RequestHead, SLOTS, SOUNDING_VOICES, Tally};
-use crate::service::WorkerLink;
+use crate::service::{Finisher, WorkerLink};
 use crate::spec::InstrumentSpec;
 use crate::timeline::RateMap;
 use crate::voice::{Faults, Voice, VoiceShape};
@@ -109,6 +109,7 @@ pub(crate) fn check(spec: &InstrumentSpec) -> Result<(), EngineError> {
     let path_is_finite = spec
         .mod_wheel_path
         .iter()
+        .chain(&spec.presets)
         .flatten()
         .all(|value| value.is_finite());
     let default_is_finite = spec
@@ -191,6 +192,7 @@ impl Program {
             trash: Arc::clone(trash),
             requests: Vec::new(),
             rows: Vec::new(),
+            finisher: Finisher::new(spec),
         };
         let tables = VoiceTables::new(&spec.stft);
         let voices = (0..SLOTS)

@@ -9,6 +9,7 @@ use crate::controls::Controls;
 use crate::envelope::cut_fade_samples;
 use crate::event::NoteMatch;
 use crate::link::AudioLink;
+use crate::play::NoteClock;
 use crate::spec::InstrumentSpec;
 use crate::voice::Voice;
 use crate::voice::note::{NEVER, Note};
@@ -46,6 +47,7 @@ struct Requesting {
     /// From here on the slot is free.
     end: u64,
     next_frame: u32,
+    clock: NoteClock,
 }
 
 /// A note that the host starts.
@@ -152,16 +154,16 @@ impl RequestHead {
         let latch = slot.latch(desk.frames_ahead, hop);
         let rate = f64::from(desk.spec.sample_rate_hz);
         let centre = slot.on + u64::from(slot.next_frame) * hop;
-        let time_on_s = ((centre - slot.on) as f64 / rate) as f32;
+        let elapsed_s = ((centre - slot.on) as f64 / rate) as f32;
         let request = FrameRequest {
             epoch: desk.epoch,
             voice: index as u16,
             note: slot.ordinal,
             frame_index: slot.next_frame,
             due_sample: latch + desk.lead,
-            pitch: desk.controls.pitch(slot.key, slot.channel),
+            pitch: desk.controls.pitch(slot.key, slot.channel) + desk.controls.play.shift_semitones,
             velocity: slot.velocity,
-            time_on_s,
+            time_on_s: slot.clock.tick(&desk.controls.play, hop, rate),
             time_off_s: if slot.off <= latch {
                 ((centre - slot.off) as f64 / rate) as f32
             } else {
@@ -171,7 +173,7 @@ impl RequestHead {
                 desk.spec,
                 slot.ordinal,
                 slot.pressure,
-                time_on_s,
+                elapsed_s,
             ),
             seed: desk.controls.seed,
         };
@@ -215,6 +217,7 @@ impl RequestHead {
             cut: false,
             end: NEVER,
             next_frame: 0,
+            clock: NoteClock::start(&desk.controls.play),
         });
         desk.voices[index].notes.push_back(Note {
             ordinal: new.ordinal,

@@ -12,6 +12,7 @@ use afterimage_spectral::clean::clean_magnitudes;
 use parking_lot::Mutex;
 
 use super::decoders::DecoderHandle;
+use super::finish::Finisher;
 use crate::contract::{DecodeError, Frame, FrameRequest};
 use crate::engine::{self, TrashLane};
 use crate::link::{Delivery, WorkerEnds};
@@ -44,6 +45,7 @@ pub(crate) struct WorkerLink {
     pub(crate) requests: Vec<FrameRequest>,
     /// Frames of the call at hand, `[rows]`.
     pub(crate) rows: Vec<Frame>,
+    pub(crate) finisher: Finisher,
 }
 
 /// New links on their way to the worker.
@@ -160,7 +162,9 @@ impl WorkerLink {
     fn decode_rows(&mut self) -> Result<(), DecodeError> {
         let mut decoder = self.decoder.0.decoder.lock();
         let call = catch_unwind(AssertUnwindSafe(|| {
-            decoder.decode(&self.requests, &mut self.rows)
+            decoder.decode(&self.requests, &mut self.rows)?;
+            self.finisher
+                .finish(decoder.as_mut(), &self.requests, &mut self.rows)
         }));
         call.unwrap_or_else(|_| {
             Err(DecodeError::Backend {

@@ -23,6 +23,6 @@ impl HopPart<'_> {
 }
 
 /// Hertz of a MIDI note number.
-pub(super) fn pitch_hz(pitch: f32) -> f32 {
+pub(crate) fn pitch_hz(pitch: f32) -> f32 {
     440.0 * afterimage_spectral::approx::exp2((pitch - 69.0) / 12.0)
 }

@@ -18,7 +18,8 @@ use crate::link::{AudioLink, Delivery};
 use crate::spec::InstrumentSpec;
 use crate::touched;
 use frames::{FrameQueue, FrameState};
-use mix::{HopPart, pitch_hz};
+use mix::HopPart;
+pub(crate) use mix::pitch_hz;
 use note::Note;
 pub(crate) use shape::VoiceShape;
 
