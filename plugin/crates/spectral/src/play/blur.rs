@@ -1,9 +1,9 @@
 //! Smears a spectrum along frequency: partials widen into bands, bands into a wash. Pure.
 
-/// Half width at full blur, in hertz at low frequencies: wider than the spacing of low notes.
-const WIDTH_HZ: f32 = 220.0;
-/// Half width at full blur as a share of the frequency: a sixth of an octave.
-const WIDTH_SHARE: f32 = 0.12;
+/// Half width at full blur, in hertz at low frequencies: fills low notes and leaves no rumble below.
+const WIDTH_HZ: f32 = 60.0;
+/// Half width at full blur as a share of the frequency: high notes keep bands that tell their pitch.
+const WIDTH_SHARE: f32 = 0.15;
 /// A box of half a bin on each side is the bin itself.
 const SELF_BINS: f64 = 0.5;
 
