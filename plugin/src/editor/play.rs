@@ -125,7 +125,7 @@ fn show_freeze(
     (param, setter): (&BoolParam, &ParamSetter<'_>),
 ) {
     let frozen = param.unmodulated_plain_value();
-    let word = if frozen { "held" } else { "runs" };
+    let word = if frozen { "held" } else { "off" };
     let response = chip::show(ui, chip_rect(cell, measures), word, frozen);
     if response.clicked() {
         gesture::set_once(setter, param, !frozen);

@@ -3,6 +3,7 @@
 
 mod support;
 
+use afterimage_engine::contract::{DecodeError, Decoder, Frame, FrameRequest};
 use afterimage_engine::{
     ControlChange, DecoderHandle, DecoderKey, Event, HostConfig, Instrument, PlayChange, RenderMode,
 };
@@ -387,13 +388,55 @@ fn a_knob_that_jumps_does_not_click() {
     }
 }
 
+/// Fails on the far end of a morph, and only there.
+struct FailsFar(TestDecoder);
+
+impl Decoder for FailsFar {
+    fn decode(
+        &mut self,
+        requests: &[FrameRequest],
+        frames: &mut [Frame],
+    ) -> Result<(), DecodeError> {
+        if requests
+            .iter()
+            .any(|request| request.conditions.latent[0] == 1.0)
+        {
+            return Err(DecodeError::Backend {
+                pack: "test".into(),
+                reason: "told to".into(),
+            });
+        }
+        self.0.decode(requests, frames)
+    }
+
+    fn max_rows(&self) -> usize {
+        self.0.max_rows
+    }
+}
+
 #[test]
-fn a_decoder_that_fails_on_a_further_row_is_concealed_and_counted() {
-    let mut failing = instrument(Behaviour::Fails, RATE_HZ);
-    failing.spec.presets = vec![[0.5; 16]];
+fn a_further_row_that_fails_is_concealed_and_counted() {
+    let key = DecoderKey {
+        pack_hash: "fails far".into(),
+        backend: "test".into(),
+    };
+    let decoder = TestDecoder {
+        behaviour: Behaviour::Decaying,
+        rate_hz: RATE_HZ,
+        max_rows: 16,
+    };
+    let failing = Instrument {
+        spec: spec(RATE_HZ),
+        decoder: DecoderHandle::unshared(key, Box::new(FailsFar(decoder))),
+    };
     let mut rig = Rig::with(HostConfig::new(RATE_HZ, 512), Some(failing));
-    let events = [(0, play(PlayChange::Morph(0.5))), (0, note_on(KEY, 1.0))];
-    let sound = rig.play(&events, at(0.5) as usize, 512);
+    let events = [
+        (0, note_on(KEY, 1.0)),
+        (at(0.2), play(PlayChange::Morph(0.5))),
+        (at(0.4), play(PlayChange::Morph(0.0))),
+    ];
+    let sound = rig.play(&events, at(0.8) as usize, 512);
     assert!(sound.missing > 0 && rig.engine.monitor().counts().failed_decodes > 0);
     assert!(sound.left.iter().all(|sample| sample.is_finite()));
+    assert!(rms_db(&sound, 0.6, 0.8) > -60.0, "it recovers");
 }
