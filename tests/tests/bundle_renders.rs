@@ -216,6 +216,33 @@ fn at_other_rates_the_reported_latency_holds_within_the_models_sample() {
 }
 
 #[test]
+fn in_instant_mode_a_note_sounds_on_its_sample_and_the_host_is_told_no_latency() {
+    for rate_hz in [44_100.0, 48_000.0, 96_000.0] {
+        for block in [32, 333, 1024] {
+            let mut session = session();
+            session.set("attack_ms", 0.0).unwrap();
+            session.set("latency_mode", 1.0).unwrap();
+            let on = 5_003;
+            let mut timeline = Timeline::new();
+            timeline.note(on, on + 12_000, 57, 1.0);
+            let spec = RenderSpec {
+                plan: BlockPlan::Fixed(block),
+                ..RenderSpec::offline(rate_hz, 0.5, timeline)
+            };
+            let rendered = session.render(&spec).unwrap();
+            let what = format!("{rate_hz} Hz, blocks of {block}");
+            assert_eq!(rendered.latency_samples, 0, "{what}");
+            let heard = first_above(&rendered.audio[0], 0.0).expect("the note sounds");
+            // A sine's first sample may be zero.
+            assert!((on..on + 2).contains(&(heard as u64)), "{what}: {heard}");
+            let begins = rms(&rendered.audio[0][on as usize..on as usize + 480]);
+            let later = rms(&rendered.audio[0][on as usize + 960..on as usize + 1440]);
+            assert!(begins > 0.1 * later, "{what}: {begins} then {later}");
+        }
+    }
+}
+
+#[test]
 fn every_host_rate_plays_the_same_pitch() {
     let mut pitches = Vec::new();
     for rate_hz in [44_100.0, 48_000.0, 88_200.0, 96_000.0, 192_000.0] {

@@ -129,9 +129,10 @@ fn a_socket_opened_by_a_plugin_is_seen() {
 }
 
 /// The instrument under the libc-level detector.
-fn instrument_is_clean_in(scene: &str) {
+fn instrument_is_clean_in(scene: &str, settings: &[&str]) {
     let clap = bundle::clap().unwrap();
-    let mut answer = watched(&[clap.to_str().unwrap(), INSTRUMENT_ID, scene]);
+    let words = [&[clap.to_str().unwrap(), INSTRUMENT_ID, scene], settings].concat();
+    let mut answer = watched(&words);
     assert!(answer.blocks > 0);
     if scene == "automation" {
         // The framework calls the plugin once a stretch between two parameter changes: to the plugin
@@ -168,37 +169,44 @@ fn stays_at_home(report: &Report) {
 
 #[test]
 fn the_callback_asks_nothing_of_the_system_while_notes_play() {
-    instrument_is_clean_in("notes");
+    instrument_is_clean_in("notes", &[]);
 }
 
 #[test]
 fn the_callback_asks_nothing_of_the_system_under_automation_of_every_parameter() {
-    instrument_is_clean_in("automation");
+    instrument_is_clean_in("automation", &[]);
 }
 
 #[test]
 fn the_callback_asks_nothing_of_the_system_during_a_model_change() {
-    instrument_is_clean_in("model-change");
+    instrument_is_clean_in("model-change", &[]);
 }
 
 #[test]
 fn the_callback_asks_nothing_of_the_system_when_block_sizes_change() {
-    instrument_is_clean_in("block-sizes");
+    instrument_is_clean_in("block-sizes", &[]);
 }
 
 #[test]
 fn the_callback_asks_nothing_of_the_system_in_and_out_of_bypass() {
-    instrument_is_clean_in("bypass");
+    instrument_is_clean_in("bypass", &[]);
 }
 
 #[test]
 fn the_callback_asks_nothing_of_the_system_at_a_reset() {
-    instrument_is_clean_in("reset");
+    instrument_is_clean_in("reset", &[]);
 }
 
 #[test]
 fn the_callback_asks_nothing_of_the_system_in_blocks_of_no_samples() {
-    instrument_is_clean_in("zero-length");
+    instrument_is_clean_in("zero-length", &[]);
+}
+
+#[test]
+fn the_callback_asks_nothing_of_the_system_while_attacks_are_made_ahead() {
+    for scene in ["notes", "automation", "model-change", "reset"] {
+        instrument_is_clean_in(scene, &["latency_mode=1"]);
+    }
 }
 
 #[test]
@@ -212,9 +220,10 @@ fn ten_thousand_notes_in_a_block_cost_only_the_frameworks_event_queue() {
 }
 
 /// The instrument in the bundle whose guard ends the process on an allocation.
-fn guarded(scene: &str) {
+fn guarded(scene: &str, settings: &[&str]) {
     let clap = bundle::guarded_clap().unwrap();
-    let output = run(None, &[clap.to_str().unwrap(), INSTRUMENT_ID, scene]);
+    let words = [&[clap.to_str().unwrap(), INSTRUMENT_ID, scene], settings].concat();
+    let output = run(None, &words);
     let error = String::from_utf8_lossy(&output.stderr);
     assert!(
         output.status.success(),
@@ -234,7 +243,8 @@ fn the_guard_finds_no_allocation_in_any_scene() {
         "reset",
         "zero-length",
     ] {
-        guarded(scene);
+        guarded(scene, &[]);
+        guarded(scene, &["latency_mode=1"]);
     }
 }
 

@@ -18,7 +18,7 @@ impl Arguments {
     }
 
     #[cfg(test)]
-    fn of(words: &[&str]) -> Self {
+    pub fn of(words: &[&str]) -> Self {
         Self {
             left: words.iter().map(|word| (*word).to_owned()).collect(),
         }
@@ -73,6 +73,7 @@ impl Arguments {
     }
 
     /// Takes the next word that belongs to no flag.
+    #[cfg(feature = "models")]
     pub fn positional(&mut self) -> Option<String> {
         let at = self.left.iter().position(|word| !word.starts_with("--"))?;
         Some(self.left.remove(at))

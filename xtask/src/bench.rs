@@ -1,4 +1,5 @@
-//! Measures the built bundle's callback against its deadline, then the crates' own benches.
+//! Measures the built bundle's callback against its deadline, then the crates' own benches, then the
+//! quality of the spectral inverse beside others. `--quality` prints only that.
 //!
 //! The bundle is played live, by the clock, since an offline render waits for the worker inside the
 //! callback. "its work" is the p99.9 of the callback's processor time: what other programs took from
@@ -11,6 +12,7 @@ use anyhow::Result;
 
 use crate::arguments::Arguments;
 use crate::bundle::{self, Kind, NAME};
+use crate::comparison;
 use crate::process::{cargo, run, say};
 
 const RATE_HZ: f64 = 48_000.0;
@@ -58,7 +60,11 @@ const LOADS: [Load; 4] = [
 /// `cargo xtask bench`.
 pub fn command(mut arguments: Arguments) -> Result<()> {
     let quick = arguments.switch("--quick");
+    let quality = arguments.switch("--quality");
     arguments.finish()?;
+    if quality {
+        return comparison::print();
+    }
     let clap = bundle::build(Kind::Release)?.join(format!("{NAME}.clap"));
     say("the bundle's callback, live at 48 kHz, as a share of its deadline");
     println!(
@@ -80,7 +86,7 @@ pub fn command(mut arguments: Arguments) -> Result<()> {
             "run the bench",
         )?;
     }
-    Ok(())
+    comparison::print()
 }
 
 fn measure(clap: &std::path::Path, load: &Load, block: u32) -> Result<()> {

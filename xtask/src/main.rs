@@ -11,13 +11,20 @@
     )
 )]
 
+mod analyse;
 mod arguments;
 mod bench;
 mod bundle;
 mod check_model;
+mod comparison;
 mod demo;
+#[cfg(any(feature = "models", test))]
+mod frames;
 mod golden;
 mod install;
+mod invert;
+#[cfg(any(feature = "models", test))]
+mod npy;
 mod package;
 mod picture;
 mod platform;
@@ -26,11 +33,15 @@ mod python;
 mod render;
 mod report;
 mod runtime_library;
+#[cfg(any(feature = "models", test))]
+mod sound_file;
 mod spectrogram;
 mod suites;
 mod system;
 mod tally;
 mod test;
+#[cfg(not(feature = "models"))]
+mod with_models;
 
 use std::process::ExitCode;
 
@@ -52,8 +63,14 @@ cargo xtask <command>
          [--live] [--seed K] [--midi-out F]
                              render through the bundled plugin
   check-model PATH           open a pack as the plugin would, and say what is wrong with it
+  analyse --input WAV --spec JSON --out NPY [--pitch HZ | --f0 NPY]
+                             a sound's frames in a manifest's 'representation', float32 [frames, bins]
+  invert --magnitudes NPY --spec JSON --method M --out WAV [--pitch HZ | --f0 NPY] [--refine STEPS]
+                             the sound of such frames; M: spsi, rtpghi0, rtpghi1, pghi-fgla, f0-lock
   golden [--write]           compare the golden vectors with their independent source, or write them anew
-  bench [--quick]            measure the callback and the worker against their deadlines
+  bench [--quick | --quality]
+                             measure the callback and the worker against their deadlines, and the
+                             spectral inverse beside others
   package                    an archive of the bundles for this platform
 ";
 
@@ -74,10 +91,12 @@ fn run() -> Result<()> {
         return Ok(());
     };
     match command.as_str() {
+        "analyse" => analyse::command(arguments),
         "bundle" => bundle::command(arguments),
         "demo" => demo::command(arguments),
         "bench" => bench::command(arguments),
         "check-model" => check_model::command(arguments),
+        "invert" => invert::command(arguments),
         "golden" => golden::command(arguments),
         "package" => package::command(arguments),
         "test" => test::command(arguments),

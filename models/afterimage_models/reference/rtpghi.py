@@ -1,4 +1,7 @@
-"""Real-time phase gradient heap integration (Prusa, Sondergaard 2016), phases about frame centres."""
+"""Real-time phase gradient heap integration (Prusa, Sondergaard 2016), phases about frame centres.
+
+The gradients are exact for a Hann window: along frequency for a steady sinusoid, along time for a click.
+"""
 
 import heapq
 
@@ -10,9 +13,10 @@ from .stft import Spec
 
 Real = NDArray[np.float64]
 
-HANN_GAMMA = 0.25645  # Prusa, Balazs, Sondergaard 2017, table I
 TOLERANCE = 20.0 * np.log(2.0)  # 120 dB, in nepers
-LEVELS = 255  # the queue only tells levels half a decibel apart
+# Weights of this frame and the two before it, and of the frame after and these three, in the time derivative.
+BACKWARD = (1.35, -1.7, 0.35)
+CENTRED = (0.375, 0.375, -0.875, 0.125)
 SILENT = np.log(2.0**-67)  # nothing below is integrated
 SMALLEST = np.log(2.0**-126)
 
@@ -28,7 +32,7 @@ class Rtpghi:
         self.index = 0
         self.history: list[Real] = []
         self.phase = np.zeros(spec.bins)
-        self.gradient = np.zeros(spec.bins)
+        self.deviation = np.zeros(spec.bins)
 
     def advance(self, magnitudes: Real, following: Real | None) -> Real:
         """Phases of the next frame in turns, `[bins]`."""
@@ -39,15 +43,13 @@ class Rtpghi:
         log = np.maximum(log, floor)
         slope = self._slope(log, following, floor)
 
-        gamma = HANN_GAMMA * spec.fft_size**2
-        padded = np.pad(log, 1, mode="edge")
-        gradient = spec.hop * spec.fft_size / (2.0 * np.pi * gamma) * (padded[2:] - padded[:-2]) / 2.0
-        mean = (gradient + self.gradient) / 2.0 if self.index else gradient
+        deviation = deviation_bins(magnitudes, np.exp(floor)) * spec.hop / spec.fft_size
+        mean = (deviation + self.deviation) / 2.0 if self.index else deviation
         centre = np.arange(spec.bins) * spec.hop / spec.fft_size
-        bin_step = -gamma / (2.0 * np.pi * spec.fft_size * spec.hop) * (slope[1:] + slope[:-1]) / 2.0
+        delay = delay_windows(spec, slope)
 
-        self.phase = self._integrate(log, floor, mean + centre, bin_step)
-        self.gradient = gradient
+        self.phase = self._integrate(log, floor, mean + centre, -(delay[1:] + delay[:-1]) / 2.0)
+        self.deviation = deviation
         self.history = [*self.history[-1:], log]
         self.index += 1
         return self.phase
@@ -58,26 +60,23 @@ class Rtpghi:
             after = np.maximum(_log(following), floor)
             if not self.history:
                 return after - log
-            return (after - np.maximum(self.history[-1], floor)) / 2.0
+            if len(self.history) == 1:
+                return (after - self.history[-1]) / 2.0
+            return sum(w * frame for w, frame in zip(CENTRED, (after, log, *self.history[::-1]), strict=True))
         if not self.history:
             return np.zeros_like(log)
         if len(self.history) == 1:
             return log - self.history[-1]
-        # Half of the second difference, for extrapolating half way to the second-order rule.
-        return 1.25 * log - 1.5 * self.history[-1] + 0.25 * self.history[-2]
+        return sum(w * frame for w, frame in zip(BACKWARD, (log, *self.history[::-1]), strict=True))
 
     def _integrate(self, log: Real, floor: float, time_step: Real, bin_step: Real) -> Real:
         bins = self.spec.bins
         now: Real = np.array([self.quiet.u32_at(self.index * bins + k) / 2.0**32 for k in range(bins)])
         pending = log > floor
-        queue: list[tuple[int, int, int]] = []
-        order = 0
+        queue: list[tuple[float, int]] = []
 
         def push(value: float, node: int) -> None:
-            nonlocal order
-            level = int(np.clip((value - floor) * LEVELS / TOLERANCE, 0, LEVELS))
-            heapq.heappush(queue, (-level, -order, node))
-            order += 1
+            heapq.heappush(queue, (-value, node))
 
         def settle(bin_: int, phase: float) -> None:
             now[bin_] = phase
@@ -95,7 +94,7 @@ class Rtpghi:
                 start = first + int(np.argmax(log[first : first + length]))
                 settle(start, now[start])
                 continue
-            node = heapq.heappop(queue)[2]
+            node = heapq.heappop(queue)[1]
             if node >= bins:
                 bin_ = node - bins
                 if pending[bin_]:
@@ -106,6 +105,25 @@ class Rtpghi:
             if node > 0 and pending[node - 1]:
                 settle(node - 1, now[node] - bin_step[node - 1])
         return now % 1.0
+
+
+def deviation_bins(magnitudes: Real, least: float) -> Real:
+    """How far, in bins, each bin's frequency lies from its centre, `[..., bins]`; 0 at both ends.
+
+    Under a Hann window bins at d + 1 and d - 1 from a sinusoid have the ratio
+    (1 - d)(2 - d) / ((1 + d)(2 + d)); with t, the difference over the sum of the two, t d^2 - 3 d + 2 t = 0.
+    """
+    left, right = magnitudes[..., :-2], magnitudes[..., 2:]
+    tilt = (right - left) / (right + left + least)
+    safe = np.where(np.abs(tilt) < 1e-9, 1e-9, tilt)
+    root = (3.0 - np.sqrt(9.0 - 8.0 * safe**2)) / (2.0 * safe)
+    edge = [(0, 0)] * (magnitudes.ndim - 1) + [(1, 1)]
+    return np.pad(np.where(np.abs(tilt) < 1e-9, 2.0 / 3.0 * tilt, root), edge)
+
+
+def delay_windows(spec: Spec, slope: Real) -> Real:
+    """When, in windows after the centre, a click sounds whose log-magnitude has this slope in nepers a hop."""
+    return np.arctan2(slope * spec.fft_size, 2.0 * np.pi * spec.hop) / np.pi
 
 
 def _log(magnitudes: Real) -> Real:

@@ -30,7 +30,7 @@ def spsi(spec: Spec, frames: Real, seed: int) -> Real:
     for index, magnitudes in enumerate(frames):
         peaks = peaks_of(magnitudes)
         start = 0
-        for peak, following in zip(peaks, [*peaks[1:], None], strict=True):
+        for peak, following in zip(peaks, [*peaks, None][1:], strict=True):
             last = spec.bins - 1 if following is None else peak + int(np.argmin(magnitudes[peak:following]))
             turns = (peak + parabolic_offset(magnitudes, peak)) * spec.hop / spec.fft_size
             phase[start : last + 1] = (phase[peak] + turns) % 1.0

@@ -32,7 +32,9 @@ pub(super) struct Facts {
 impl Facts {
     /// Copies what may have changed.
     pub(super) fn refresh(&mut self, view: &InstrumentView, monitor: &Monitor, now: Instant) {
-        self.count_late(monitor.counts().late_frames, now);
+        let counts = monitor.counts();
+        // A note that had to begin late is as late as a frame.
+        self.count_late(counts.late_frames + counts.cold_attacks, now);
         if self.refreshed.is_some_and(|at| now < at + REFRESH) {
             return;
         }

@@ -55,7 +55,7 @@ pub(super) fn show(
         ),
         (
             LatencyChoice::Instant,
-            "Tells the host none: for playing live",
+            "Notes sound at once, knobs follow later: for playing live",
         ),
     ];
     let latency = labelled(ui, row(2), "Latency");

@@ -101,8 +101,8 @@ fn voices_words(voices: u32) -> String {
 fn latency_words(mode: LatencyChoice, samples: u32) -> String {
     match mode {
         LatencyChoice::Exact => format!("Exact · latency {samples} samples"),
-        // The host is told zero; the sound comes later all the same.
-        LatencyChoice::Instant => format!("Instant · sounds after {samples} samples"),
+        // The host is told zero, and notes begin on their sample.
+        LatencyChoice::Instant => format!("Instant · knobs follow after {samples} samples"),
     }
 }
 
@@ -115,6 +115,7 @@ fn details(monitor: &Monitor, backend: &str) -> String {
     )];
     for (count, words) in [
         (counts.stolen_voices, "voices stolen"),
+        (counts.cold_attacks, "notes had no attack ready"),
         (counts.dropped_notes, "notes found no voice"),
         (counts.limited_samples, "samples limited"),
         (counts.non_finite_samples, "samples silenced"),
@@ -146,7 +147,7 @@ mod tests {
         );
         assert_eq!(
             latency_words(LatencyChoice::Instant, 480),
-            "Instant · sounds after 480 samples"
+            "Instant · knobs follow after 480 samples"
         );
     }
 }

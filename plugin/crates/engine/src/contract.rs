@@ -14,6 +14,9 @@ pub const MAX_DESCRIPTORS: usize = 8;
 
 pub use crate::play::SpectralPlay;
 
+/// The voice of requests that are made ahead of any note.
+pub const ATTACK_VOICE: u16 = u16::MAX;
+
 /// The conditions a player controls, latched by each request at its hop boundary.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Conditions {

@@ -127,10 +127,11 @@ impl Controls {
         self.sustain = [false; CHANNELS];
     }
 
-    /// Pitch of a key in MIDI note numbers, bend and tuning included.
+    /// Pitch of a key in MIDI note numbers, bend, tuning and shift included.
     pub(crate) fn pitch(&self, key: u8, channel: u8) -> f32 {
         f32::from(key)
             + self.tuning
+            + self.play.shift_semitones
             + self.bend[usize::from(channel).min(CHANNELS - 1)] * self.bend_range
     }
 

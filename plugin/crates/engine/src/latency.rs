@@ -16,8 +16,8 @@ pub enum LatencyMode {
     /// its sample.
     #[default]
     Exact,
-    /// Zero is reported, for playing live. Until the attack cache exists, everything then sounds
-    /// late by what `Exact` would report.
+    /// Zero is reported, for playing live. A note begins on its sample with an attack made ahead;
+    /// what changes while it sounds follows late by what `Exact` would report.
     Instant,
 }
 
@@ -41,7 +41,7 @@ pub struct LatencyInputs {
 pub struct Latency {
     /// What the host is told.
     pub reported_samples: u32,
-    /// From an event's sample to the sample where it sounds.
+    /// From an event's sample to the sample where it sounds; in Instant mode, but for note starts.
     pub total_samples: u32,
     /// The part of it that is lead: time for the decoder.
     pub lead_samples: u32,

@@ -20,6 +20,7 @@
 //! ```
 #![forbid(unsafe_code)]
 
+mod attack;
 pub mod contract;
 mod controls;
 mod engine;
@@ -51,4 +52,4 @@ pub use play::PlayChange;
 pub use processor::{Clock, Processor, Pull, SystemClock};
 pub use render::RenderMode;
 pub use service::{DecoderHandle, DecoderKey, Service, Step, Worker};
-pub use spec::InstrumentSpec;
+pub use spec::{Hit, HitMap, InstrumentSpec, PlayStyle};

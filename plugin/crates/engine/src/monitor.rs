@@ -29,6 +29,8 @@ pub struct Counts {
     pub merged_controls: u64,
     /// Voices that were stolen.
     pub stolen_voices: u64,
+    /// Notes in Instant mode whose attack was not there: they began late, or with an older sound.
+    pub cold_attacks: u64,
     /// Samples on which the limiter worked.
     pub limited_samples: u64,
     /// Samples that were not finite and were silenced.
@@ -67,6 +69,7 @@ counters!(
     dropped_notes,
     merged_controls,
     stolen_voices,
+    cold_attacks,
     limited_samples,
     non_finite_samples,
     cleaned_values,

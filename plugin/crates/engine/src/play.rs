@@ -59,7 +59,7 @@ pub enum PlayChange {
 }
 
 /// Where the controls stand.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct PlayKnobs {
     frozen: bool,
     stretch: f32,
@@ -147,12 +147,16 @@ pub(crate) struct NoteClock {
 }
 
 impl NoteClock {
-    /// The clock of a note that begins.
-    pub(crate) fn start(knobs: &PlayKnobs) -> Self {
-        Self {
+    /// The clock of a note that begins with `first_frame`: one that an attack opens is past some.
+    pub(crate) fn start(knobs: &PlayKnobs, first_frame: u32, hop: u64, rate_hz: f64) -> Self {
+        let mut clock = Self {
             position: 0.0,
             scrub_s: knobs.scrub_s,
+        };
+        for _ in 0..first_frame {
+            clock.tick(knobs, hop, rate_hz);
         }
+        clock
     }
 
     /// The moment, in seconds, that the next frame shows; then moves on by a hop.
@@ -188,7 +192,7 @@ mod tests {
     }
 
     fn moments(knobs: &PlayKnobs, frames: usize) -> Vec<f32> {
-        let mut clock = NoteClock::start(knobs);
+        let mut clock = NoteClock::start(knobs, 0, HOP, RATE_HZ);
         (0..frames)
             .map(|_| clock.tick(knobs, HOP, RATE_HZ))
             .collect()
@@ -229,7 +233,7 @@ mod tests {
     #[test]
     fn a_scrub_glides_and_arrives() {
         let (near, far) = (knobs(&[]), knobs(&[PlayChange::ScrubS(3.0)]));
-        let mut clock = NoteClock::start(&near);
+        let mut clock = NoteClock::start(&near, 0, HOP, RATE_HZ);
         clock.tick(&near, HOP, RATE_HZ);
         let glide: Vec<f32> = (0..200).map(|_| clock.tick(&far, HOP, RATE_HZ)).collect();
         assert!(

@@ -5,6 +5,7 @@
 
 use std::sync::atomic::Ordering;
 
+use crate::attack::Shelf;
 use crate::contract::Conditions;
 use crate::link::AudioLink;
 use crate::voice::{Faults, Lane, Voice, VoiceShape};
@@ -25,12 +26,20 @@ pub(crate) struct Playback {
     /// Conditions of the newest frame that was pushed, for the window.
     pub(crate) newest_conditions: Option<Conditions>,
     pushed_last_slice: u32,
+    /// Attacks that are ready, in Instant mode.
+    pub(crate) shelf: Option<Shelf>,
     /// Frames that ever arrived.
     pub(crate) frames_taken: u64,
 }
 
 impl Playback {
-    pub(crate) fn new(link: AudioLink, voices: Box<[Voice]>, shape: VoiceShape, gain: f32) -> Self {
+    pub(crate) fn new(
+        link: AudioLink,
+        voices: Box<[Voice]>,
+        shape: VoiceShape,
+        gain: f32,
+        shelf: Option<Shelf>,
+    ) -> Self {
         Self {
             link,
             voices,
@@ -41,6 +50,7 @@ impl Playback {
             newest_conditions: None,
             frames_taken: 0,
             pushed_last_slice: 0,
+            shelf,
         }
     }
 
@@ -53,10 +63,21 @@ impl Playback {
         for voice in &mut self.voices {
             voice.clear(&mut self.link);
         }
+        if let Some(shelf) = &mut self.shelf {
+            shelf.begin(epoch);
+        }
     }
 
-    pub(crate) fn voices_and_link(&mut self) -> (&mut [Voice], &mut AudioLink) {
-        (&mut self.voices, &mut self.link)
+    /// What the request head works with.
+    pub(crate) fn desk_parts(&mut self) -> (&mut [Voice], &mut AudioLink, Option<&mut Shelf>) {
+        (&mut self.voices, &mut self.link, self.shelf.as_mut())
+    }
+
+    /// Adds the cached attacks that sound to `left` and `right`, host rate. Real-time safe.
+    pub(crate) fn mix_attacks(&mut self, position_host: u64, left: &mut [f32], right: &mut [f32]) {
+        if let Some(shelf) = &mut self.shelf {
+            shelf.mix(position_host, self.gain, left, right);
+        }
     }
 
     pub(crate) fn link(&self) -> &AudioLink {
@@ -69,6 +90,9 @@ impl Playback {
 
     /// Hands frames that arrived to their voices; those of an older epoch go back unheard.
     pub(crate) fn take_deliveries(&mut self, faults: &mut Faults) {
+        if let Some(shelf) = &mut self.shelf {
+            shelf.take_arrivals();
+        }
         while let Ok(front) = self.link.deliveries.peek() {
             let request = &front.frame.request;
             let current = request.epoch == self.epoch;
@@ -128,6 +152,7 @@ impl Playback {
                 link: &mut self.link,
                 faults,
                 newest: &mut self.newest_conditions,
+                shelf: self.shelf.as_ref(),
             };
             self.voices[index].push_early(&mut lane);
             self.pushed_last_slice += 1;
@@ -160,6 +185,7 @@ impl Playback {
                     link: &mut self.link,
                     faults,
                     newest: &mut self.newest_conditions,
+                    shelf: self.shelf.as_ref(),
                 };
                 voice.render(self.position, left, right, &mut lane);
             }

@@ -8,17 +8,18 @@ use std::sync::atomic::Ordering;
 
 use afterimage_spectral::{Resampler, VoiceTables};
 
+use crate::attack::{AttackMaker, AttackPlan, Shelf, make_ends};
 use crate::contract::MAX_LATENT;
 use crate::controls::Controls;
 use crate::engine::{HostConfig, HostSetup, Instrument, TrashLane};
 use crate::envelope::cut_fade_samples;
 use crate::error::EngineError;
-use crate::latency::{Latency, LatencyInputs, MINIMUM_LEAD_SAMPLES, latency};
+use crate::latency::{Latency, LatencyInputs, LatencyMode, MINIMUM_LEAD_SAMPLES, latency};
 use crate::link::{LinkSizes, make_link};
 use crate::monitor::Monitor;
 use crate::playback::Playback;
 use crate::request::{Desk, RequestHead, SLOTS, SOUNDING_VOICES, Tally};
-use crate::service::{Finisher, WorkerLink};
+use crate::service::{Finisher, Shift, WorkerLink};
 use crate::spec::InstrumentSpec;
 use crate::timeline::RateMap;
 use crate::voice::{Faults, Voice, VoiceShape};
@@ -37,6 +38,8 @@ pub(crate) struct Program {
     map: RateMap,
     lead_host: u64,
     lead_model: u64,
+    /// In Instant mode what sounds is as far ahead of the host as the resampler holds it back.
+    ahead_model: u64,
     head: RequestHead,
     playback: Playback,
     resampler: Resampler,
@@ -182,19 +185,32 @@ impl Program {
         let in_flight = lead_model + piece;
         let shape = VoiceShape::new(spec, in_flight, cut_fade_samples(spec.sample_rate_hz));
         let (link, ends) = make_link(link_sizes(spec, &shape, in_flight));
+        let tables = VoiceTables::new(&spec.stft);
+        let ahead_model = map.duration_to_model(resampler.delay_host_frames() as u64);
+        let (shelf, attacks) = if setup.config.latency_mode == LatencyMode::Instant {
+            let covered = lead_model + ahead_model;
+            let plan = AttackPlan::new(spec, shape.frames_ahead, covered, host_rate_hz);
+            let (shelf_ends, maker_ends) = make_ends(&plan);
+            let rows = instrument.decoder.max_rows();
+            let maker = AttackMaker::new(&plan, spec, &tables, maker_ends, rows)?;
+            (Some(Shelf::new(plan, shelf_ends)), Some(maker))
+        } else {
+            (None, None)
+        };
         let worker_link = WorkerLink {
             name: spec.name.clone(),
             sample_rate_hz: spec.sample_rate_hz,
             hop: shape.hop,
             decoder: instrument.decoder.clone(),
+            shift: Shift::of(spec),
             ends,
+            attacks,
             monitor: Arc::clone(monitor),
             trash: Arc::clone(trash),
             requests: Vec::new(),
             rows: Vec::new(),
             finisher: Finisher::new(spec),
         };
-        let tables = VoiceTables::new(&spec.stft);
         let voices = (0..SLOTS)
             .map(|_| Voice::new(&shape, spec, &tables))
             .collect();
@@ -204,8 +220,9 @@ impl Program {
             map,
             lead_host,
             lead_model,
+            ahead_model,
             head: RequestHead::new(),
-            playback: Playback::new(link, voices, shape, spec.gain_linear),
+            playback: Playback::new(link, voices, shape, spec.gain_linear, shelf),
             resampler,
         });
         Ok((program, worker_link))
@@ -217,6 +234,30 @@ impl Program {
         self.head = RequestHead::new();
         self.playback.begin(epoch);
         self.resampler.reset();
+        if self.is_instant() {
+            self.run_ahead();
+        }
+    }
+
+    fn is_instant(&self) -> bool {
+        self.playback.shelf.is_some()
+    }
+
+    /// Lets the resampler's delay pass in silence, so that the sound after it is on time.
+    fn run_ahead(&mut self) {
+        let (mut left, mut right) = ([0.0; SLICE_SAMPLES], [0.0; SLICE_SAMPLES]);
+        let mut remaining = self.resampler.delay_host_frames();
+        let playback = &mut self.playback;
+        while remaining > 0 {
+            let count = remaining.min(SLICE_SAMPLES);
+            self.resampler
+                .pull(&mut [&mut left[..count], &mut right[..count]], |channels| {
+                    let samples = channels.first().map_or(0, |channel| channel.len());
+                    channels.iter_mut().for_each(|channel| channel.fill(0.0));
+                    playback.position += samples as u64;
+                });
+            remaining -= count;
+        }
     }
 
     /// The description. Real-time safe.
@@ -226,6 +267,9 @@ impl Program {
 
     /// From an event to its sound, in host samples. Real-time safe.
     pub(crate) fn delay_host(&self) -> u64 {
+        if self.is_instant() {
+            return 0;
+        }
         self.lead_host + self.resampler.delay_host_frames() as u64
     }
 
@@ -239,13 +283,16 @@ impl Program {
     ) {
         let at = self.map.to_model(host_sample);
         let (epoch, frames_ahead) = (self.playback.epoch, self.playback.shape.frames_ahead);
-        let (voices, link) = self.playback.voices_and_link();
+        let (voices, link, shelf) = self.playback.desk_parts();
         let spec = &self.instrument.spec;
         let mut desk = Desk {
             spec,
             controls,
             voices,
             link,
+            shelf,
+            ahead: self.ahead_model,
+            at_host: host_sample,
             epoch,
             lead: self.lead_model,
             frames_ahead,
@@ -272,7 +319,8 @@ impl Program {
         faults: &mut Faults,
         mut before_render: impl FnMut(&mut Playback, u64),
     ) {
-        let begins = self.map.origin_host + self.lead_host;
+        let lead_host = if self.is_instant() { 0 } else { self.lead_host };
+        let begins = self.map.origin_host + lead_host;
         let silent = (begins.saturating_sub(position_host).min(left.len() as u64)) as usize;
         left[..silent].fill(0.0);
         right[..silent].fill(0.0);
@@ -283,11 +331,13 @@ impl Program {
         if left.is_empty() {
             return;
         }
-        self.resampler.pull(&mut [left, right], |channels| {
-            if let [left, right] = channels {
-                playback.render(left, right, faults, &mut before_render);
-            }
-        });
+        self.resampler
+            .pull(&mut [&mut *left, &mut *right], |channels| {
+                if let [left, right] = channels {
+                    playback.render(left, right, faults, &mut before_render);
+                }
+            });
+        playback.mix_attacks(position_host + silent as u64, left, right);
     }
 
     /// Voices that sound at the playback head. Real-time safe.
@@ -298,14 +348,29 @@ impl Program {
     /// Whether the worker has requests left that it did not take. Real-time safe.
     pub(crate) fn has_unanswered_requests(&self) -> bool {
         let requests = &self.playback.link().requests;
+        let shelf = self.playback.shelf.as_ref();
         requests.slots() < requests.buffer().capacity()
+            || shelf.is_some_and(Shelf::has_unanswered_requests)
+    }
+
+    /// Whether a note on this key can open at a host sample as it should. Real-time safe.
+    pub(crate) fn is_ready_for(&mut self, key: u8, host_sample: u64) -> bool {
+        let at = self.map.to_model(host_sample);
+        self.playback.shelf.as_mut().is_none_or(|shelf| {
+            shelf.take_arrivals();
+            shelf.is_ready(key, at)
+        })
     }
 
     /// Publishes how far the output has come, for the worker's order of jobs. Real-time safe.
     pub(crate) fn publish_position(&self, position_host: u64) {
         // The playback head stands still until the lead has passed for the first time; and no frame
         // may seem past due that the head has not reached.
-        let reached = self.playback.position + self.lead_model;
+        let reached = if self.is_instant() {
+            self.playback.position.saturating_sub(self.ahead_model)
+        } else {
+            self.playback.position + self.lead_model
+        };
         let position = self.map.to_model(position_host).min(reached);
         let shared = &self.playback.link().shared;
         shared.position_model.store(position, Ordering::Release);

@@ -4,13 +4,14 @@
 //! takes, when it is stolen and when it ends follow from the events alone: nothing here looks at
 //! what has arrived or what was played, but to stop asking for what cannot be heard.
 
+use crate::attack::{Opening, Shelf};
 use crate::contract::FrameRequest;
 use crate::controls::Controls;
 use crate::envelope::cut_fade_samples;
 use crate::event::NoteMatch;
 use crate::link::AudioLink;
 use crate::play::NoteClock;
-use crate::spec::InstrumentSpec;
+use crate::spec::{Hit, InstrumentSpec};
 use crate::voice::Voice;
 use crate::voice::note::{NEVER, Note};
 use afterimage_spectral::counter_rng::{Purpose, Stream};
@@ -41,11 +42,24 @@ struct Requesting {
     velocity: f32,
     pressure: f32,
     hold: Hold,
+    /// What the key plays, where keys choose hits.
+    hit: Option<Hit>,
+    /// Sample of the event, at which the first frames' controls are read.
+    asked: u64,
+    /// First sample on the output's timeline.
     on: u64,
     off: u64,
     cut: bool,
     /// From here on the slot is free.
     end: u64,
+    first_frame: u32,
+    /// The last frame whose controls are read with the event.
+    last_at_once: u32,
+    /// From reading a frame's controls to the sample where it is due.
+    lead: u64,
+    /// From an event that ends the note to the sample where it counts: what sounds may be ahead of
+    /// the host.
+    delay: u64,
     next_frame: u32,
     clock: NoteClock,
 }
@@ -75,6 +89,13 @@ pub(crate) struct Desk<'a> {
     pub(crate) controls: &'a Controls,
     pub(crate) voices: &'a mut [Voice],
     pub(crate) link: &'a mut AudioLink,
+    /// Attacks that are ready, in Instant mode.
+    pub(crate) shelf: Option<&'a mut Shelf>,
+    /// In Instant mode what sounds is so many model samples ahead of the host, because the resampler
+    /// holds it back.
+    pub(crate) ahead: u64,
+    /// The host's sample at hand.
+    pub(crate) at_host: u64,
     pub(crate) epoch: u32,
     /// Lead in model samples.
     pub(crate) lead: u64,
@@ -89,6 +110,7 @@ pub(crate) struct Tally {
     pub(crate) dropped_requests: u32,
     pub(crate) dropped_notes: u32,
     pub(crate) stolen_voices: u32,
+    pub(crate) cold_attacks: u32,
 }
 
 /// The request half of all slots.
@@ -131,6 +153,15 @@ impl RequestHead {
     /// Emits every request whose controls are read before `until`, in the order of the timeline.
     pub(crate) fn advance(&mut self, until: u64, desk: &mut Desk<'_>) {
         let hop = desk.spec.stft.hop() as u64;
+        if let Some(shelf) = &mut desk.shelf {
+            while shelf.due_tick(until).is_some() {
+                // Drift and pressure are a note's own: the attack knows neither.
+                let conditions = desk.controls.conditions_of(desk.spec, 0, 0.0, 0.0);
+                let transpose = desk.controls.pitch(0, 0);
+                let play = desk.controls.play;
+                shelf.pass_tick(conditions, transpose, play, desk.controls.seed);
+            }
+        }
         while let Some(slot) = self.earliest(until, hop, desk) {
             self.emit(slot, hop, desk);
         }
@@ -139,7 +170,7 @@ impl RequestHead {
     fn earliest(&self, until: u64, hop: u64, desk: &Desk<'_>) -> Option<usize> {
         let latches = self.slots.iter().enumerate().filter_map(|(index, slot)| {
             let slot = slot.as_ref()?;
-            let latch = slot.latch(desk.frames_ahead, hop);
+            let latch = slot.latch(hop);
             let asks = latch < until.min(slot.end)
                 && desk.voices[index].quiet_note() != Some(slot.ordinal);
             asks.then_some((latch, index))
@@ -151,30 +182,31 @@ impl RequestHead {
         let Some(slot) = self.slots[index].as_mut() else {
             return;
         };
-        let latch = slot.latch(desk.frames_ahead, hop);
+        let latch = slot.latch(hop);
         let rate = f64::from(desk.spec.sample_rate_hz);
         let centre = slot.on + u64::from(slot.next_frame) * hop;
         let elapsed_s = ((centre - slot.on) as f64 / rate) as f32;
+        let mut conditions =
+            desk.controls
+                .conditions_of(desk.spec, slot.ordinal, slot.pressure, elapsed_s);
+        if let Some(hit) = slot.hit {
+            conditions.class[0] = hit.label;
+        }
         let request = FrameRequest {
             epoch: desk.epoch,
             voice: index as u16,
             note: slot.ordinal,
             frame_index: slot.next_frame,
-            due_sample: latch + desk.lead,
-            pitch: desk.controls.pitch(slot.key, slot.channel) + desk.controls.play.shift_semitones,
+            due_sample: latch + slot.lead,
+            pitch: desk.controls.pitch(slot.key, slot.channel),
             velocity: slot.velocity,
             time_on_s: slot.clock.tick(&desk.controls.play, hop, rate),
-            time_off_s: if slot.off <= latch {
+            time_off_s: if slot.off <= latch + slot.delay {
                 ((centre - slot.off) as f64 / rate) as f32
             } else {
                 -1.0
             },
-            conditions: desk.controls.conditions_of(
-                desk.spec,
-                slot.ordinal,
-                slot.pressure,
-                elapsed_s,
-            ),
+            conditions,
             seed: desk.controls.seed,
         };
         slot.next_frame += 1;
@@ -186,10 +218,18 @@ impl RequestHead {
 
     /// Starts a note at a model sample. Without a free slot it is dropped and counted.
     pub(crate) fn note_on(&mut self, at: u64, new: NewNote, desk: &mut Desk<'_>) {
+        if !desk.spec.play.plays(new.key) {
+            return;
+        }
         self.free_ended(at);
-        self.release_where(at, desk, |slot| {
-            slot.hold != Hold::Nothing && slot.key == new.key && slot.channel == new.channel
-        });
+        let hit = desk.spec.play.hit(new.key);
+        match hit {
+            // A hit rings on under the next of its key, unless its group says otherwise.
+            Some((hit, _)) => self.choke_group(at, hit.choke_group, desk),
+            None => self.release_where(at, desk, |slot| {
+                slot.hold != Hold::Nothing && slot.key == new.key && slot.channel == new.channel
+            }),
+        }
         if self.slots.iter().flatten().filter(|slot| !slot.cut).count() >= SOUNDING_VOICES {
             self.steal(at, desk);
         }
@@ -204,6 +244,26 @@ impl RequestHead {
         } else {
             1.0
         };
+        let mut note = Note {
+            ordinal: new.ordinal,
+            on: at,
+            live_from: at,
+            blend: 0,
+            first_frame: 0,
+            off: NEVER,
+            release: 1,
+            cut: NEVER,
+            cut_fade: cut_fade_samples(desk.spec.sample_rate_hz),
+            envelope: desk.controls.envelope.held(desk.spec.sample_rate_hz),
+            gain: velocity_gain(velocity, desk.spec.velocity_range_db),
+            seed: Stream::new(desk.controls.seed, NOTE, u64::from(new.ordinal), 0).u64_at(0),
+        };
+        let opened = desk.open(index, &mut note, new.key, velocity);
+        let (hop, rate) = (
+            desk.spec.stft.hop() as u64,
+            f64::from(desk.spec.sample_rate_hz),
+        );
+        let clock = NoteClock::start(&desk.controls.play, note.first_frame, hop, rate);
         self.slots[index] = Some(Requesting {
             ordinal: new.ordinal,
             key: new.key,
@@ -212,24 +272,48 @@ impl RequestHead {
             velocity,
             pressure: 0.0,
             hold: Hold::Key,
-            on: at,
+            hit: hit.map(|(hit, _)| hit),
+            asked: at,
+            on: note.on,
             off: NEVER,
             cut: false,
             end: NEVER,
-            next_frame: 0,
-            clock: NoteClock::start(&desk.controls.play),
+            first_frame: note.first_frame,
+            last_at_once: opened.last_at_once,
+            lead: opened.lead,
+            delay: opened.delay,
+            next_frame: note.first_frame,
+            clock,
         });
-        desk.voices[index].notes.push_back(Note {
-            ordinal: new.ordinal,
-            on: at,
-            off: NEVER,
-            release: 1,
-            cut: NEVER,
-            cut_fade: cut_fade_samples(desk.spec.sample_rate_hz),
-            envelope: desk.controls.envelope.held(desk.spec.sample_rate_hz),
-            gain: velocity_gain(velocity, desk.spec.velocity_range_db),
-            seed: Stream::new(desk.controls.seed, NOTE, u64::from(new.ordinal), 0).u64_at(0),
-        });
+        desk.voices[index].notes.push_back(note);
+        if let Some((_, frames)) = hit {
+            self.let_ring(index, frames, desk);
+        }
+    }
+
+    /// Lets go of a hit at once: it ends by itself after so many frames.
+    fn let_ring(&mut self, index: usize, frames: u32, desk: &mut Desk<'_>) {
+        let Some(slot) = self.slots[index].as_mut() else {
+            return;
+        };
+        let hop = desk.spec.stft.hop() as u64;
+        let off = slot.on + u64::from(frames) * hop;
+        let release = hop as u32;
+        (slot.hold, slot.off) = (Hold::Nothing, off);
+        let end = desk.change_note(index, |note| (note.off, note.release) = (off, release));
+        slot.end = end.unwrap_or(off);
+    }
+
+    /// Ends the hits of a group.
+    fn choke_group(&mut self, at: u64, group: u8, desk: &mut Desk<'_>) {
+        for index in 0..SLOTS {
+            let member = self.slots[index].is_some_and(|slot| {
+                !slot.cut && slot.hit.is_some_and(|hit| hit.choke_group == group)
+            });
+            if group != 0 && member {
+                self.cut(at, index, desk);
+            }
+        }
     }
 
     /// Lets go of the keys of matching notes; the pedal may hold them.
@@ -301,15 +385,13 @@ impl RequestHead {
             .controls
             .envelope
             .release_samples(desk.spec.sample_rate_hz);
-        for (slot, voice) in self.slots.iter_mut().zip(desk.voices.iter_mut()) {
+        for (index, slot) in self.slots.iter_mut().enumerate() {
             if let Some(slot) = slot.as_mut().filter(|slot| wanted(slot)) {
                 slot.hold = Hold::Nothing;
-                slot.off = at;
-                if let Some(note) = voice.notes.back_mut() {
-                    note.off = at;
-                    note.release = release;
-                    slot.end = note.end();
-                }
+                slot.off = at + slot.delay;
+                let off = slot.off;
+                let end = desk.change_note(index, |note| (note.off, note.release) = (off, release));
+                slot.end = end.unwrap_or(slot.end);
             }
         }
     }
@@ -331,26 +413,81 @@ impl RequestHead {
         let Some(slot) = self.slots[index].as_mut() else {
             return;
         };
-        let notes = &mut desk.voices[index].notes;
-        if slot.on == at && slot.next_frame == 0 {
+        if slot.asked == at && slot.next_frame == slot.first_frame {
             // It ends on the sample on which it begins: nobody has asked for it, nobody hears it.
-            notes.pop_back();
+            desk.voices[index].notes.pop_back();
+            if let Some(shelf) = &mut desk.shelf {
+                shelf.stop(index);
+            }
             self.slots[index] = None;
             return;
         }
-        if let Some(note) = notes.back_mut() {
-            note.cut = at;
-            slot.end = note.end();
-        }
+        let cut = at + slot.delay;
+        slot.end = desk
+            .change_note(index, |note| note.cut = cut)
+            .unwrap_or(slot.end);
         slot.cut = true;
         slot.hold = Hold::Nothing;
     }
 }
 
+/// How the requests of a note begin.
+struct Opened {
+    /// The last frame that is asked for with the event.
+    last_at_once: u32,
+    lead: u64,
+    delay: u64,
+}
+
+impl Desk<'_> {
+    /// Opens a note: with its attack, if one is there, else late, as Exact mode begins all notes.
+    fn open(&mut self, slot: usize, note: &mut Note, key: u8, velocity: f32) -> Opened {
+        let Some(shelf) = &mut self.shelf else {
+            return Opened {
+                last_at_once: self.frames_ahead,
+                lead: self.lead,
+                delay: 0,
+            };
+        };
+        let (opening, fault) = shelf.open(slot, note, key, velocity, self.at_host);
+        self.tally.cold_attacks += u32::from(fault);
+        let Opening::Cached { hops, first_frame } = opening else {
+            let delay = self.lead + self.ahead;
+            note.on += delay;
+            note.live_from = note.on;
+            return Opened {
+                last_at_once: self.frames_ahead,
+                lead: self.lead,
+                delay,
+            };
+        };
+        let covered = u64::from(hops) * self.spec.stft.hop() as u64;
+        note.live_from = note.on + covered;
+        note.blend = shelf.plan.blend();
+        note.first_frame = first_frame;
+        shelf.follow(slot, note);
+        Opened {
+            last_at_once: first_frame,
+            lead: covered - self.ahead,
+            delay: self.ahead,
+        }
+    }
+
+    /// Changes the newest note of a slot and tells its attack; returns where the note then ends.
+    fn change_note(&mut self, slot: usize, change: impl FnOnce(&mut Note)) -> Option<u64> {
+        let note = self.voices[slot].notes.back_mut()?;
+        change(note);
+        if let Some(shelf) = &mut self.shelf {
+            shelf.follow(slot, note);
+        }
+        Some(note.end())
+    }
+}
+
 impl Requesting {
     /// The model sample at which the next frame's controls are read.
-    fn latch(&self, frames_ahead: u32, hop: u64) -> u64 {
-        self.on + u64::from(self.next_frame.saturating_sub(frames_ahead)) * hop
+    fn latch(&self, hop: u64) -> u64 {
+        self.asked + u64::from(self.next_frame.saturating_sub(self.last_at_once)) * hop
     }
 
     fn is(&self, notes: NoteMatch) -> bool {

@@ -3,6 +3,92 @@
 use crate::contract::MAX_LATENT;
 use afterimage_spectral::{PhaseMethod, StftSpec};
 
+/// Keys that MIDI knows.
+const KEYS: usize = 128;
+
+/// How keys become sound.
+#[derive(Clone, Debug, Default)]
+pub enum PlayStyle {
+    /// The decoder hears the pitch.
+    #[default]
+    Pitched,
+    /// The decoder knows one pitch: frames are moved from there along frequency.
+    Shifted {
+        /// That pitch, in MIDI note numbers.
+        root: f32,
+    },
+    /// Keys only open it; the pitch is its own.
+    Drone,
+    /// Keys choose a hit, which plays to its end.
+    OneShot(HitMap),
+}
+
+/// A hit that a key plays.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Hit {
+    /// Index into the first class condition's labels.
+    pub label: u16,
+    /// A hit ends those of its own group that still sound; 0 is no group.
+    pub choke_group: u8,
+}
+
+/// Which hit each key plays.
+#[derive(Clone, Debug)]
+pub struct HitMap {
+    keys: Box<[Option<Hit>; KEYS]>,
+    frames: u32,
+}
+
+impl HitMap {
+    /// A map in which no key plays; hits last `frames` frames. Allocates.
+    pub fn new(frames: u32) -> Self {
+        Self {
+            keys: Box::new([None; KEYS]),
+            frames: frames.max(1),
+        }
+    }
+
+    /// Gives a key its hit; keys beyond 127 are ignored.
+    pub fn set(&mut self, key: u8, hit: Hit) {
+        if let Some(place) = self.keys.get_mut(usize::from(key)) {
+            *place = Some(hit);
+        }
+    }
+
+    /// The hit of a key. Real-time safe.
+    pub fn hit(&self, key: u8) -> Option<Hit> {
+        self.keys.get(usize::from(key)).copied().flatten()
+    }
+
+    /// Frames that a hit lasts. Real-time safe.
+    pub fn frames(&self) -> u32 {
+        self.frames
+    }
+}
+
+impl PlayStyle {
+    /// Whether the key's pitch is the sound's. Real-time safe.
+    pub fn has_pitch(&self) -> bool {
+        matches!(self, Self::Pitched | Self::Shifted { .. })
+    }
+
+    /// Whether a key plays anything. Real-time safe.
+    pub(crate) fn plays(&self, key: u8) -> bool {
+        match self {
+            Self::OneShot(map) => map.hit(key).is_some(),
+            _ => true,
+        }
+    }
+
+    /// The hit of a key, with the frames it lasts. Real-time safe.
+    pub(crate) fn hit(&self, key: u8) -> Option<(Hit, u32)> {
+        match self {
+            Self::OneShot(map) => map.hit(key).map(|hit| (hit, map.frames())),
+            _ => None,
+        }
+    }
+}
+
 /// A playable pack, described for the engine.
 #[derive(Clone, Debug)]
 pub struct InstrumentSpec {
@@ -18,6 +104,8 @@ pub struct InstrumentSpec {
     pub stft: StftSpec,
     /// How phases are found for the pack's magnitudes.
     pub phase: PhaseMethod,
+    /// How keys become sound.
+    pub play: PlayStyle,
     /// Latent axes that the pack has; the first [`MAX_LATENT`] have a knob.
     pub latent_size: usize,
     /// Where the latent knobs stand until a control moves them.
@@ -52,6 +140,7 @@ impl InstrumentSpec {
             sample_rate_hz,
             stft,
             phase,
+            play: PlayStyle::Pitched,
             latent_size: MAX_LATENT,
             default_latent: [0.0; MAX_LATENT],
             pitch_range: (0.0, 127.0),

@@ -6,7 +6,9 @@ mod support;
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
-use afterimage_engine::{ControlChange, Event, HostConfig, PlayChange, RenderMode, TimedEvent};
+use afterimage_engine::{
+    ControlChange, Event, HostConfig, LatencyMode, PlayChange, RenderMode, TimedEvent,
+};
 use support::{Behaviour, MODEL_RATE_HZ, Rig, control, instrument, music, note_on};
 
 thread_local! {
@@ -94,6 +96,24 @@ fn notes_and_automation_allocate_and_free_nothing() {
             );
             assert!(rig.engine.monitor().take_peaks().0 > 0.01);
         }
+    }
+}
+
+#[test]
+fn attacks_made_ahead_allocate_and_free_nothing() {
+    for rate_hz in [48_000, 44_100] {
+        let mut instrument = instrument(Behaviour::Partials, MODEL_RATE_HZ);
+        instrument.spec.pitch_range = (60.0, 72.0);
+        let config = HostConfig {
+            latency_mode: LatencyMode::Instant,
+            ..HostConfig::new(rate_hz, 64)
+        };
+        let mut rig = Rig::with(config, Some(instrument));
+        let blocks = rate_hz as usize * 3 / 2 / 64;
+        assert_eq!(watch(&mut rig, &music(1.0, rate_hz), blocks, 64), 0);
+        assert!(rig.engine.monitor().take_peaks().0 > 0.01);
+        assert_eq!(touches(|| rig.processor.reset()), 0);
+        assert_eq!(watch(&mut rig, &music(0.3, rate_hz), blocks, 64), 0);
     }
 }
 

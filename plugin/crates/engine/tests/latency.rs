@@ -77,17 +77,6 @@ fn another_lead_is_measured_as_another_latency() {
 }
 
 #[test]
-fn instant_mode_reports_nothing_and_shifts_nothing() {
-    let config = HostConfig {
-        latency_mode: LatencyMode::Instant,
-        ..HostConfig::new(48_000, 256)
-    };
-    let (measured, rig) = measured(config);
-    assert_eq!(rig.latency.reported_samples, 0);
-    assert_eq!(measured, u64::from(rig.latency.total_samples));
-}
-
-#[test]
 fn a_pack_of_another_rate_keeps_the_latency_that_the_host_was_told() {
     let mut rig = Rig::new(HostConfig::new(48_000, 256));
     rig.engine.load(crested(44_100)).unwrap();

@@ -5,7 +5,8 @@ mod support;
 
 use afterimage_engine::contract::{DecodeError, Decoder, Frame, FrameRequest};
 use afterimage_engine::{
-    ControlChange, DecoderHandle, DecoderKey, Event, HostConfig, Instrument, PlayChange, RenderMode,
+    ControlChange, DecoderHandle, DecoderKey, Event, HostConfig, Instrument, LatencyMode,
+    PlayChange, RenderMode,
 };
 use support::{
     Behaviour, Rig, Sound, TestDecoder, Working, control, instrument, music, note_off, note_on,
@@ -439,4 +440,38 @@ fn a_further_row_that_fails_is_concealed_and_counted() {
     assert!(sound.missing > 0 && rig.engine.monitor().counts().failed_decodes > 0);
     assert!(sound.left.iter().all(|sample| sample.is_finite()));
     assert!(rms_db(&sound, 0.6, 0.8) > -60.0, "it recovers");
+}
+
+#[test]
+fn attacks_made_ahead_are_played_as_the_rest_of_the_note_is() {
+    let changes = [
+        PlayChange::Stretch(0.25),
+        PlayChange::ScrubS(0.1),
+        PlayChange::TiltDbPerOctave(-3.0),
+        PlayChange::ShiftSemitones(7.0),
+        PlayChange::MorphTarget(1),
+        PlayChange::Morph(0.4),
+    ];
+    let run = |latency_mode: LatencyMode| {
+        let mut pack = instrument(Behaviour::Decaying, RATE_HZ);
+        let key = f32::from(KEY);
+        pack.spec.pitch_range = (key, key);
+        let host = HostConfig {
+            latency_mode,
+            ..HostConfig::new(RATE_HZ, 64)
+        };
+        let mut rig = Rig::with(host, Some(pack));
+        let mut events: Vec<_> = changes.map(|change| (0, play(change))).to_vec();
+        events.push((at(0.6), note_on(KEY, 1.0)));
+        let late = rig.latency.reported_samples as usize;
+        let mut sound = rig.play(&events, at(1.2) as usize + late, 64);
+        assert_eq!(rig.engine.monitor().counts().cold_attacks, 0);
+        sound.left.drain(..late);
+        sound
+    };
+    let (exact, instant) = (run(LatencyMode::Exact), run(LatencyMode::Instant));
+    for from in [0.602, 0.61, 0.63, 0.7, 0.9] {
+        let difference = rms_db(&exact, from, from + 0.02) - rms_db(&instant, from, from + 0.02);
+        assert!(difference.abs() < 1.5, "from {from} s: {difference} dB");
+    }
 }

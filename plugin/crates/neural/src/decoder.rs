@@ -7,6 +7,7 @@ use afterimage_spectral::counter_rng::{Purpose, Stream};
 
 use crate::backend::{Backend, BackendKind, InputBuffer, Values};
 use crate::error::PackError;
+use crate::hits::Hits;
 use crate::magnitudes::Magnitudes;
 use crate::manifest::{LatentAxis, Manifest};
 use crate::native::set_flush_denormals;
@@ -24,7 +25,8 @@ pub struct NeuralDecoder {
     rows: RowSizes,
     feed: Feed,
     magnitudes: Magnitudes,
-    bins: usize,
+    /// For a graph that gives all frames of a note at once.
+    hits: Option<Hits>,
 }
 
 /// What turns a request into input values.
@@ -129,6 +131,8 @@ pub(crate) struct Parts {
     pub(crate) buffers: Vec<InputBuffer>,
     pub(crate) rows: RowSizes,
     pub(crate) feed: Feed,
+    /// Frames that a call gives for a row.
+    pub(crate) frames: usize,
 }
 
 impl NeuralDecoder {
@@ -138,17 +142,17 @@ impl NeuralDecoder {
             buffers,
             rows,
             feed,
+            frames,
         } = parts;
         let representation = &feed.manifest.representation;
         let magnitudes = Magnitudes::new(&feed.pack, representation)?;
-        let bins = representation.bins;
         Ok(Self {
             backend,
             buffers,
             rows,
             feed,
+            hits: (frames > 1).then(|| Hits::new(frames, magnitudes.values())),
             magnitudes,
-            bins,
         })
     }
 
@@ -162,9 +166,9 @@ impl NeuralDecoder {
         &self.rows
     }
 
-    /// Values of a frame.
+    /// Magnitudes of a frame: the bins of the transform, whatever the graph's own values are.
     pub fn bins(&self) -> usize {
-        self.bins
+        self.magnitudes.bins()
     }
 
     /// Runs the graph on what the buffers hold, without conversion: what benches compare with.
@@ -184,11 +188,13 @@ impl NeuralDecoder {
     }
 
     /// One call of `size` rows that answers all of `requests`, the last of them repeated as padding.
+    /// `each` gets the index of a request and its row, `[width]`.
     fn call(
         &mut self,
         size: usize,
         requests: &[FrameRequest],
-        frames: &mut [Frame],
+        width: usize,
+        each: &mut dyn FnMut(&mut Magnitudes, usize, &[f32]),
     ) -> Result<(), String> {
         for row in 0..size {
             self.feed.write(
@@ -197,27 +203,76 @@ impl NeuralDecoder {
                 &mut self.buffers,
             );
         }
-        let (bins, magnitudes) = (self.bins, self.magnitudes);
+        let magnitudes = &mut self.magnitudes;
         let mut outcome = Ok(());
         self.backend.run(size, &self.buffers, &mut |output| {
-            if output.len() != size * bins {
+            if output.len() != size * width {
                 outcome = Err(format!(
-                    "{} values came out of {size} rows of {bins} bins",
+                    "{} values came out of {size} rows of {width} values",
                     output.len()
                 ));
                 return;
             }
-            for (values, (frame, request)) in output
-                .chunks_exact(bins)
-                .zip(frames.iter_mut().zip(requests))
-            {
-                let converted = magnitudes.convert(values, &mut frame.magnitudes);
-                frame.request = *request;
-                frame.silent = converted.silent;
-                frame.cleaned_values = converted.cleaned;
-            }
+            let rows = output.chunks_exact(width).take(requests.len());
+            rows.enumerate()
+                .for_each(|(index, row)| each(magnitudes, index, row));
         })?;
         outcome
+    }
+
+    /// Calls until all requests have their row.
+    fn call_all(
+        &mut self,
+        requests: &[FrameRequest],
+        width: usize,
+        each: &mut dyn FnMut(&mut Magnitudes, usize, &[f32]),
+    ) -> Result<(), String> {
+        let mut done = 0;
+        while done < requests.len() {
+            let (size, answered) = self.rows.next_call(requests.len() - done);
+            let span = &requests[done..done + answered];
+            self.call(size, span, width, &mut |magnitudes, index, row| {
+                each(magnitudes, done + index, row);
+            })?;
+            done += answered;
+        }
+        Ok(())
+    }
+
+    fn decode_frames(
+        &mut self,
+        requests: &[FrameRequest],
+        frames: &mut [Frame],
+    ) -> Result<(), String> {
+        let width = self.magnitudes.values();
+        self.call_all(requests, width, &mut |magnitudes, index, row| {
+            fill(magnitudes, &requests[index], Some(row), &mut frames[index]);
+        })
+    }
+
+    fn decode_hits(
+        &mut self,
+        hits: &mut Hits,
+        requests: &[FrameRequest],
+        frames: &mut [Frame],
+    ) -> Result<(), String> {
+        let mut done = 0;
+        while done < requests.len() {
+            let count = Hits::together(&requests[done..]);
+            let (now, rows) = (
+                &requests[done..done + count],
+                &mut frames[done..done + count],
+            );
+            let missing: Vec<_> = hits.missing(now).iter().map(|index| now[*index]).collect();
+            self.call_all(&missing, hits.row(), &mut |_, index, row| {
+                hits.keep(&missing[index], row);
+            })?;
+            for (request, frame) in now.iter().zip(rows) {
+                fill(&mut self.magnitudes, request, hits.frame(request), frame);
+            }
+            done += count;
+        }
+        Ok(())
     }
 
     fn decode_all(
@@ -225,15 +280,33 @@ impl NeuralDecoder {
         requests: &[FrameRequest],
         frames: &mut [Frame],
     ) -> Result<(), String> {
-        let mut done = 0;
-        while done < requests.len() {
-            let (size, answered) = self.rows.next_call(requests.len() - done);
-            let span = done..done + answered;
-            self.call(size, &requests[span.clone()], &mut frames[span])?;
-            done += answered;
-        }
-        Ok(())
+        let Some(mut hits) = self.hits.take() else {
+            return self.decode_frames(requests, frames);
+        };
+        let outcome = self.decode_hits(&mut hits, requests, frames);
+        self.hits = Some(hits);
+        outcome
     }
+}
+
+/// Converts a graph's values into a frame; without values it is silent.
+fn fill(
+    magnitudes: &mut Magnitudes,
+    request: &FrameRequest,
+    values: Option<&[f32]>,
+    frame: &mut Frame,
+) {
+    frame.request = *request;
+    (frame.silent, frame.cleaned_values) = match values {
+        Some(values) => {
+            let converted = magnitudes.convert(values, &mut frame.magnitudes);
+            (converted.silent, converted.cleaned)
+        }
+        None => {
+            frame.magnitudes.fill(0.0);
+            (true, 0)
+        }
+    };
 }
 
 impl Decoder for NeuralDecoder {
@@ -254,14 +327,12 @@ impl Decoder for NeuralDecoder {
             pack: self.feed.pack.clone(),
             reason,
         };
-        if let Some(frame) = frames
-            .iter()
-            .find(|frame| frame.magnitudes.len() != self.bins)
-        {
+        let bins = self.bins();
+        if let Some(frame) = frames.iter().find(|frame| frame.magnitudes.len() != bins) {
             return Err(failed(format!(
                 "a frame has room for {} of {} bins",
                 frame.magnitudes.len(),
-                self.bins
+                bins
             )));
         }
         // Whoever calls: the sound must not depend on the thread's flags.

@@ -9,6 +9,7 @@ mod backend;
 mod check;
 mod decoder;
 mod error;
+mod hits;
 mod load;
 mod magnitudes;
 pub mod manifest;

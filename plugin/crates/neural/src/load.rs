@@ -200,6 +200,7 @@ impl Loading<'_> {
                 buffers,
                 rows,
                 feed,
+                frames: self.plan.frames,
             })?,
             report,
         })
@@ -276,14 +277,14 @@ impl Loading<'_> {
         rows: usize,
         probe: &FrameRequest,
     ) -> Result<(), PackError> {
-        if output.len() != rows * self.plan.bins {
+        let expected = self.plan.bins * self.plan.frames;
+        if output.len() != rows * expected {
             return Err(PackError::Tensor {
                 pack: self.pack.name().to_owned(),
                 graph: "decode",
                 tensor: self.plan.output.as_str().into(),
                 expected: format!(
-                    "have {} values a row, as 'representation.bins' says",
-                    self.plan.bins
+                    "have {expected} values a row, as 'representation.bins' and 'frames_per_call' say"
                 ),
                 found: format!("the graph gave {} values for {rows} rows", output.len()).into(),
                 advice: "correct 'representation.bins' or export the graph with that many",

@@ -4,21 +4,12 @@ mod maker;
 
 use crate::backend::{InputBuffer, Values};
 use crate::error::PackError;
-use crate::manifest::{Representation, RepresentationKind};
 use crate::onnx::Element;
 use crate::pack::Pack;
 use maker::Maker;
 
 /// Rows of the largest batch: the engine's voices.
 pub const MAX_ROWS: usize = 16;
-
-/// True where this version turns the pack's frames into sound.
-pub(crate) fn is_playable(representation: &Representation) -> bool {
-    matches!(
-        representation.kind,
-        RepresentationKind::Linear | RepresentationKind::LogAmplitude
-    )
-}
 
 /// What one input tensor takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,8 +52,10 @@ pub(crate) struct DecodePlan {
     pub(crate) inputs: Vec<PlannedInput>,
     /// Output tensor with the role `frame`.
     pub(crate) output: String,
-    /// Values of a frame.
+    /// Values of a frame as the graph gives it.
     pub(crate) bins: usize,
+    /// Frames that a call gives for a row.
+    pub(crate) frames: usize,
     /// The batch size the graph insists on, if it does.
     pub(crate) fixed_rows: Option<usize>,
 }
@@ -79,6 +72,7 @@ impl DecodePlan {
             inputs,
             output,
             bins: pack.manifest().representation.bins,
+            frames: maker.frames_per_call(),
             fixed_rows,
         })
     }

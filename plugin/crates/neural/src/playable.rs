@@ -1,11 +1,11 @@
 //! From a manifest to the engine's description of an instrument.
 
-use afterimage_engine::InstrumentSpec;
 use afterimage_engine::contract::MAX_LATENT;
+use afterimage_engine::{Hit, HitMap, InstrumentSpec, PlayStyle};
 use afterimage_spectral::{PhaseMethod, StftSpec};
 
 use crate::error::PackError;
-use crate::manifest::{Phase, Representation, Window};
+use crate::manifest::{ConditionKind, Manifest, Phase, PlayMode, Representation, Window};
 use crate::pack::Pack;
 
 impl Pack {
@@ -24,6 +24,7 @@ impl Pack {
         Ok(InstrumentSpec {
             id: manifest.id.clone(),
             hash: self.hash().to_owned(),
+            play: play_style(manifest),
             latent_size: manifest.latent.as_ref().map_or(0, |latent| latent.size),
             default_latent: opening.map_or([0.0; MAX_LATENT], |preset| knobs(&preset.latent)),
             pitch_range: (f32::from(play.range[0]), f32::from(play.range[1])),
@@ -36,38 +37,102 @@ impl Pack {
     }
 }
 
-/// The spectral inverse that a representation asks for.
-pub(crate) fn inverse(
-    pack: &str,
-    representation: &Representation,
-) -> Result<(StftSpec, PhaseMethod), PackError> {
-    let Representation { n_fft, hop, .. } = *representation;
-    let sizes = StftSpec::new(n_fft, hop).map_err(|_| PackError::Unsupported {
-        pack: pack.to_owned(),
-        what: "'representation.hop'".into(),
-        expected:
-            "n_fft divided by an even whole number of at least 4, with n_fft from 64 to 32768"
-                .into(),
-        found: format!("{hop} with an n_fft of {n_fft}"),
-        advice: "export with n_fft / hop = 4 or 8",
-    })?;
-    let refuse = |field: &str, expected: &str, found: &str| PackError::Unsupported {
+/// How the engine's keys play the pack. A clip is opened by any key; its time axis is the note's.
+fn play_style(manifest: &Manifest) -> PlayStyle {
+    let play = &manifest.play;
+    match play.mode {
+        PlayMode::Pitched => PlayStyle::Pitched,
+        PlayMode::Shifted => PlayStyle::Shifted {
+            root: play.root.unwrap_or(60.0),
+        },
+        PlayMode::Drone | PlayMode::Clip => PlayStyle::Drone,
+        PlayMode::OneShot => PlayStyle::OneShot(hit_map(manifest)),
+    }
+}
+
+fn hit_map(manifest: &Manifest) -> HitMap {
+    let play = &manifest.play;
+    let frames_per_call = manifest
+        .graphs
+        .decode
+        .as_ref()
+        .map_or(1, |graph| graph.frames_per_call);
+    // A decoder of single frames says how long a hit is, or it lasts a second.
+    let frame_rate_hz = manifest.representation.frame_rate_hz() as f32;
+    let frames = match play.length_s {
+        Some(length_s) => (length_s * frame_rate_hz).ceil() as u32,
+        None if frames_per_call > 1 => frames_per_call as u32,
+        None => frame_rate_hz.ceil() as u32,
+    };
+    let labels = manifest
+        .conditions
+        .iter()
+        .find_map(|condition| match &condition.kind {
+            ConditionKind::Class { labels, .. } => Some(labels.as_slice()),
+            ConditionKind::Continuous { .. } => None,
+        })
+        .unwrap_or_default();
+    let mut map = HitMap::new(frames);
+    for hit in &play.hits {
+        let label = labels.iter().position(|label| *label == hit.label);
+        map.set(
+            hit.key,
+            Hit {
+                label: label.unwrap_or(0) as u16,
+                choke_group: hit.choke_group,
+            },
+        );
+    }
+    map
+}
+
+impl Representation {
+    /// Size and hop of its frames.
+    ///
+    /// # Errors
+    /// When the spectral inverse does not take the window, the hop or where frames are centred; `pack`
+    /// names it in the sentence.
+    pub fn stft(&self, pack: &str) -> Result<StftSpec, PackError> {
+        let Self { n_fft, hop, .. } = *self;
+        let sizes = StftSpec::new(n_fft, hop).map_err(|_| PackError::Unsupported {
+            pack: pack.to_owned(),
+            what: "'representation.hop'".into(),
+            expected:
+                "n_fft divided by an even whole number of at least 4, with n_fft from 64 to 32768"
+                    .into(),
+            found: format!("{hop} with an n_fft of {n_fft}"),
+            advice: "export with n_fft / hop = 4 or 8",
+        })?;
+        if self.window != Window::Hann {
+            return Err(refuse(pack, "window", "'hann'", "another window"));
+        }
+        if !self.center {
+            return Err(refuse(pack, "center", "true", "false"));
+        }
+        Ok(sizes)
+    }
+}
+
+fn refuse(pack: &str, field: &str, expected: &str, found: &str) -> PackError {
+    PackError::Unsupported {
         pack: pack.to_owned(),
         what: format!("'representation.{field}'"),
         expected: expected.to_owned(),
         found: found.to_owned(),
         advice: "export the frames that way, or look for a newer Afterimage",
-    };
-    if representation.window != Window::Hann {
-        return Err(refuse("window", "'hann'", "another window"));
     }
-    if !representation.center {
-        return Err(refuse("center", "true", "false"));
-    }
+}
+
+/// The spectral inverse that a representation asks for.
+pub(crate) fn inverse(
+    pack: &str,
+    representation: &Representation,
+) -> Result<(StftSpec, PhaseMethod), PackError> {
+    let sizes = representation.stft(pack)?;
     match representation.phase {
         Phase::F0Lock => Ok((sizes, PhaseMethod::F0Lock)),
         Phase::Rtpghi | Phase::None => Ok((sizes, PhaseMethod::Rtpghi)),
-        Phase::Model => Err(refuse("phase", "'rtpghi' or 'f0-lock'", "'model'")),
+        Phase::Model => Err(refuse(pack, "phase", "'rtpghi' or 'f0-lock'", "'model'")),
     }
 }
 

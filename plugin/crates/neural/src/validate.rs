@@ -20,7 +20,7 @@ pub(crate) fn check(pack: &Pack) -> Result<(), PackError> {
         tensors.check_inputs()?;
         tensors.check_outputs()?;
     }
-    if pack.graph("decode").is_some() && crate::plan::is_playable(&pack.manifest().representation) {
+    if pack.graph("decode").is_some() && pack.manifest().representation.has_columns() {
         DecodePlan::new(pack)?;
     }
     Ok(())

@@ -169,16 +169,44 @@ fn sizes_that_contradict_each_other_are_refused_with_both() {
 }
 
 #[test]
-fn kinds_that_cannot_be_played_yet_open_but_do_not_load() {
+fn kinds_without_columns_open_but_do_not_load() {
     let mut manifest = good_manifest();
-    manifest["representation"]["kind"] = json!("mel");
-    let pack = folder_pack("mel", &manifest).unwrap();
+    manifest["representation"]["kind"] = json!("waveform");
+    let pack = folder_pack("waveform", &manifest).unwrap();
     let error = afterimage_neural::load(&pack, &afterimage_neural::Runtime::embedded())
         .err()
         .unwrap();
     assert_says(
         &error,
-        &["mel", "'representation.kind'", "'log-amplitude'", "is mel"],
+        &[
+            "waveform",
+            "'representation.kind'",
+            "'log-amplitude'",
+            "is waveform",
+        ],
+    );
+}
+
+#[test]
+fn bands_that_no_bin_can_serve_are_refused_with_both_sides() {
+    let mut manifest = good_manifest();
+    let representation = &mut manifest["representation"];
+    for (key, value) in [
+        ("kind", json!("mel")),
+        ("f_min", json!(800.0)),
+        ("f_max", json!(900.0)),
+    ] {
+        representation[key] = value;
+    }
+    let error = folder_pack("blind", &manifest).unwrap_err();
+    assert_says(
+        &error,
+        &[
+            "blind",
+            "'representation'",
+            "from 800 to 900 Hz",
+            "750 Hz apart",
+        ],
     );
 }
 

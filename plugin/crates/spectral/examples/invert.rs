@@ -8,7 +8,11 @@
     reason = "a tool for the command line"
 )]
 
+use afterimage_spectral::phase::pghi_fgla::{DEFAULT_ITERATIONS, pghi_fgla};
+use afterimage_spectral::stft::istft;
 use afterimage_spectral::{PhaseMethod, StftSpec, SynthesisFrame, VoiceInverse};
+
+const SEED: u64 = 7;
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -17,12 +21,6 @@ fn main() {
         std::process::exit(2);
     };
     let spec = StftSpec::new(fft_size.parse().unwrap(), hop.parse().unwrap()).unwrap();
-    let method = match method.as_str() {
-        "f0-lock" => PhaseMethod::F0Lock,
-        "rtpghi0" => PhaseMethod::Rtpghi,
-        "rtpghi1" => PhaseMethod::RtpghiLookahead,
-        _ => PhaseMethod::Spsi,
-    };
     let bytes = std::fs::read(frames).unwrap();
     let values: Vec<f32> = bytes
         .as_chunks::<4>()
@@ -30,23 +28,43 @@ fn main() {
         .iter()
         .map(|b| f32::from_le_bytes(*b))
         .collect();
-    let mut voice = VoiceInverse::new(&spec, rate.parse().unwrap(), method);
-    voice.start(7);
-    let (mut mid, mut side) = (vec![0.0; spec.hop()], vec![0.0; spec.hop()]);
-    let mut bytes = Vec::new();
+    let live = match method.as_str() {
+        "f0-lock" => PhaseMethod::F0Lock,
+        "rtpghi0" => PhaseMethod::Rtpghi,
+        "rtpghi1" => PhaseMethod::RtpghiLookahead,
+        "spsi" => PhaseMethod::Spsi,
+        "pghi-fgla" => {
+            let spectra = pghi_fgla(&values, &spec, DEFAULT_ITERATIONS, SEED).unwrap();
+            let samples = values.len() / spec.bins() * spec.hop();
+            let sound = istft(&spec, &spectra, samples).unwrap();
+            return write(out, &sound, &vec![0.0; sound.len()]);
+        }
+        unknown => panic!("no method {unknown}"),
+    };
+    let mut voice = VoiceInverse::new(&spec, rate.parse().unwrap(), live);
+    voice.start(SEED);
+    let (mut mid, mut side) = (Vec::new(), Vec::new());
     for (index, magnitudes) in values.chunks_exact(spec.bins()).enumerate() {
-        let pitch_hz = pitch.parse().unwrap();
         voice.push(SynthesisFrame {
             magnitudes,
-            pitch_hz,
+            pitch_hz: pitch.parse().unwrap(),
             spread: spread.parse().unwrap(),
             gain: 1.0,
         });
         if index >= voice.frames_ahead() {
-            voice.pull_hop(&mut mid, &mut side);
-            let pairs = mid.iter().zip(&side);
-            pairs.for_each(|(m, s)| bytes.extend([m.to_le_bytes(), s.to_le_bytes()].concat()));
+            let from = mid.len();
+            mid.resize(from + spec.hop(), 0.0);
+            side.resize(from + spec.hop(), 0.0);
+            voice.pull_hop(&mut mid[from..], &mut side[from..]);
         }
     }
-    std::fs::write(out, bytes).unwrap();
+    write(out, &mid, &side);
+}
+
+fn write(path: &str, mid: &[f32], side: &[f32]) {
+    let pairs = mid.iter().zip(side);
+    let bytes: Vec<u8> = pairs
+        .flat_map(|(mid, side)| [mid.to_le_bytes(), side.to_le_bytes()].concat())
+        .collect();
+    std::fs::write(path, bytes).unwrap();
 }

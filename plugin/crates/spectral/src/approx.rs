@@ -64,6 +64,33 @@ pub fn exp2(x: f32) -> f32 {
     f32::from_bits((series.to_bits() as i32).wrapping_add(whole << 23) as u32)
 }
 
+/// `exp(x) - 1`, relative error below 1e-6, exact in sign; NaN reads as -1. Real-time safe.
+#[inline(always)]
+pub fn exp_m1(x: f32) -> f32 {
+    const ROUND: f32 = 12_582_912.0; // 1.5 * 2^23: adding it rounds to an integer
+    const LN2_HIGH: f32 = 0.693_359_4; // few bits: times a whole number it is exact
+    const LN2_LOW: f32 = -2.121_944_4e-4;
+    let x = if x > -80.0 { x } else { -80.0 };
+    let x = if x < 87.0 { x } else { 87.0 };
+    let rounded = x * std::f32::consts::LOG2_E + ROUND;
+    let whole = rounded.to_bits().wrapping_sub(ROUND.to_bits()) as i32;
+    let f = (x - (rounded - ROUND) * LN2_HIGH) - (rounded - ROUND) * LN2_LOW; // -0.35 ..= 0.35
+    let tail = 1.0 / 24.0 + f * (1.0 / 120.0 + f * (1.0 / 720.0 + f / 5040.0));
+    let series = f + f * f * (0.5 + f * (1.0 / 6.0 + f * tail));
+    let power = f32::from_bits(((whole + 127) as u32) << 23);
+    power * series + (power - 1.0)
+}
+
+/// `ln(1 + x)` of a value that is not negative, relative error below 1e-6. Real-time safe.
+#[inline(always)]
+pub fn ln_1p(x: f32) -> f32 {
+    let t = x / (2.0 + x); // up to 0.2 where the series is used
+    let t2 = t * t;
+    let near = 2.0 * t * (1.0 + t2 * (1.0 / 3.0 + t2 * (1.0 / 5.0 + t2 * (1.0 / 7.0 + t2 / 9.0))));
+    let far = log2(1.0 + x) / std::f32::consts::LOG2_E;
+    if x < 0.5 { near } else { far }
+}
+
 /// Decibels to a linear amplitude ratio, relative error below 1e-5 from -200 to 200 dB. Real-time safe.
 #[inline(always)]
 pub fn db_to_linear(db: f32) -> f32 {

@@ -28,6 +28,19 @@ pub enum SpecError {
         /// Hop given.
         hop: usize,
     },
+    /// A synthesis window that no sum of windows on this grid normalises.
+    #[error(
+        "a synthesis support of {samples} samples does not fit hop {hop}: expected a whole number of hops, at most {most}; \
+         choose {}", (samples / hop).clamp(1, most / hop) * hop
+    )]
+    Support {
+        /// Support given.
+        samples: usize,
+        /// Hop of the transform.
+        hop: usize,
+        /// Longest support taken: half the transform.
+        most: usize,
+    },
     /// A log-amplitude scale whose numbers cannot be used.
     #[error(
         "log-amplitude {field} is {given}, expected {expected}; correct the representation in the manifest"
@@ -39,6 +52,59 @@ pub enum SpecError {
         given: f32,
         /// What is taken.
         expected: &'static str,
+    },
+    /// A frequency of a representation that its rate does not allow.
+    #[error(
+        "{field} is {given} Hz at a rate of {rate_hz} Hz, expected {expected}; correct the representation in the manifest"
+    )]
+    Frequency {
+        /// Name of the field.
+        field: &'static str,
+        /// Value given.
+        given: f32,
+        /// What is taken.
+        expected: &'static str,
+        /// Model rate.
+        rate_hz: f32,
+    },
+    /// Bands that see no bin.
+    #[error(
+        "the bands from {f_min_hz} to {f_max_hz} Hz lie between two bins, which are {bin_hz} Hz apart; \
+         widen the range or choose a longer fft_size"
+    )]
+    Blind {
+        /// Lower end of the bands.
+        f_min_hz: f32,
+        /// Upper end of the bands.
+        f_max_hz: f32,
+        /// Distance of the bins.
+        bin_hz: f32,
+    },
+    /// Bands whose inverse would take too long to solve for.
+    #[error(
+        "a band spans {given} of {bins} bins, expected at most {max}; choose more bands or a shorter fft_size"
+    )]
+    Wide {
+        /// Bins of the widest band.
+        given: usize,
+        /// Bins of the transform.
+        bins: usize,
+        /// Widest band taken at this transform.
+        max: usize,
+    },
+    /// Too few or too many of something.
+    #[error(
+        "{field} is {given}, expected {min} to {max}; correct the representation in the manifest"
+    )]
+    Count {
+        /// Name of the field.
+        field: &'static str,
+        /// Count given.
+        given: usize,
+        /// Fewest taken.
+        min: usize,
+        /// Most taken.
+        max: usize,
     },
     /// A buffer of the wrong length was given to an offline function.
     #[error("{what} holds {given} values, expected {expected}; allocate it from the StftSpec")]

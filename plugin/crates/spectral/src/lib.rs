@@ -3,8 +3,8 @@
 //! No threads, no unsafe code. Whatever carries the words "Real-time safe" neither allocates,
 //! locks nor panics once constructed, and its cost has a bound that does not depend on the data.
 //!
-//! The way of a decoded frame: [`scale`] (decibels to magnitudes) -> [`clean`] (NaN and the like
-//! counted and zeroed) -> [`voice::VoiceInverse`] (phase, inverse FFT, overlap-add) ->
+//! The way of a decoded frame: [`representation`] (bands or bins in decibels and the like to magnitudes,
+//! NaN counted and zeroed) -> [`voice::VoiceInverse`] (phase, inverse FFT, overlap-add) ->
 //! [`resample::Resampler`] (model rate to host rate). [`stft`] goes the other way.
 #![forbid(unsafe_code)]
 
@@ -15,8 +15,11 @@ mod error;
 mod overlap_add;
 pub mod phase;
 pub mod play;
+pub mod representation;
 pub mod resample;
 pub mod scale;
+pub mod shift;
+mod snapshot;
 mod spec;
 pub mod stft;
 mod tables;
@@ -25,8 +28,10 @@ pub mod window;
 
 pub use error::{ResampleError, SpecError};
 pub use phase::PhaseMethod;
+pub use phase::pghi_fgla::{PghiFgla, pghi_fgla};
 pub use resample::Resampler;
-pub use scale::{LogUnit, Scale};
+pub use scale::{Law, LogUnit, Quantity, Scale, ScaleSpec};
+pub use snapshot::VoiceSnapshot;
 pub use spec::StftSpec;
 pub use tables::VoiceTables;
 pub use voice::{SynthesisFrame, VoiceInverse};

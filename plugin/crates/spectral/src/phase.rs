@@ -8,12 +8,17 @@ pub(crate) mod bucket_queue;
 pub(crate) mod f0_lock;
 pub(crate) mod floor;
 pub(crate) mod free_peaks;
+pub(crate) mod gradient;
+pub(crate) mod griffin_lim;
 pub(crate) mod noise;
 pub(crate) mod pan;
 pub(crate) mod partials;
+pub(crate) mod pghi;
+pub mod pghi_fgla;
 pub(crate) mod place;
 pub mod rtpghi;
 pub mod spsi;
+pub(crate) mod widest_path;
 
 /// How a voice makes phases.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -44,4 +49,11 @@ pub(crate) fn centre_steps(spec: &crate::StftSpec) -> Vec<u32> {
     let step =
         |bin: usize| ((bin as f64 * turns_per_bin).fract() * crate::approx::TURN) as u64 as u32;
     (0..spec.bins()).map(step).collect()
+}
+
+/// Copies as many values as both have; how many that is.
+pub(crate) fn copy_common<T: Copy>(to: &mut [T], from: &[T]) -> usize {
+    let count = to.len().min(from.len());
+    to[..count].copy_from_slice(&from[..count]);
+    count
 }

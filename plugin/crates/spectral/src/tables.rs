@@ -29,7 +29,7 @@ impl VoiceTables {
         let lobes = |hops| LobeTable::new(hops as f64 / spec.redundancy() as f64);
         Self {
             spec: *spec,
-            lobes: (0..=spec.pre_centre_frames()).map(lobes).collect(),
+            lobes: (0..=spec.analysis_half_hops()).map(lobes).collect(),
             noise_window: unit_power_window(spec).into(),
             sums: Arc::new(WindowSums::new(spec, 1.0 / spec.fft_size() as f32)),
             forward: planner.plan_fft_forward(spec.fft_size()),

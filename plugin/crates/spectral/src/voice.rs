@@ -38,33 +38,34 @@ pub struct SynthesisFrame<'a> {
 pub struct VoiceInverse {
     spec: StftSpec,
     method: PhaseMethod,
-    phases: Phases,
+    pub(crate) phases: Phases,
     pan: PanField,
-    sums: Arc<WindowSums>,
+    pub(crate) sums: Arc<WindowSums>,
     inverse: Arc<dyn ComplexToReal<f32>>,
     scratch: Vec<Complex32>,
     mid_spectrum: Vec<Complex32>,
     side_spectrum: Vec<Complex32>,
     samples: Vec<f32>,
-    mid: OverlapAdd,
-    side: OverlapAdd,
+    pub(crate) mid: OverlapAdd,
+    pub(crate) side: OverlapAdd,
     // The frame pushed last, and for look-ahead the one before it.
-    latest: Column,
+    pub(crate) latest: Column,
     waiting: Column,
-    pushed_gain: f32,
-    frames_pushed: u32,
-    frames_sounded: u64,
+    pub(crate) pushed_gain: f32,
+    pub(crate) frames_pushed: u32,
+    pub(crate) frames_sounded: u64,
+    pub(crate) seed: u64,
 }
 
 #[derive(Clone, Debug)]
-struct Column {
-    magnitudes: Vec<f32>,
+pub(crate) struct Column {
+    pub(crate) magnitudes: Vec<f32>,
     pitch_hz: f32,
     spread: f32,
     gain: f32,
 }
 
-enum Phases {
+pub(crate) enum Phases {
     F0Lock(Box<F0Lock>, Box<Spsi>),
     Rtpghi(Box<Rtpghi>),
     Spsi(Box<Spsi>),
@@ -113,6 +114,7 @@ impl VoiceInverse {
             pushed_gain: 0.0,
             frames_pushed: 0,
             frames_sounded: 0,
+            seed: 0,
         };
         voice.start(0);
         voice
@@ -128,6 +130,7 @@ impl VoiceInverse {
             Phases::Rtpghi(rtpghi) => rtpghi.start(seed),
             Phases::Spsi(spsi) => spsi.start(seed),
         }
+        self.seed = seed;
         self.pan.start(seed);
         self.mid.clear();
         self.side.clear();
@@ -140,10 +143,24 @@ impl VoiceInverse {
 
     /// Adds the next frame; the index counts up from 0. Real-time safe.
     pub fn push(&mut self, frame: SynthesisFrame<'_>) {
+        self.take(frame);
+        self.sound(None);
+    }
+
+    fn take(&mut self, frame: SynthesisFrame<'_>) {
         std::mem::swap(&mut self.latest, &mut self.waiting);
         self.latest.set(frame);
         self.pushed_gain = self.latest.gain;
-        self.sound();
+    }
+
+    /// Adds the next frame where phases are known: from a model that gives them, or from a method
+    /// that had more time. What comes after goes on from them. Real-time safe.
+    ///
+    /// `phases`: `[bins]` in turns / 2^32 about the centre of the frame that this call sounds: the
+    /// given one, or with look-ahead the one before. A voice that locks to a pitch finds its own.
+    pub fn push_known(&mut self, frame: SynthesisFrame<'_>, phases: &[u32]) {
+        self.take(frame);
+        self.sound(Some(phases));
     }
 
     /// Conceals a frame that did not come: the frame pushed last again, its phases advancing, its
@@ -152,7 +169,7 @@ impl VoiceInverse {
         std::mem::swap(&mut self.latest, &mut self.waiting);
         self.latest.copy_from(&self.waiting);
         self.latest.gain = self.pushed_gain * finite_or_zero(gain);
-        self.sound();
+        self.sound(None);
     }
 
     /// Gives the next hop: `mid` and `side`, `[hop]` samples each at the model rate; left is
@@ -175,16 +192,16 @@ impl VoiceInverse {
         self.spec.pre_centre_frames() + self.method.lookahead_frames()
     }
 
-    fn sound(&mut self) {
+    fn sound(&mut self, known: Option<&[u32]>) {
         self.frames_pushed = self.frames_pushed.saturating_add(1);
         if self.method.lookahead_frames() == 0 {
-            self.sound_column(false);
+            self.sound_column(false, known);
         } else if self.frames_pushed > 1 {
-            self.sound_column(true);
+            self.sound_column(true, known);
         }
     }
 
-    fn sound_column(&mut self, delayed: bool) {
+    fn sound_column(&mut self, delayed: bool, known: Option<&[u32]>) {
         let (column, following) = if delayed {
             (&self.waiting, Some(self.latest.magnitudes.as_slice()))
         } else {
@@ -201,18 +218,18 @@ impl VoiceInverse {
                 side: &mut self.side_spectrum,
             }),
             Phases::F0Lock(_, spsi) | Phases::Spsi(spsi) => {
-                polar(
-                    &column.magnitudes,
-                    spsi.advance(&column.magnitudes),
-                    &mut self.mid_spectrum,
-                );
+                let found = spsi.advance(&column.magnitudes);
+                let phases = known.unwrap_or(found);
+                polar(&column.magnitudes, phases, &mut self.mid_spectrum);
+                known.into_iter().for_each(|phases| spsi.set_phases(phases));
             }
             Phases::Rtpghi(rtpghi) => {
-                polar(
-                    &column.magnitudes,
-                    rtpghi.advance(&column.magnitudes, following),
-                    &mut self.mid_spectrum,
-                );
+                let found = rtpghi.advance(&column.magnitudes, following);
+                let phases = known.unwrap_or(found);
+                polar(&column.magnitudes, phases, &mut self.mid_spectrum);
+                known
+                    .into_iter()
+                    .for_each(|phases| rtpghi.set_phases(phases));
             }
         }
         if wide && !(known_pitch && self.method == PhaseMethod::F0Lock) {
@@ -288,7 +305,7 @@ impl Column {
         self.gain = finite_or_zero(frame.gain);
     }
 
-    fn copy_from(&mut self, other: &Self) {
+    pub(crate) fn copy_from(&mut self, other: &Self) {
         self.magnitudes.copy_from_slice(&other.magnitudes);
         (self.pitch_hz, self.spread, self.gain) = (other.pitch_hz, other.spread, other.gain);
     }

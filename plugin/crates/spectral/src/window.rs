@@ -11,6 +11,13 @@ pub fn hann_periodic(fft_size: usize) -> Vec<f32> {
         .collect()
 }
 
+/// Square root of [`hann_periodic`], a half wave: `[size]`, peak 1 at `size / 2`. Allocates.
+pub fn sine_periodic(size: usize) -> Vec<f32> {
+    (0..size)
+        .map(|n| (PI * n as f64 / size as f64).sin() as f32)
+        .collect()
+}
+
 /// Transform of the Hann window at `distance_bins` from its centre, 1 at 0, real because the
 /// window is taken symmetric about its centre. Positive within 2 bins, then alternating lobes.
 ///

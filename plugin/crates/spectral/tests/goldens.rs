@@ -7,7 +7,7 @@ use afterimage_spectral::counter_rng::{Purpose, Stream};
 use afterimage_spectral::phase::rtpghi::Rtpghi;
 use afterimage_spectral::phase::spsi::Spsi;
 use afterimage_spectral::stft::{istft, stft};
-use afterimage_spectral::{LogUnit, PhaseMethod, Scale, StftSpec};
+use afterimage_spectral::{LogUnit, PhaseMethod, Scale, StftSpec, pghi_fgla};
 use npy::{f32s, u64s};
 use realfft::num_complex::Complex32;
 
@@ -54,12 +54,7 @@ fn spectra_and_their_inverse_come_within_1e_5() {
     let spec = golden_spec();
     let sound = f32s("stft_sound");
     let got = stft(&spec, &sound);
-    let wanted: Vec<Complex32> = f32s("stft_spectra")
-        .as_chunks::<2>()
-        .0
-        .iter()
-        .map(|[re, im]| Complex32::new(*re, *im))
-        .collect();
+    let wanted = as_complex(&f32s("stft_spectra"));
     assert_eq!(got.len(), wanted.len());
     let peak = wanted.iter().map(|value| value.norm()).fold(0.0, f32::max);
     let worst = got
@@ -157,6 +152,44 @@ fn phases_of_spsi_and_rtpghi_agree_for_999_of_1000_of_the_energy() {
         let wrong = share_of_wrong_phase(&magnitudes, got, &wanted);
         assert!(wrong < 1e-3, "{name}: {wrong}");
     }
+}
+
+fn as_complex(values: &[f32]) -> Vec<Complex32> {
+    let pairs = values.as_chunks::<2>().0;
+    pairs
+        .iter()
+        .map(|[re, im]| Complex32::new(*re, *im))
+        .collect()
+}
+
+#[test]
+fn whole_spectrograms_have_the_phases_of_the_reference_before_and_after_iterating() {
+    let spec = golden_spec();
+    let magnitudes = f32s("phase_offline_magnitudes");
+    let turns = |value: &Complex32| {
+        let turns = f64::from(value.im).atan2(f64::from(value.re)) / std::f64::consts::TAU;
+        (turns * 4_294_967_296.0) as i64 as u32
+    };
+    let plain = pghi_fgla(&magnitudes, &spec, 0, SEED).unwrap();
+    let got: Vec<u32> = plain.iter().map(turns).collect();
+    let wrong = share_of_wrong_phase(&magnitudes, &got, &f32s("phase_pghi"));
+    assert!(wrong < 1e-3, "{wrong}");
+
+    let wanted = as_complex(&f32s("pghi_fgla_spectra"));
+    let iterated = pghi_fgla(&magnitudes, &spec, 4, SEED).unwrap();
+    let energy = |values: &mut dyn Iterator<Item = Complex32>| -> f64 {
+        values.map(|value| f64::from(value.norm_sqr())).sum()
+    };
+    let differences = |got: &[Complex32]| {
+        energy(&mut got.iter().zip(&wanted).map(|(g, w)| g - w))
+            / energy(&mut wanted.iter().copied())
+    };
+    let (error, before) = (differences(&iterated), differences(&plain));
+    assert!(error < 1e-4, "{error}");
+    assert!(
+        before > 1e-3,
+        "four iterations must have moved something: {before}"
+    );
 }
 
 #[test]

@@ -2,9 +2,12 @@
 #![allow(clippy::unwrap_used, reason = "a test may stop")]
 
 use afterimage_spectral::clean::clean_magnitudes;
+use afterimage_spectral::representation::{
+    Axis, BandSpec, Forward, HarmonicNoiseSpec, Inverse, PartialSeries, RepresentationSpec,
+};
 use afterimage_spectral::stft::{Analysis, Synthesis};
 use afterimage_spectral::{
-    LogUnit, PhaseMethod, Resampler, Scale, StftSpec, SynthesisFrame, VoiceInverse,
+    LogUnit, PghiFgla, PhaseMethod, Resampler, Scale, StftSpec, SynthesisFrame, VoiceInverse,
 };
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
@@ -83,6 +86,20 @@ fn voices_do_not_allocate() {
 }
 
 #[test]
+fn a_workspace_inverts_spectrograms_without_allocating() {
+    let spec = StftSpec::new(512, 64).unwrap();
+    let mut workspace = PghiFgla::new(&spec, 20);
+    let magnitudes = vec![0.5; 20 * spec.bins()];
+    let calls = calls_during(|| {
+        for frames in [20, 1, 7] {
+            let got = workspace.invert(&magnitudes[..frames * spec.bins()], 3, 1);
+            assert!(got.is_ok());
+        }
+    });
+    assert_eq!(calls, 0);
+}
+
+#[test]
 fn resampling_and_its_reset_do_not_allocate() {
     for (model, host) in [
         (48_000.0, 44_100.0),
@@ -124,6 +141,42 @@ fn analysis_synthesis_scales_and_cleaning_do_not_allocate() {
         clean_magnitudes(&mut magnitudes);
     });
     assert_eq!(calls, 0);
+}
+
+#[test]
+fn representations_do_not_allocate() {
+    let bands = BandSpec::per_octave(48, 55.0, 20_000.0);
+    let partials = HarmonicNoiseSpec {
+        partials: 40,
+        noise_bands: 16,
+        f_min_hz: 0.0,
+        f_max_hz: 20_000.0,
+    };
+    for axis in [
+        Axis::Bins,
+        Axis::Bands(bands),
+        Axis::HarmonicNoise(partials),
+    ] {
+        let spec = RepresentationSpec {
+            rate_hz: 44_100.0,
+            fft_size: 1024,
+            axis,
+            scale: Scale::POWER,
+        };
+        let mut forward = Forward::new(&spec).unwrap();
+        let mut inverse = Inverse::new(&spec).unwrap().with_refine_steps(5);
+        let series = PartialSeries {
+            f0_hz: 220.0,
+            inharmonicity: 1e-4,
+        };
+        let (mut values, mut magnitudes) = (vec![0.0; forward.values()], vec![1.0; 513]);
+        let calls = calls_during(|| {
+            forward.apply(&magnitudes, series, &mut values);
+            inverse.apply(&values, &mut magnitudes);
+            inverse.apply(&values[1..], &mut magnitudes);
+        });
+        assert_eq!(calls, 0, "{axis:?}");
+    }
 }
 
 #[test]

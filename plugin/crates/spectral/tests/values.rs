@@ -1,10 +1,12 @@
 //! Scales, cleaning, fast functions and random numbers.
 #![allow(clippy::unwrap_used, reason = "a test may stop")]
 
-use afterimage_spectral::approx::{cos_sin_turns, db_to_linear, exp2, linear_to_db, log2};
+use afterimage_spectral::approx::{
+    cos_sin_turns, db_to_linear, exp_m1, exp2, linear_to_db, ln_1p, log2,
+};
 use afterimage_spectral::clean::clean_magnitudes;
 use afterimage_spectral::counter_rng::{Purpose, Stream};
-use afterimage_spectral::{LogUnit, Scale, SpecError};
+use afterimage_spectral::{Law, LogUnit, Quantity, Scale, ScaleSpec, SpecError};
 use std::f64::consts::TAU;
 
 #[test]
@@ -53,14 +55,50 @@ fn decibels_return_as_they_came() {
     }
 }
 
+fn other(law: Law, quantity: Quantity) -> Scale {
+    Scale::new(ScaleSpec {
+        law,
+        quantity,
+        reference: 3.0,
+        floor: -300.0,
+        gate: -300.0,
+    })
+    .unwrap()
+}
+
+#[test]
+fn small_and_large_arguments_of_log1p_and_expm1_keep_their_digits() {
+    for step in -2000..600 {
+        let x = 1.02_f64.powi(step);
+        let (log, exp) = (ln_1p(x as f32), exp_m1(x.min(80.0) as f32));
+        let (wanted_log, wanted_exp) = (
+            f64::from(x as f32).ln_1p(),
+            f64::from(x.min(80.0) as f32).exp_m1(),
+        );
+        assert!(
+            (f64::from(log) / wanted_log - 1.0).abs() < 1e-6,
+            "ln(1 + {x})"
+        );
+        assert!(
+            (f64::from(exp) / wanted_exp - 1.0).abs() < 1e-6,
+            "exp({x}) - 1"
+        );
+    }
+    assert!(exp_m1(-1e-9) < 0.0 && exp_m1(-30.0) < 0.0);
+}
+
 #[test]
 fn every_scale_returns_its_magnitudes() {
     let magnitudes: Vec<f32> = (0..400).map(|n| 1e-6 * 1.06_f32.powi(n)).collect();
     for scale in [
-        Scale::Linear,
-        Scale::Power,
+        Scale::LINEAR,
+        Scale::POWER,
         Scale::log_amplitude(LogUnit::Decibel, 512.0, -200.0, -199.0).unwrap(),
         Scale::log_amplitude(LogUnit::Neper, 1.0, -30.0, -29.0).unwrap(),
+        other(Law::Log1p, Quantity::Amplitude),
+        other(Law::Linear, Quantity::Power),
+        other(Law::Log(LogUnit::Neper), Quantity::Power),
+        other(Law::Log(LogUnit::Decibel), Quantity::Power),
     ] {
         let (mut values, mut back) = (vec![0.0; 400], vec![0.0; 400]);
         scale.from_magnitudes(&magnitudes, &mut values);
@@ -78,7 +116,8 @@ fn every_scale_returns_its_magnitudes() {
 fn a_value_below_the_gate_is_exactly_silent_and_zero_reads_the_floor() {
     let scale = Scale::log_amplitude(LogUnit::Decibel, 512.0, -100.0, -90.0).unwrap();
     let mut magnitudes = [1.0; 5];
-    scale.to_magnitudes(&[-90.01, -90.0, 0.0, f32::NAN, -1e30], &mut magnitudes);
+    let cleaned = scale.to_magnitudes(&[-90.01, -90.0, 0.0, f32::NAN, -1e30], &mut magnitudes);
+    assert_eq!(cleaned, 1, "only what is not a number is bad");
     assert_eq!([magnitudes[0], magnitudes[3], magnitudes[4]], [0.0; 3]);
     assert!(magnitudes[1] > 0.0 && (magnitudes[2] - 512.0).abs() < 1e-2);
     let mut values = [0.0; 1];

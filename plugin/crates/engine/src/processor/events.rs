@@ -165,7 +165,28 @@ impl Processor {
             velocity,
             ordinal: self.next_ordinal(),
         };
+        self.advance(at, tally);
+        self.wait_for_attack(key, at);
         self.head(at, tally, |head, at, desk| head.note_on(at, note, desk));
+    }
+
+    /// Waits, offline, for the attack that a note opens with. Does nothing live.
+    fn wait_for_attack(&mut self, key: u8, at_host: u64) {
+        let Self {
+            program: Some(program),
+            rendering,
+            worker,
+            monitor,
+            ..
+        } = self
+        else {
+            return;
+        };
+        rendering.wait_for_attack(
+            || program.is_ready_for(key, at_host),
+            worker.as_ref(),
+            monitor,
+        );
     }
 
     fn next_ordinal(&mut self) -> u32 {
@@ -183,7 +204,7 @@ impl Processor {
     }
 
     fn control(&mut self, change: ControlChange, at_host: u64, tally: &mut Tally) {
-        let sounds_at = at_host + u64::from(self.latency().total_samples);
+        let sounds_at = at_host + u64::from(self.latency().reported_samples);
         let merged = match change {
             ControlChange::GainDb(gain_db) => self.output.gain_at(sounds_at, gain_db),
             ControlChange::Width(width) => self.output.width_at(sounds_at, width),

@@ -9,6 +9,7 @@ mod rendering;
 mod wait;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread::Thread;
 
 use rtrb::{Producer, PushError};
@@ -94,7 +95,7 @@ impl Processor {
             controls: Controls::default(),
             output: Output::new(),
             rendering: Rendering::new(clock),
-            epoch: 0,
+            epoch: first_epoch(),
             position_host: 0,
             notes_started: 0,
         }
@@ -338,6 +339,7 @@ impl Processor {
         );
         count(&counters.dropped_notes, u64::from(tally.dropped_notes));
         count(&counters.stolen_voices, u64::from(tally.stolen_voices));
+        count(&counters.cold_attacks, u64::from(tally.cold_attacks));
     }
 
     fn report(&mut self, faults: &Faults) {
@@ -360,6 +362,16 @@ impl Processor {
             outgoing.program.publish_position(self.position_host);
         }
     }
+}
+
+/// Epochs of one instance, so that decoders which instances share can tell their notes apart.
+const EPOCHS_AN_INSTANCE: u32 = 1 << 16;
+
+fn first_epoch() -> u32 {
+    static INSTANCES: AtomicU32 = AtomicU32::new(0);
+    INSTANCES
+        .fetch_add(1, Ordering::Relaxed)
+        .wrapping_mul(EPOCHS_AN_INSTANCE)
 }
 
 impl Drop for Processor {

@@ -23,6 +23,7 @@ pub(super) struct Rendering {
     /// A wait ran into its bound when so many frames had arrived: no other until one more has.
     frames_given_up: Option<u64>,
     load_given_up: bool,
+    attacks_given_up: bool,
 }
 
 impl Rendering {
@@ -35,6 +36,7 @@ impl Rendering {
             waits: false,
             frames_given_up: None,
             load_given_up: false,
+            attacks_given_up: false,
         }
     }
 
@@ -53,6 +55,7 @@ impl Rendering {
     pub(super) fn reset(&mut self) {
         self.pace = Pace::default();
         self.frames_given_up = None;
+        self.attacks_given_up = false;
     }
 
     /// Decides whether a block of `samples` may wait, and if so waits for a pack that is loading.
@@ -107,5 +110,26 @@ impl Rendering {
             &monitor.counters.unheard_frames,
             u64::from(faults.unheard_frames),
         );
+    }
+
+    /// Waits, offline, until `ready` says so. Does nothing live.
+    pub(super) fn wait_for_attack(
+        &mut self,
+        mut ready: impl FnMut() -> bool,
+        worker: Option<&Thread>,
+        monitor: &Monitor,
+    ) {
+        if !self.waits || self.attacks_given_up || ready() {
+            return;
+        }
+        let waited = wait_until(self.clock.as_mut(), FRAME_BOUND_NS, || {
+            if let Some(worker) = worker {
+                wake_worker(worker);
+            }
+            ready()
+        });
+        self.pace.waited(waited.ns);
+        self.attacks_given_up = waited.timed_out;
+        count(&monitor.counters.wait_timeouts, u64::from(waited.timed_out));
     }
 }

@@ -6,11 +6,15 @@
 use afterimage_spectral::clean::clean_magnitudes;
 use afterimage_spectral::play::{EnvelopeSource, Shaper};
 
-use crate::contract::{DecodeError, Decoder, Frame, FrameRequest};
+use crate::contract::{DecodeError, Frame, FrameRequest};
 use crate::link::Delivery;
 use crate::play::SpectralPlay;
 use crate::spec::InstrumentSpec;
 use crate::voice::pitch_hz;
+
+/// Decodes requests into as many frames.
+pub(crate) type Decode<'a> =
+    dyn FnMut(&[FrameRequest], &mut [Frame]) -> Result<(), DecodeError> + 'a;
 
 /// The worker's tools for one program.
 pub(crate) struct Finisher {
@@ -41,6 +45,11 @@ impl SpectralPlay {
 /// its envelope, and that of the far end.
 fn further(request: &FrameRequest) -> impl Iterator<Item = FrameRequest> {
     let play = &request.conditions.spectral;
+    // Decoders of whole hits keep one a voice: each further row is a voice of its own.
+    let beside = |kind: u16, request: FrameRequest| FrameRequest {
+        voice: request.voice ^ (kind << 8),
+        ..request
+    };
     let mut far = *request;
     far.conditions.latent = play.morph_latent;
     let unshifted = |request: FrameRequest| FrameRequest {
@@ -49,9 +58,9 @@ fn further(request: &FrameRequest) -> impl Iterator<Item = FrameRequest> {
     };
     let (morphs, shifts) = (play.morphs(), play.shifts());
     [
-        morphs.then_some(far),
-        shifts.then_some(unshifted(*request)),
-        (morphs && shifts).then_some(unshifted(far)),
+        morphs.then(|| beside(1, far)),
+        shifts.then(|| beside(2, unshifted(*request))),
+        (morphs && shifts).then(|| beside(3, unshifted(far))),
     ]
     .into_iter()
     .flatten()
@@ -68,18 +77,19 @@ impl Finisher {
         }
     }
 
-    /// Finishes the rows that `decoder` made of `requests`. Allocates when more rows are needed than
+    /// Finishes the rows that `decode` made of `requests`; it takes up to `max_rows`. Allocates when more rows are needed than
     /// ever before.
     ///
     /// # Errors
     /// When a further row could not be decoded.
     pub(crate) fn finish(
         &mut self,
-        decoder: &mut dyn Decoder,
+        decode: &mut Decode<'_>,
+        max_rows: usize,
         requests: &[FrameRequest],
         rows: &mut [Frame],
     ) -> Result<(), DecodeError> {
-        self.decode_further(decoder, requests)?;
+        self.decode_further(decode, max_rows, requests)?;
         let mut further = self.frames.iter_mut();
         for (request, row) in requests.iter().zip(rows) {
             if !request.conditions.spectral.is_neutral() {
@@ -91,12 +101,13 @@ impl Finisher {
 
     fn decode_further(
         &mut self,
-        decoder: &mut dyn Decoder,
+        decode: &mut Decode<'_>,
+        max_rows: usize,
         requests: &[FrameRequest],
     ) -> Result<(), DecodeError> {
         self.requests.clear();
         self.requests.extend(requests.iter().flat_map(further));
-        let (count, limit) = (self.requests.len(), decoder.max_rows().max(1));
+        let (count, limit) = (self.requests.len(), max_rows.max(1));
         while self.frames.len() < count {
             self.frames.push(Delivery::empty(self.bins).frame);
         }
@@ -106,7 +117,7 @@ impl Finisher {
                 frame.request = *request;
                 (frame.silent, frame.cleaned_values) = (false, 0);
             }
-            decoder.decode(requests, frames)?;
+            decode(requests, frames)?;
             for frame in frames {
                 frame.cleaned_values += clean_magnitudes(&mut frame.magnitudes);
             }

@@ -17,7 +17,7 @@ use parking_lot::Mutex;
 
 pub use decoders::{DecoderHandle, DecoderKey};
 pub(crate) use finish::Finisher;
-pub(crate) use worker::{Inbox, WorkerLink};
+pub(crate) use worker::{Inbox, Shift, WorkerLink};
 pub use worker::{Step, Worker};
 
 use crate::contract::Decoder;

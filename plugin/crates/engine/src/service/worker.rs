@@ -8,15 +8,19 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
+use afterimage_spectral::approx::exp2;
 use afterimage_spectral::clean::clean_magnitudes;
+use afterimage_spectral::shift::shift_magnitudes;
 use parking_lot::Mutex;
 
 use super::decoders::DecoderHandle;
 use super::finish::Finisher;
+use crate::attack::AttackMaker;
 use crate::contract::{DecodeError, Frame, FrameRequest};
 use crate::engine::{self, TrashLane};
 use crate::link::{Delivery, WorkerEnds};
 use crate::monitor::{Monitor, count};
+use crate::spec::{InstrumentSpec, PlayStyle};
 
 /// Most rows of one call, whatever a decoder allows: one chord of a full set of voices.
 const MAX_ROWS: usize = 16;
@@ -38,7 +42,11 @@ pub(crate) struct WorkerLink {
     pub(crate) sample_rate_hz: u32,
     pub(crate) hop: usize,
     pub(crate) decoder: DecoderHandle,
+    /// The one pitch that the pack knows, if keys are to move it.
+    pub(crate) shift: Option<Shift>,
     pub(crate) ends: WorkerEnds,
+    /// Makes attacks ahead, in Instant mode.
+    pub(crate) attacks: Option<AttackMaker>,
     pub(crate) monitor: Arc<Monitor>,
     pub(crate) trash: Arc<TrashLane>,
     /// Requests of the call at hand, `[rows]`.
@@ -46,6 +54,31 @@ pub(crate) struct WorkerLink {
     /// Frames of the call at hand, `[rows]`.
     pub(crate) rows: Vec<Frame>,
     pub(crate) finisher: Finisher,
+}
+
+/// Moves frames of a pack that knows one pitch to the pitch of their request.
+pub(crate) struct Shift {
+    root: f32,
+    shifted: Vec<f32>,
+}
+
+impl Shift {
+    /// For a pack that needs it. Allocates.
+    pub(crate) fn of(spec: &InstrumentSpec) -> Option<Self> {
+        let PlayStyle::Shifted { root } = spec.play else {
+            return None;
+        };
+        let shifted = vec![0.0; spec.stft.bins()];
+        Some(Self { root, shifted })
+    }
+
+    fn apply(&mut self, requests: &[FrameRequest], rows: &mut [Frame]) {
+        for (request, row) in requests.iter().zip(rows) {
+            let ratio = exp2((request.pitch - self.root) / 12.0);
+            shift_magnitudes(&row.magnitudes, ratio, &mut self.shifted);
+            row.magnitudes.copy_from_slice(&self.shifted);
+        }
+    }
 }
 
 /// New links on their way to the worker.
@@ -82,8 +115,14 @@ impl Worker {
             .min_by(|a, b| a.1.total_cmp(&b.1));
         match most_urgent {
             Some((index, _)) => self.links[index].decode_once(),
-            None => Step::Idle,
+            // What sounds comes before what may sound.
+            None => self.make_attacks(),
         }
+    }
+
+    fn make_attacks(&mut self) -> Step {
+        let worked = self.links.iter_mut().any(WorkerLink::make_attacks_once);
+        if worked { Step::Worked } else { Step::Idle }
     }
 
     /// Steps until nothing is left to do. Not real-time safe.
@@ -160,18 +199,41 @@ impl WorkerLink {
     }
 
     fn decode_rows(&mut self) -> Result<(), DecodeError> {
-        let mut decoder = self.decoder.0.decoder.lock();
-        let call = catch_unwind(AssertUnwindSafe(|| {
-            decoder.decode(&self.requests, &mut self.rows)?;
-            self.finisher
-                .finish(decoder.as_mut(), &self.requests, &mut self.rows)
-        }));
-        call.unwrap_or_else(|_| {
-            Err(DecodeError::Backend {
-                pack: self.name.clone(),
-                reason: "the backend panicked".to_owned(),
-            })
-        })
+        let mut tools = Tools {
+            decoder: &self.decoder,
+            pack: &self.name,
+            shift: &mut self.shift,
+            finisher: &mut self.finisher,
+        };
+        tools.make(&self.requests, &mut self.rows)
+    }
+
+    /// Decodes and inverts some frames of the attacks that were asked for; whether there were any.
+    fn make_attacks_once(&mut self) -> bool {
+        let Some(maker) = &mut self.attacks else {
+            return false;
+        };
+        let shared = &self.ends.shared;
+        maker.attend(
+            shared.epoch.load(Ordering::Acquire),
+            shared.position_model.load(Ordering::Acquire),
+        );
+        let Some(batch) = maker.next_batch() else {
+            return false;
+        };
+        let mut tools = Tools {
+            decoder: &self.decoder,
+            pack: &self.name,
+            shift: &mut self.shift,
+            finisher: &mut self.finisher,
+        };
+        let result = tools.make(batch.requests, batch.rows);
+        maker.finish_batch(&result);
+        if let Err(error) = result {
+            count(&self.monitor.counters.failed_decodes, 1);
+            self.monitor.set_last_error(Some(error));
+        }
+        true
     }
 
     fn deliver(&mut self, result: Result<(), DecodeError>) {
@@ -208,4 +270,46 @@ impl WorkerLink {
         self.monitor
             .set_worker_load(before + (load - before) * LOAD_SMOOTHING);
     }
+}
+
+/// What turns requests into rows.
+struct Tools<'a> {
+    decoder: &'a DecoderHandle,
+    pack: &'a str,
+    shift: &'a mut Option<Shift>,
+    finisher: &'a mut Finisher,
+}
+
+impl Tools<'_> {
+    /// Decodes rows, moves those of a pack of one pitch, and finishes them.
+    fn make(&mut self, requests: &[FrameRequest], rows: &mut [Frame]) -> Result<(), DecodeError> {
+        let (decoder, pack, shift) = (self.decoder, self.pack, &mut *self.shift);
+        let mut make = |requests: &[FrameRequest], rows: &mut [Frame]| {
+            decode(decoder, pack, requests, rows)?;
+            if let Some(shift) = shift {
+                shift.apply(requests, rows);
+            }
+            Ok(())
+        };
+        make(requests, rows)?;
+        self.finisher
+            .finish(&mut make, decoder.max_rows(), requests, rows)
+    }
+}
+
+/// One call of a decoder, whose panic is an error like others.
+fn decode(
+    decoder: &DecoderHandle,
+    pack: &str,
+    requests: &[FrameRequest],
+    rows: &mut [Frame],
+) -> Result<(), DecodeError> {
+    let mut decoder = decoder.0.decoder.lock();
+    let call = catch_unwind(AssertUnwindSafe(|| decoder.decode(requests, rows)));
+    call.unwrap_or_else(|_| {
+        Err(DecodeError::Backend {
+            pack: pack.to_owned(),
+            reason: "the backend panicked".to_owned(),
+        })
+    })
 }

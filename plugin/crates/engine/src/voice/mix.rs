@@ -15,7 +15,7 @@ impl HopPart<'_> {
         let out = left.iter_mut().zip(right);
         let steady = note.steady_level(at, at + self.mid.len() as u64);
         for (((mid, side), (left, right)), at) in sound.zip(out).zip(at..) {
-            let level = steady.unwrap_or_else(|| note.level(at));
+            let level = steady.unwrap_or_else(|| note.live_level(at));
             *left += level * (mid + side);
             *right += level * (mid - side);
         }

@@ -13,6 +13,7 @@ use std::collections::VecDeque;
 
 use afterimage_spectral::{SynthesisFrame, VoiceInverse, VoiceTables};
 
+use crate::attack::Shelf;
 use crate::contract::Conditions;
 use crate::link::{AudioLink, Delivery};
 use crate::spec::InstrumentSpec;
@@ -53,6 +54,8 @@ pub(crate) struct Lane<'a> {
     pub(crate) faults: &'a mut Faults,
     /// Conditions of the newest frame that was pushed.
     pub(crate) newest: &'a mut Option<Conditions>,
+    /// Where cached attacks are gone on from.
+    pub(crate) shelf: Option<&'a Shelf>,
 }
 
 /// Frames that a voice must push before its next hop.
@@ -161,7 +164,7 @@ impl Voice {
             Some(note) => match self.playing(note) {
                 Some(playing) if playing.quiet => ((note.ordinal, u32::MAX), true),
                 Some(playing) => ((note.ordinal, playing.frames_pushed), false),
-                None => ((note.ordinal, 0), true),
+                None => ((note.ordinal, note.first_frame), true),
             },
         };
         while let Some(delivery) = self.frames.pop_before(floor) {
@@ -185,9 +188,9 @@ impl Voice {
                         playing.hops_pulled,
                         playing.hop_position,
                     ),
-                    None => (0, 0, self.shape.hop),
+                    None => (note.first_frame, self.opening_hops(note), self.shape.hop),
                 };
-                let next_hop = from.max(note.on) + (self.shape.hop - position) as u64;
+                let next_hop = from.max(note.live_from) + (self.shape.hop - position) as u64;
                 let wanted = hops + self.shape.frames_ahead + 1;
                 next_hop < to.min(note.end())
                     && (pushed..wanted).any(|index| {
@@ -202,14 +205,19 @@ impl Voice {
         let (pushed, wanted, due) = match self.playing(note) {
             Some(playing) if playing.quiet => return None,
             Some(playing) => {
-                let due = position.max(note.on) + (self.shape.hop - playing.hop_position) as u64;
+                let due =
+                    position.max(note.live_from) + (self.shape.hop - playing.hop_position) as u64;
                 (
                     playing.frames_pushed,
                     playing.hops_pulled + self.shape.frames_ahead + 1,
                     due,
                 )
             }
-            None => (0, self.shape.frames_ahead + 1, note.on.max(position)),
+            None => (
+                note.first_frame,
+                self.opening_hops(note) + self.shape.frames_ahead + 1,
+                note.live_from.max(position),
+            ),
         };
         let frames = wanted.saturating_sub(pushed);
         let arrived = self.frames.is_next((note.ordinal, pushed));
@@ -225,7 +233,7 @@ impl Voice {
         let Some(note) = self.notes.front().copied() else {
             return;
         };
-        let mut playing = self.begin(&note);
+        let mut playing = self.begin(&note, lane.shelf);
         self.push_arrived(&mut playing, lane);
         self.playing = Some(playing);
     }
@@ -244,7 +252,7 @@ impl Voice {
             if note.on >= to {
                 break;
             }
-            let (start, stop) = (from.max(note.on), to.min(note.end()));
+            let (start, stop) = (from.max(note.live_from), to.min(note.end()));
             if start < stop {
                 let range = (start - from) as usize..(stop - from) as usize;
                 self.render_note(
@@ -265,15 +273,25 @@ impl Voice {
         self.recycle_stale(lane);
     }
 
-    fn begin(&mut self, note: &Note) -> Playing {
+    /// Hops of a note that its cached attack plays.
+    fn opening_hops(&self, note: &Note) -> u32 {
+        ((note.live_from - note.on) / self.shape.hop as u64) as u32
+    }
+
+    fn begin(&mut self, note: &Note, shelf: Option<&Shelf>) -> Playing {
         match self.playing {
             Some(playing) if playing.ordinal == note.ordinal => playing,
             _ => {
-                self.inverse.start(note.seed);
+                match shelf.and_then(|shelf| shelf.stood(note.ordinal)) {
+                    Some((stood, other)) if note.first_frame > 0 => {
+                        self.inverse.restore(stood, other);
+                    }
+                    _ => self.inverse.start(note.seed),
+                }
                 Playing {
                     ordinal: note.ordinal,
-                    frames_pushed: 0,
-                    hops_pulled: 0,
+                    frames_pushed: note.first_frame,
+                    hops_pulled: self.opening_hops(note),
                     hop_position: self.shape.hop,
                     held_frames: 0,
                     silent_frames: 0,
@@ -291,7 +309,7 @@ impl Voice {
         lane: &mut Lane<'_>,
     ) {
         let (left, right) = out;
-        let mut playing = self.begin(note);
+        let mut playing = self.begin(note, lane.shelf);
         let mut done = 0;
         while done < left.len() && !playing.quiet {
             if playing.hop_position == self.shape.hop {
@@ -356,7 +374,7 @@ impl Voice {
         };
         self.inverse.push(SynthesisFrame {
             magnitudes: &frame.magnitudes,
-            pitch_hz: pitch_hz(frame.request.pitch),
+            pitch_hz: self.shape.pitch_hz(frame.request.pitch),
             spread: self.shape.spread,
             gain: 1.0,
         });

@@ -12,6 +12,12 @@ pub(crate) struct Note {
     /// Ordinal since reset.
     pub(crate) ordinal: u32,
     pub(crate) on: u64,
+    /// First sample that the voice plays: `on`, or later where a cached attack comes before.
+    pub(crate) live_from: u64,
+    /// Samples over which the voice then enters; 0 without an attack before.
+    pub(crate) blend: u32,
+    /// The frame that the voice enters with.
+    pub(crate) first_frame: u32,
     pub(crate) off: u64,
     /// Length of the release; meaningful once `off` is set.
     pub(crate) release: u32,
@@ -30,6 +36,9 @@ impl Note {
     pub(crate) const EMPTY: Self = Self {
         ordinal: 0,
         on: 0,
+        live_from: 0,
+        blend: 0,
+        first_frame: 0,
         off: 0,
         release: 1,
         cut: 0,
@@ -61,9 +70,19 @@ impl Note {
         level * self.gain
     }
 
-    /// The level, if it is the same for all samples from `from` to before `to`.
+    /// Level of the voice, which may enter under a cached attack that fades, linear.
+    pub(crate) fn live_level(&self, at: u64) -> f32 {
+        let entered = at.saturating_sub(self.live_from);
+        if entered >= u64::from(self.blend) {
+            return self.level(at);
+        }
+        self.level(at) * (entered as f32 + 0.5) / self.blend as f32
+    }
+
+    /// The level of the voice, if it is the same for all samples from `from` to before `to`.
     pub(crate) fn steady_level(&self, from: u64, to: u64) -> Option<f32> {
-        let settled = from >= self.on.saturating_add(self.envelope.settled_after());
+        let settled = from >= self.on.saturating_add(self.envelope.settled_after())
+            && from >= self.live_from.saturating_add(u64::from(self.blend));
         (settled && to <= self.off && to <= self.cut).then_some(self.envelope.sustain * self.gain)
     }
 }

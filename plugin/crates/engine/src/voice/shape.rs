@@ -18,6 +18,8 @@ pub(crate) struct VoiceShape {
     /// Samples of [`CONCEAL_FADE_MS`].
     pub(crate) conceal_fade: u32,
     pub(crate) spread: f32,
+    /// The key's pitch is the sound's.
+    has_pitch: bool,
     /// Frames that may wait for one voice.
     pub(crate) frames: usize,
     /// Notes that may wait on one voice.
@@ -35,9 +37,19 @@ impl VoiceShape {
             silent_frames_to_end: spec.stft.redundancy() as u32 + 1,
             conceal_fade: ms_to_samples(CONCEAL_FADE_MS, spec.sample_rate_hz, 1),
             spread: spec.spread,
+            has_pitch: spec.play.has_pitch(),
             // What a voice asks for while the rest is in flight, and two fresh notes beside it.
             frames: in_flight.div_ceil(hop as u64) as usize + 3 * (frames_ahead as usize + 1),
             notes: in_flight.div_ceil(u64::from(shortest_note)) as usize + 3,
+        }
+    }
+
+    /// Hertz of a MIDI note number for the inverse: 0, unknown, where keys are no pitches.
+    pub(crate) fn pitch_hz(&self, pitch: f32) -> f32 {
+        if self.has_pitch {
+            super::mix::pitch_hz(pitch)
+        } else {
+            0.0
         }
     }
 }

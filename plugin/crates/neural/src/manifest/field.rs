@@ -29,6 +29,15 @@ impl<'a> Field<'a> {
         }
     }
 
+    /// The same place with another value there.
+    pub(crate) fn with_value<'b>(&'b self, value: &'b Value) -> Field<'b> {
+        Field {
+            pack: self.pack,
+            path: self.path.clone(),
+            value: Some(value),
+        }
+    }
+
     /// The member `key`; missing and `null` are the same.
     pub(crate) fn at(&self, key: &str) -> Self {
         let path = if self.path.is_empty() {

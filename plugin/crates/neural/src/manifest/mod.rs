@@ -7,6 +7,7 @@ mod field;
 mod parse;
 mod playing;
 mod representation;
+mod stages;
 
 use serde::Serialize;
 
@@ -250,6 +251,23 @@ pub struct Play {
     pub gain_db: f32,
     /// Seconds a note sounds on after its key is let go.
     pub release_s: f32,
+    /// What each key plays, for `one-shot`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub hits: Vec<PlayHit>,
+    /// Seconds that a hit lasts, for `one-shot`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub length_s: Option<f32>,
+}
+
+/// The hit of one key.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct PlayHit {
+    /// MIDI note.
+    pub key: u8,
+    /// A label of the first class condition.
+    pub label: String,
+    /// Hits of one group end each other; 0 is no group.
+    pub choke_group: u8,
 }
 
 /// How a key becomes a sound.

@@ -115,6 +115,7 @@ fn parse_all(root: &Field<'_>, pack: &str) -> Result<Manifest, PackError> {
     } else {
         None
     };
+    let conditions = each(&root.at("conditions"), parse_condition)?;
     Ok(Manifest {
         schema: SCHEMA,
         id: parse_id(&root.at("id"))?,
@@ -133,16 +134,16 @@ fn parse_all(root: &Field<'_>, pack: &str) -> Result<Manifest, PackError> {
         representation: Representation::parse(&root.at("representation"), pack)?,
         graphs: parse_graphs(&root.at("graphs"))?,
         state: each(&root.at("state"), parse_state)?,
-        play: parse_play(&root.at("play"), latent.as_ref())?,
+        play: parse_play(&root.at("play"), latent.as_ref(), &conditions)?,
         latent,
-        conditions: each(&root.at("conditions"), parse_condition)?,
+        conditions,
         vocabulary: root.at("vocabulary").value().cloned(),
     })
 }
 
 pub(super) fn each<T>(
     field: &Field<'_>,
-    parse: fn(&Field<'_>) -> Result<T, PackError>,
+    parse: impl Fn(&Field<'_>) -> Result<T, PackError>,
 ) -> Result<Vec<T>, PackError> {
     field.items_or_none()?.iter().map(parse).collect()
 }
@@ -333,6 +334,23 @@ fn check_play(root: &Field<'_>, manifest: &Manifest) -> Result<(), PackError> {
             .at("play")
             .at("root")
             .must_be("a MIDI note where 'mode' is 'shifted'"));
+    }
+    if (manifest.play.mode == PlayMode::OneShot) == manifest.play.hits.is_empty() {
+        return Err(root.at("play").at("hits").must_be(
+            "a list of keys with their labels where 'mode' is 'one-shot', and nowhere else",
+        ));
+    }
+    let several = manifest
+        .graphs
+        .decode
+        .as_ref()
+        .is_some_and(|graph| graph.frames_per_call > 1);
+    if several && manifest.play.mode != PlayMode::OneShot {
+        return Err(root
+            .at("graphs")
+            .at("decode")
+            .at("frames_per_call")
+            .must_be("1 where 'play.mode' is not 'one-shot'"));
     }
     if manifest.tasks.contains(&Task::Play) && manifest.graphs.decode.is_none() {
         return Err(root

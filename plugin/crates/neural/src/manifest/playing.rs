@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::field::Field;
 use super::parse::each;
-use super::{Condition, ConditionKind, Latent, LatentAxis, LatentPreset, Play, PlayMode};
+use super::{Condition, ConditionKind, Latent, LatentAxis, LatentPreset, Play, PlayHit, PlayMode};
 use crate::error::PackError;
 
 const MODE_WORDS: [&str; 5] = ["pitched", "shifted", "drone", "one-shot", "clip"];
@@ -18,8 +18,14 @@ const MODES: [PlayMode; 5] = [
 const MAX_LATENT_SIZE: u64 = 4096;
 /// Longest note tail: longer is a mistake in the unit.
 const MAX_RELEASE_S: f64 = 60.0;
+/// Longest hit.
+const MAX_HIT_S: f64 = 60.0;
 
-pub(super) fn parse_play(field: &Field<'_>, latent: Option<&Latent>) -> Result<Play, PackError> {
+pub(super) fn parse_play(
+    field: &Field<'_>,
+    latent: Option<&Latent>,
+    conditions: &[Condition],
+) -> Result<Play, PackError> {
     field.object()?;
     let range = field.at("range");
     let range = if range.is_there() {
@@ -54,6 +60,36 @@ pub(super) fn parse_play(field: &Field<'_>, latent: Option<&Latent>) -> Result<P
         } else {
             0.3 // A hall-less instrument's release: long enough not to click, short enough for staccato.
         },
+        hits: each(&field.at("hits"), |hit| parse_hit(hit, conditions))?,
+        length_s: if field.at("length_s").is_there() {
+            Some(field.at("length_s").number_in(0.001, MAX_HIT_S)? as f32)
+        } else {
+            None
+        },
+    })
+}
+
+/// `{"key": 36, "label": "kick", "choke_group": 1}`, the label one of the first class condition's.
+fn parse_hit(field: &Field<'_>, conditions: &[Condition]) -> Result<PlayHit, PackError> {
+    field.object()?;
+    let labels = conditions
+        .iter()
+        .find_map(|condition| match &condition.kind {
+            ConditionKind::Class { labels, .. } => Some(labels.as_slice()),
+            ConditionKind::Continuous { .. } => None,
+        });
+    let labels = labels.unwrap_or_default();
+    let label = field.at("label").text()?;
+    if !labels.contains(&label) {
+        let known = labels.join(", ");
+        return Err(field
+            .at("label")
+            .must_be(format!("a label of the first class condition ({known})")));
+    }
+    Ok(PlayHit {
+        key: field.at("key").count(0, 127)? as u8,
+        label,
+        choke_group: field.at("choke_group").count_or(0, 0, 255)? as u8,
     })
 }
 

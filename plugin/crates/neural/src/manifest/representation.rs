@@ -3,7 +3,9 @@
 use serde::Serialize;
 
 use super::field::Field;
+use super::stages::with_preset;
 use crate::error::PackError;
+use afterimage_spectral::representation::harmonic_noise;
 
 /// Words of [`RepresentationKind`], in its order.
 const KIND_WORDS: [&str; 7] = [
@@ -17,6 +19,8 @@ const KIND_WORDS: [&str; 7] = [
 ];
 const UNIT_WORDS: [&str; 3] = ["db", "ln", "linear"];
 const PHASE_WORDS: [&str; 4] = ["rtpghi", "f0-lock", "model", "none"];
+const MEL_SCALE_WORDS: [&str; 2] = ["slaney", "htk"];
+const MEL_NORM_WORDS: [&str; 2] = ["slaney", "none"];
 const WINDOW_WORDS: [&str; 4] = ["hann", "sqrt-hann", "hamming", "rectangular"];
 /// Lowest and highest model rate that the resampler is built for.
 const SAMPLE_RATES_HZ: (u64, u64) = (8_000, 192_000);
@@ -40,6 +44,9 @@ pub struct Representation {
     pub hop: usize,
     /// Values a frame; 0 for waveforms and events.
     pub bins: usize,
+    /// Partial amplitudes a frame, for harmonic-noise: after f0 and inharmonicity, before the noise bands.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub partials: usize,
     /// Frequency of the lowest bin in Hz.
     pub f_min: f32,
     /// Frequency of the highest bin in Hz.
@@ -60,7 +67,7 @@ pub struct Representation {
     pub gate: f32,
     /// 1 for amplitudes, 2 for powers.
     pub power: f32,
-    /// True where `ln` means ln(1 + x).
+    /// True where `ln` means ln(1 + x), of the power where `power` is 2.
     pub log1p: bool,
     /// True where frame n is centred on sample n * hop.
     pub center: bool,
@@ -160,6 +167,10 @@ impl Phase {
 impl Representation {
     pub(super) fn parse(field: &Field<'_>, pack: &str) -> Result<Self, PackError> {
         field.object()?;
+        if field.at("preset").is_there() {
+            let spelled_out = with_preset(field)?;
+            return Self::parse(&field.with_value(&spelled_out), pack);
+        }
         let kind = parse_kind(&field.at("kind"), pack)?;
         let frames = Frames::parse(field, kind)?;
         let sample_rate = field
@@ -181,10 +192,11 @@ impl Representation {
             ][field.at("window").one_of_or(0, &WINDOW_WORDS)?],
             hop: frames.hop,
             bins: frames.bins,
+            partials: parse_partials(&field.at("partials"), kind, frames.bins)?,
             f_min: field.at("f_min").number_or(0.0)? as f32,
             f_max: field.at("f_max").number_or(nyquist_hz)? as f32,
-            mel_scale: field.at("mel_scale").text_or("")?,
-            mel_norm: field.at("mel_norm").text_or("")?,
+            mel_scale: parse_mel(&field.at("mel_scale"), kind, &MEL_SCALE_WORDS)?,
+            mel_norm: parse_mel(&field.at("mel_norm"), kind, &MEL_NORM_WORDS)?,
             unit,
             reference: field.at("reference").number_or(1.0)? as f32,
             floor: floor as f32,
@@ -213,6 +225,11 @@ impl Representation {
             return Err(field
                 .at("f_min")
                 .must_be(format!("a frequency from 0 to under {nyquist_hz} Hz")));
+        }
+        if self.kind == RepresentationKind::LogFrequency && self.f_min <= 0.0 {
+            return Err(field
+                .at("f_min")
+                .must_be("a frequency above 0 where 'kind' is 'log-frequency'"));
         }
         if !(self.f_max > self.f_min && self.f_max <= nyquist_hz) {
             return Err(field
@@ -293,6 +310,39 @@ fn parse_kind(field: &Field<'_>, pack: &str) -> Result<RepresentationKind, PackE
         });
     }
     Ok(KINDS[field.one_of(&KIND_WORDS)?])
+}
+
+/// Empty for all kinds but mel; librosa's default where a mel manifest does not say.
+fn parse_mel(
+    field: &Field<'_>,
+    kind: RepresentationKind,
+    words: &[&str],
+) -> Result<String, PackError> {
+    if kind != RepresentationKind::Mel {
+        return field.text_or("");
+    }
+    Ok(words[field.one_of_or(0, words)?].to_owned())
+}
+
+fn parse_partials(
+    field: &Field<'_>,
+    kind: RepresentationKind,
+    bins: usize,
+) -> Result<usize, PackError> {
+    if kind != RepresentationKind::HarmonicNoise {
+        return Ok(0);
+    }
+    let most = bins.saturating_sub(harmonic_noise::HEADER + 1);
+    let most = most.min(harmonic_noise::MAX_PARTIALS);
+    field.count(1, most as u64).map_err(|_| {
+        field.must_be(format!(
+            "a whole number from 1 to {most}: 'bins' holds f0, inharmonicity, the partials and at least one noise band"
+        ))
+    })
+}
+
+fn is_zero(count: &usize) -> bool {
+    *count == 0
 }
 
 fn parse_unit(field: &Field<'_>, kind: RepresentationKind) -> Result<Unit, PackError> {

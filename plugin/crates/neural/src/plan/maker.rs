@@ -2,9 +2,9 @@
 
 use afterimage_engine::contract::{MAX_CLASSES, MAX_DESCRIPTORS};
 
-use super::{Fill, MAX_ROWS, PlannedInput, is_playable};
+use super::{Fill, MAX_ROWS, PlannedInput};
 use crate::error::PackError;
-use crate::manifest::{Axis, ConditionKind, PlayMode, Role, TensorSpec, Unit};
+use crate::manifest::{Axis, ConditionKind, PlayMode, Role, TensorSpec};
 use crate::onnx::{Dim, Element};
 use crate::pack::{Pack, PackGraph};
 
@@ -38,40 +38,31 @@ impl<'a> Maker<'a> {
 
     pub(super) fn check_representation(&self) -> Result<(), PackError> {
         let representation = &self.pack.manifest().representation;
-        if !is_playable(representation) {
+        if !representation.has_columns() {
             return Err(self.unsupported(
                 "'representation.kind'",
-                "'linear' or 'log-amplitude'",
+                "a kind of spectrum, such as 'log-amplitude' or 'mel'",
                 representation.kind.word(),
             ));
         }
-        if representation.log1p || (representation.unit == Unit::Ln && representation.power != 1.0)
-        {
+        if let Err(error) = representation.stages() {
             return Err(self.unsupported(
-                "'representation.unit'",
-                "'db', 'linear' or a plain 'ln' of amplitudes",
-                "another logarithm",
+                "'representation'",
+                "one that can be inverted",
+                &format!("one where {error}"),
             ));
         }
         if representation.channels != 1 {
             return Err(self.unsupported("'representation.channels'", "1", "2"));
         }
         crate::playable::inverse(self.pack.name(), representation)?;
-        let frames = self
-            .pack
-            .manifest()
-            .graphs
-            .decode
-            .as_ref()
-            .map_or(1, |graph| graph.frames_per_call);
-        if frames != 1 {
-            return Err(self.unsupported(
-                "'graphs.decode.frames_per_call'",
-                "1",
-                &frames.to_string(),
-            ));
-        }
         Ok(())
+    }
+
+    /// Frames that a call gives for a row.
+    pub(super) fn frames_per_call(&self) -> usize {
+        let decode = self.pack.manifest().graphs.decode.as_ref();
+        decode.map_or(1, |graph| graph.frames_per_call)
     }
 
     fn unsupported(&self, what: &str, expected: &str, found: &str) -> PackError {
@@ -130,7 +121,7 @@ impl<'a> Maker<'a> {
         };
         let tail: Option<Vec<usize>> = spec.shape[1..].iter().map(length).collect();
         match tail {
-            Some(tail) if tail.iter().product::<usize>() <= 1 << 16 => Ok(tail),
+            Some(tail) if tail.iter().product::<usize>() <= MAX_ROW_VALUES => Ok(tail),
             _ => Err(self.complain(
                 spec,
                 "have a batch axis and then axes of fixed, small length".into(),
@@ -206,7 +197,7 @@ impl<'a> Maker<'a> {
     }
 
     pub(super) fn output(&self) -> Result<String, PackError> {
-        let bins = self.pack.manifest().representation.bins;
+        let bins = self.pack.manifest().representation.bins * self.frames_per_call();
         let frame = self
             .outputs
             .iter()
@@ -222,7 +213,9 @@ impl<'a> Maker<'a> {
         if width != bins {
             return Err(self.complain(
                 frame,
-                format!("have {bins} values a row, as 'representation.bins' says"),
+                format!(
+                    "have {bins} values a row, as 'representation.bins' and 'frames_per_call' say"
+                ),
                 format!("it has {width}"),
                 "correct 'representation.bins' or export the graph with that many",
             ));
@@ -302,6 +295,9 @@ impl<'a> Maker<'a> {
         }
     }
 }
+
+/// Values of a row at most: some seconds of frames.
+const MAX_ROW_VALUES: usize = 1 << 21;
 
 /// The first of `width` conditions that no input took yet.
 fn take(taken: &mut usize, width: usize) -> usize {

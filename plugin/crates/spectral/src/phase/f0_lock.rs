@@ -12,7 +12,7 @@ use super::floor::NoiseFloor;
 use super::free_peaks::FreePeaks;
 use super::noise::NoiseSpectrum;
 use super::pan::PanField;
-use super::partials::Partials;
+use super::partials::{Partials, PartialsState};
 use crate::approx::cos_sin_turns;
 use crate::spec::StftSpec;
 use crate::tables::VoiceTables;
@@ -64,6 +64,20 @@ pub(crate) struct LockFrame<'a> {
     pub(crate) side: &'a mut [Complex32],
 }
 
+/// Where a voice stands between two frames.
+#[derive(Clone, Debug)]
+pub(crate) struct F0LockState {
+    partials: PartialsState,
+    peaks: Vec<u32>,
+    frames: u64,
+}
+
+impl F0LockState {
+    pub(crate) fn size_bytes(&self) -> usize {
+        self.partials.size_bytes() + size_of_val(self.peaks.as_slice())
+    }
+}
+
 impl F0Lock {
     /// Allocates.
     pub(crate) fn new(tables: &VoiceTables, sample_rate_hz: f32) -> Self {
@@ -96,6 +110,22 @@ impl F0Lock {
         self.peaks.start(seed);
         self.pan.start(seed);
         self.frames = 0;
+    }
+
+    /// Keeps where the voice stands; its noise and pans follow from the seed. Allocates.
+    pub(crate) fn keep(&self) -> F0LockState {
+        F0LockState {
+            partials: self.partials.keep(),
+            peaks: self.peaks.phases().to_vec(),
+            frames: self.frames,
+        }
+    }
+
+    /// Goes on from there, after [`Self::start`] with the same seed. Real-time safe.
+    pub(crate) fn restore(&mut self, state: &F0LockState) {
+        self.partials.restore(&state.partials);
+        self.peaks.set_phases(&state.peaks);
+        self.frames = state.frames;
     }
 
     /// Fills the zero-phase spectrum of the next frame. Real-time safe.

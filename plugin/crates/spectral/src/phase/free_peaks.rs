@@ -38,6 +38,16 @@ impl FreePeaks {
         }
     }
 
+    /// Phases of the frame before, `[bins]`.
+    pub(crate) fn phases(&self) -> &[u32] {
+        &self.phases
+    }
+
+    /// Goes on from phases of the frame before. Real-time safe.
+    pub(crate) fn set_phases(&mut self, phases: &[u32]) {
+        super::copy_common(&mut self.phases, phases);
+    }
+
     /// Calls `draw` with each bin of a free tone and its value. Real-time safe.
     pub(crate) fn draw(
         &mut self,

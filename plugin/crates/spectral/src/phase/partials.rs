@@ -74,6 +74,21 @@ pub(crate) struct Partials {
     seed: u64,
 }
 
+/// Where all partials of a voice stand between two frames.
+#[derive(Clone, Debug)]
+pub(crate) struct PartialsState {
+    active: Vec<Partial>,
+    known: usize,
+    stiffness: f32,
+    frames: u64,
+}
+
+impl PartialsState {
+    pub(crate) fn size_bytes(&self) -> usize {
+        size_of_val(self.active.as_slice())
+    }
+}
+
 impl Partials {
     /// Allocates room for as many partials as there are bins.
     pub(crate) fn new(tables: &VoiceTables) -> Self {
@@ -81,7 +96,7 @@ impl Partials {
         Self {
             spec: *spec,
             lobes: Arc::clone(&tables.lobes),
-            stage: spec.pre_centre_frames(),
+            stage: spec.analysis_half_hops(),
             partials: vec![Partial::default(); spec.bins()],
             drawn: vec![0.0; spec.bins() + 2 * NEAR_BINS],
             used: 0,
@@ -101,6 +116,23 @@ impl Partials {
         self.used = 0;
         self.stiffness = 0.0;
         self.frames = 0;
+    }
+
+    /// Keeps where the partials stand. Allocates.
+    pub(crate) fn keep(&self) -> PartialsState {
+        PartialsState {
+            active: self.active().to_vec(),
+            known: self.known,
+            stiffness: self.stiffness,
+            frames: self.frames,
+        }
+    }
+
+    /// Goes on from there, after [`Self::start`] with the same seed. Real-time safe.
+    pub(crate) fn restore(&mut self, state: &PartialsState) {
+        self.used = super::copy_common(&mut self.partials, &state.active);
+        self.known = state.known.min(self.used);
+        (self.stiffness, self.frames) = (state.stiffness, state.frames);
     }
 
     /// Partials in use at this frame, from the fundamental upward.

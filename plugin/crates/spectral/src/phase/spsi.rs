@@ -51,6 +51,18 @@ impl Spsi {
     }
 }
 
+impl Spsi {
+    /// Phases of the frame before, `[bins]`.
+    pub(crate) fn phases(&self) -> &[u32] {
+        &self.phases
+    }
+
+    /// Goes on from phases of the frame before. Real-time safe.
+    pub(crate) fn set_phases(&mut self, phases: &[u32]) {
+        super::copy_common(&mut self.phases, phases);
+    }
+}
+
 fn next_peak(magnitudes: &[f32], from: usize, last: usize) -> Option<usize> {
     (from.max(1)..last).find(|&bin| {
         magnitudes[bin] > magnitudes[bin - 1] && magnitudes[bin] >= magnitudes[bin + 1]

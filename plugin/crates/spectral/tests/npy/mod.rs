@@ -1,6 +1,7 @@
 //! Reads the `.npy` files of `tests/golden` (format version 1, little-endian, C order).
 //!
 //! Regenerate them with `python -m afterimage_models.reference.golden --write DIR` in `models/`.
+#![allow(dead_code, reason = "each test binary reads its own kinds")]
 
 use std::path::Path;
 

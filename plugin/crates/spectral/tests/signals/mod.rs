@@ -1,6 +1,8 @@
 //! Signals with known answers, and the measures that judge what came back.
 #![allow(dead_code, reason = "each test binary uses its own part")]
 
+pub mod clips;
+
 use afterimage_spectral::stft::magnitudes;
 use afterimage_spectral::{PhaseMethod, StftSpec, SynthesisFrame, VoiceInverse};
 use std::f64::consts::TAU;

@@ -1,0 +1,158 @@
+"""The plugin's phase methods beside librosa's Griffin-Lim and the NumPy reference, on real sounds, in one run.
+
+`python -m afterimage_models.inversion_comparison --inverse PROGRAM --cache DIR` prints the tables;
+`--inverse` is the crate's example program `invert`. Spectral convergence is
+20 log10(|| |STFT(y)| - M || / ||M||) over all frames of the clip; PESQ is wide-band at 16 kHz.
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import librosa
+import numpy as np
+from numpy.typing import NDArray
+from pesq import pesq
+from scipy.signal import resample_poly
+
+from . import real_clips
+from .reference.pghi import pghi_fgla
+from .reference.rtpghi import rtpghi
+from .reference.spsi import spsi
+from .reference.stft import Spec, istft, stft
+
+Real = NDArray[np.float64]
+
+SPEC = Spec(1024, 128)
+RATES = (22_050, 44_100)
+SEED = 7
+ITERATIONS = 16
+LIBROSA_ITERATIONS = 100
+PESQ_RATE = 16_000
+OURS = ("spsi", "rtpghi0", "rtpghi1", "pghi-fgla")
+
+
+@dataclass(frozen=True)
+class Task:
+    """What a method is given: `[frames, bins]` magnitudes at a rate, and how many samples are wanted."""
+
+    frames: Real
+    rate: int
+    samples: int
+
+
+def convergence_db(task: Task, sound: Real) -> float:
+    """Spectral convergence of a resynthesised sound."""
+    got = np.abs(stft(SPEC, sound))
+    return float(20.0 * np.log10(np.linalg.norm(got - task.frames) / np.linalg.norm(task.frames)))
+
+
+def ours(program: Path, method: str, task: Task) -> Real:
+    """The plugin's own code, through the example program."""
+    silence = np.zeros((SPEC.fft_size // SPEC.hop, SPEC.bins))  # lets the last hops out
+    with tempfile.TemporaryDirectory() as folder:
+        frames, out = Path(folder) / "frames", Path(folder) / "out"
+        frames.write_bytes(np.concatenate([task.frames, silence]).astype("<f4").tobytes())
+        geometry = [str(SPEC.fft_size), str(SPEC.hop), str(task.rate)]
+        subprocess.run([program, frames, out, *geometry, method, "0", "0"], check=True)
+        return np.frombuffer(out.read_bytes(), "<f4")[::2][: task.samples].astype(np.float64)
+
+
+def griffin_lim(momentum: float, task: Task) -> Real:
+    """librosa's, from random phases."""
+    sound = librosa.griffinlim(
+        task.frames.T,
+        n_iter=LIBROSA_ITERATIONS,
+        hop_length=SPEC.hop,
+        n_fft=SPEC.fft_size,
+        window="hann",
+        momentum=momentum,
+        length=task.samples,
+        random_state=SEED,
+    )
+    return np.asarray(sound, np.float64)
+
+
+def reference(method: str, task: Task) -> Real:
+    """The NumPy reference in double precision."""
+    silence = np.zeros((1, SPEC.bins))
+    frames = task.frames
+    if method == "pghi-fgla":
+        return istft(SPEC, pghi_fgla(SPEC, frames, ITERATIONS, SEED), task.samples)
+    if method == "spsi":
+        turns = spsi(SPEC, frames, SEED)
+    elif method == "rtpghi0":
+        turns = rtpghi(SPEC, frames, SEED, lookahead=False)
+    else:
+        turns = rtpghi(SPEC, np.concatenate([frames, silence]), SEED, lookahead=True)
+    return istft(SPEC, frames * np.exp(2j * np.pi * turns), task.samples)
+
+
+def methods(program: Path, with_reference: bool) -> dict[str, Callable[[Task], Real]]:
+    """Every method by its column's name."""
+    table = {name: lambda task, name=name: ours(program, name, task) for name in OURS}
+    table |= {"GL 100": lambda task: griffin_lim(0.0, task), "fast GL 100": lambda task: griffin_lim(0.99, task)}
+    if with_reference:
+        table |= {f"NumPy {name}": lambda task, name=name: reference(name, task) for name in OURS}
+    return table
+
+
+def speech_quality(clean: Real, sound: Real, rate: int) -> float:
+    """Wide-band PESQ of a resynthesised phrase."""
+    divisor = int(np.gcd(rate, PESQ_RATE))
+    both = [resample_poly(x, PESQ_RATE // divisor, rate // divisor) for x in (clean, sound)]
+    return float(pesq(PESQ_RATE, both[0].astype(np.float32), both[1].astype(np.float32), "wb"))
+
+
+def measure(clips: dict[str, Real], rate: int, table: dict[str, Callable[[Task], Real]]) -> dict[str, dict[str, list]]:
+    """Spectral convergence and PESQ `{name: [one a method]}` of every clip, and seconds per second of sound."""
+    convergence, quality = {}, {}
+    for name, clip in clips.items():
+        task = Task(_f32(np.abs(stft(SPEC, clip))), rate, len(clip))
+        sounds = [method(task) for method in table.values()]
+        convergence[name] = [convergence_db(task, sound) for sound in sounds]
+        if name in real_clips.SPEECH:
+            quality[name] = [speech_quality(clip, sound, rate) for sound in sounds]
+    return {"spectral convergence, dB": convergence, "PESQ": quality}
+
+
+def _f32(values: Real) -> Real:
+    """Every method is given the same values."""
+    return values.astype(np.float32).astype(np.float64)
+
+
+def format_table(title: str, columns: list[str], rows: dict[str, list[float]]) -> str:
+    """A table with the mean in its last line."""
+    means = list(np.mean(list(rows.values()), axis=0))
+    widths = [max(9, len(column) + 2) for column in columns]
+    lines = [f"{title:<24}" + "".join(f"{c:>{w}}" for c, w in zip(columns, widths, strict=True))]
+    for name, values in [*rows.items(), ("mean", means)]:
+        lines.append(f"{name:<24}" + "".join(f"{v:>{w}.2f}" for v, w in zip(values, widths, strict=True)))
+    return "\n".join(lines)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--inverse", type=Path, required=True, metavar="PROGRAM", help="the example program invert")
+    parser.add_argument("--cache", type=Path, required=True, metavar="DIR", help="where sources are kept")
+    parser.add_argument("--no-reference", action="store_true", help="leave the slow NumPy reference out")
+    options = parser.parse_args(arguments)
+    table = methods(options.inverse.resolve(), not options.no_reference)
+    for rate in RATES:
+        started = time.monotonic()
+        clips = real_clips.clips(options.cache.resolve(), rate)
+        print(f"\n{rate} Hz, N={SPEC.fft_size}, H={SPEC.hop}, Hann; {len(clips)} clips")
+        for title, rows in measure(clips, rate, table).items():
+            print(format_table(title, list(table), rows), flush=True)
+        print(f"{time.monotonic() - started:.0f} s")
+
+
+if __name__ == "__main__":
+    main()

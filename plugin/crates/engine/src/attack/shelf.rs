@@ -1,0 +1,353 @@
+//! Attacks that are ready, and those that sound. Audio thread; real-time safe.
+
+use afterimage_spectral::VoiceSnapshot;
+
+use super::{Attack, AttackPlan, GENERATIONS, LAYERS, SetRequest, ShelfEnds};
+use crate::contract::Conditions;
+use crate::play::PlayKnobs;
+use crate::request::SLOTS;
+use crate::voice::note::Note;
+
+/// Sets that the timeline remembers: enough that the one valid at the request head is among them.
+const SETS_KNOWN: usize = 4;
+
+/// What a set is made of, but for its number and time.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Wish {
+    conditions: Conditions,
+    transpose: f32,
+    play: PlayKnobs,
+    seed: u64,
+}
+
+/// An attack on the shelf and how many notes sound it.
+#[derive(Default)]
+struct Kept {
+    attack: Option<Box<Attack>>,
+    users: u16,
+}
+
+/// The attacks of one key and layer.
+type Place = [Kept; GENERATIONS];
+
+/// Which attacks a note plays: mixed, the second by its share.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Pair {
+    first: (usize, usize),
+    second: (usize, usize),
+    share: f32,
+}
+
+/// An attack that sounds.
+struct Player {
+    pair: Pair,
+    note: Note,
+    start_host: u64,
+}
+
+/// The Processor's half of the cache.
+pub(crate) struct Shelf {
+    pub(crate) plan: AttackPlan,
+    ends: ShelfEnds,
+    places: Box<[Place]>,
+    players: [Option<Player>; SLOTS],
+    epoch: u32,
+    next_tick: u64,
+    last_wish: Option<Wish>,
+    sets_emitted: u32,
+    /// Number and first sample of the newest sets.
+    known: [Option<(u32, u64)>; SETS_KNOWN],
+    /// The key that was played last.
+    near_key: u8,
+}
+
+/// What a note opens with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Opening {
+    /// An attack is there: the voice enters after so many hops, with this frame.
+    Cached { hops: u32, first_frame: u32 },
+    /// There is none: the note begins late, with its frame 0.
+    Cold,
+}
+
+impl Shelf {
+    /// Allocates all places.
+    pub(crate) fn new(plan: AttackPlan, ends: ShelfEnds) -> Self {
+        let places = usize::from(plan.keys) * LAYERS.len();
+        Self {
+            plan,
+            ends,
+            places: (0..places).map(|_| Place::default()).collect(),
+            players: [const { None }; SLOTS],
+            epoch: 0,
+            next_tick: 0,
+            last_wish: None,
+            sets_emitted: 0,
+            known: [None; SETS_KNOWN],
+            near_key: 60,
+        }
+    }
+
+    /// Begins a timeline: nothing sounds, and attacks of older epochs are not played any more.
+    pub(crate) fn begin(&mut self, epoch: u32) {
+        self.players.iter_mut().for_each(|player| *player = None);
+        for kept in self.places.iter_mut().flatten() {
+            kept.users = 0;
+            if let Some(attack) = kept.attack.take() {
+                give_back(&mut self.ends, attack);
+            }
+        }
+        self.epoch = epoch;
+        self.next_tick = 0;
+        self.last_wish = None;
+        self.sets_emitted = 0;
+        self.known = [None; SETS_KNOWN];
+    }
+
+    /// The tick that lies before a model sample and was not passed yet.
+    pub(crate) fn due_tick(&self, until: u64) -> Option<u64> {
+        (self.next_tick < until).then_some(self.next_tick)
+    }
+
+    /// Passes the tick; asks for a set if what it is made of has changed.
+    pub(crate) fn pass_tick(
+        &mut self,
+        conditions: Conditions,
+        transpose: f32,
+        play: PlayKnobs,
+        seed: u64,
+    ) {
+        let tick = self.next_tick;
+        self.next_tick += self.plan.tick;
+        let wish = Wish {
+            conditions,
+            transpose,
+            play,
+            seed,
+        };
+        if self.last_wish == Some(wish) {
+            return;
+        }
+        let first = self.sets_emitted == 0;
+        let request = SetRequest {
+            epoch: self.epoch,
+            set: self.sets_emitted,
+            valid_from: if first { tick } else { tick + self.plan.tick },
+            conditions,
+            transpose,
+            play,
+            seed,
+            near_key: self.near_key,
+        };
+        // A full ring: the set before goes on being played, and the next tick asks again.
+        if self.ends.sets.push(request).is_ok() {
+            self.last_wish = Some(wish);
+            self.sets_emitted += 1;
+            self.known.rotate_right(1);
+            self.known[0] = Some((request.set, request.valid_from));
+        }
+    }
+
+    /// Whether requests lie in the ring that the worker did not take.
+    pub(crate) fn has_unanswered_requests(&self) -> bool {
+        self.ends.sets.slots() < self.ends.sets.buffer().capacity()
+    }
+
+    /// Puts arrived attacks in their places.
+    pub(crate) fn take_arrivals(&mut self) {
+        while let Ok(front) = self.ends.attacks.peek() {
+            let place = self.plan.place(front.key, front.layer);
+            let current = front.epoch == self.epoch;
+            let spot = place.filter(|_| current).map(|place| {
+                let spots = self.places[place].iter().enumerate();
+                let oldest = spots
+                    .filter(|(_, kept)| kept.users == 0)
+                    .min_by_key(|(_, kept)| kept.attack.as_ref().map(|attack| attack.set));
+                (place, oldest.map(|(spot, _)| spot))
+            });
+            if matches!(spot, Some((_, None))) {
+                return; // all of them sound: it waits some milliseconds
+            }
+            let Ok(attack) = self.ends.attacks.pop() else {
+                return;
+            };
+            let old = match spot {
+                Some((place, Some(spot))) => self.places[place][spot].attack.replace(attack),
+                _ => Some(attack),
+            };
+            if let Some(old) = old {
+                give_back(&mut self.ends, old);
+            }
+        }
+    }
+
+    /// Whether a note on this key at a model sample can open, or never will with an attack.
+    pub(crate) fn is_ready(&self, key: u8, at: u64) -> bool {
+        (0..LAYERS.len() as u8).all(|layer| match self.plan.place(key, layer) {
+            Some(place) => self.valid_spot(place, at).is_some(),
+            None => true,
+        })
+    }
+
+    /// The set of notes at a model sample.
+    fn valid_set(&self, at: u64) -> Option<u32> {
+        let valid = self.known.iter().flatten().find(|(_, from)| *from <= at);
+        valid.map(|(set, _)| *set)
+    }
+
+    fn valid_spot(&self, place: usize, at: u64) -> Option<usize> {
+        let set = self.valid_set(at)?;
+        self.places[place]
+            .iter()
+            .position(|kept| kept.attack.as_ref().is_some_and(|attack| attack.set == set))
+    }
+
+    /// The attack of an older set, if the valid one is missing.
+    fn older_spot(&self, place: usize) -> Option<usize> {
+        let spots = self.places[place].iter().enumerate();
+        let aged = spots.filter_map(|(spot, kept)| Some((kept.attack.as_ref()?.set, spot)));
+        aged.max().map(|(_, spot)| spot)
+    }
+
+    /// Starts a note in a slot; returns how it opens, and whether the attack was not the right one.
+    pub(crate) fn open(
+        &mut self,
+        slot: usize,
+        note: &Note,
+        key: u8,
+        velocity: f32,
+        start_host: u64,
+    ) -> (Opening, bool) {
+        self.near_key = key;
+        self.stop(slot);
+        let mut stale = false;
+        let mut spot_of = |layer: u8| {
+            let place = self.plan.place(key, layer)?;
+            let valid = self.valid_spot(place, note.on);
+            stale |= valid.is_none();
+            Some((place, valid.or_else(|| self.older_spot(place))?))
+        };
+        let (Some(soft), Some(loud)) = (spot_of(0), spot_of(1)) else {
+            return (Opening::Cold, true);
+        };
+        let along = ((velocity - LAYERS[0]) / (LAYERS[1] - LAYERS[0])).clamp(0.0, 1.0);
+        // Both have the same phases, but for what a voice measures in its magnitudes: the nearer's.
+        let (first, second, share) = if along < 0.5 {
+            (soft, loud, along)
+        } else {
+            (loud, soft, 1.0 - along)
+        };
+        for (place, spot) in [first, second] {
+            self.places[place][spot].users += 1;
+        }
+        self.players[slot] = Some(Player {
+            pair: Pair {
+                first,
+                second,
+                share,
+            },
+            note: *note,
+            start_host,
+        });
+        let opening = Opening::Cached {
+            hops: self.plan.hops,
+            first_frame: self.plan.frames,
+        };
+        (opening, stale)
+    }
+
+    /// Where the inverse stood that made a note's attack: to go on from.
+    pub(crate) fn stood(
+        &self,
+        ordinal: u32,
+    ) -> Option<(&VoiceSnapshot, Option<(&VoiceSnapshot, f32)>)> {
+        let mut players = self.players.iter().flatten();
+        let pair = players.find(|player| player.note.ordinal == ordinal)?.pair;
+        let second = self.attack(pair.second).filter(|_| pair.share > 0.0);
+        let first = &self.attack(pair.first)?.stood;
+        Some((first, second.map(|second| (&second.stood, pair.share))))
+    }
+
+    fn attack(&self, (place, spot): (usize, usize)) -> Option<&Attack> {
+        self.places[place][spot].attack.as_deref()
+    }
+
+    /// Tells a sounding attack what became of its note.
+    pub(crate) fn follow(&mut self, slot: usize, note: &Note) {
+        if let Some(player) = &mut self.players[slot]
+            && player.note.ordinal == note.ordinal
+        {
+            player.note = *note;
+        }
+    }
+
+    /// Ends the attack of a slot at once.
+    pub(crate) fn stop(&mut self, slot: usize) {
+        if let Some(player) = self.players[slot].take() {
+            for (place, spot) in [player.pair.first, player.pair.second] {
+                let users = &mut self.places[place][spot].users;
+                *users = users.saturating_sub(1);
+            }
+        }
+    }
+
+    /// Adds the attacks that sound from `position_host` on to `left` and `right`, host rate.
+    pub(crate) fn mix(
+        &mut self,
+        position_host: u64,
+        gain: f32,
+        left: &mut [f32],
+        right: &mut [f32],
+    ) {
+        for slot in 0..SLOTS {
+            let Some(player) = &self.players[slot] else {
+                continue;
+            };
+            let ended = self.mix_player(player, position_host, gain, left, right);
+            if ended {
+                self.stop(slot);
+            }
+        }
+    }
+
+    fn mix_player(
+        &self,
+        player: &Player,
+        position_host: u64,
+        gain: f32,
+        left: &mut [f32],
+        right: &mut [f32],
+    ) -> bool {
+        let (Some(first), Some(second)) = (
+            self.attack(player.pair.first),
+            self.attack(player.pair.second),
+        ) else {
+            return true;
+        };
+        let silent = player.start_host.saturating_sub(position_host) as usize;
+        let from = position_host.saturating_sub(player.start_host) as usize;
+        let share = player.pair.share;
+        let length = first.left.len().min(second.left.len());
+        let (model, host) = (
+            u64::from(self.plan.model_rate_hz),
+            u64::from(self.plan.host_rate_hz),
+        );
+        let out = left.iter_mut().zip(right.iter_mut()).skip(silent);
+        for ((left, right), index) in out.zip(from..length) {
+            let at = player.note.on + index as u64 * model / host;
+            let level = gain * player.note.level(at);
+            let mixed = |a: &[f32], b: &[f32]| a[index] + share * (b[index] - a[index]);
+            *left += level * mixed(&first.left, &second.left);
+            *right += level * mixed(&first.right, &second.right);
+        }
+        from + left.len() >= length + silent
+    }
+}
+
+/// The lane holds all attacks there are.
+fn give_back(ends: &mut ShelfEnds, attack: Box<Attack>) {
+    if let Err(rtrb::PushError::Full(attack)) = ends.returned.push(attack) {
+        debug_assert!(false, "the lane holds every attack");
+        std::mem::forget(attack); // never freed here
+    }
+}

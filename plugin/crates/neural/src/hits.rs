@@ -1,0 +1,128 @@
+//! Whole hits: a decoder that gives all frames of a note in one call is called once a note.
+//!
+//! Worker thread only. A hit is kept for the voice that plays it, until another note takes the voice.
+
+use std::collections::HashMap;
+
+use afterimage_engine::contract::{ATTACK_VOICE, FrameRequest};
+
+/// Memory that the hits of one decoder may take.
+const MAX_BYTES: usize = 48 << 20;
+/// Hits that one instance can hold at once: voices, fading voices, two attacks being made.
+const LEAST_HITS: usize = 36;
+
+/// Whose hit it is: the instance's epoch, and the voice within it.
+type Holder = (u32, u32);
+
+struct Hit {
+    note: u32,
+    /// `[frames][values]`, as the graph gave them.
+    values: Vec<f32>,
+    last_used: u64,
+}
+
+/// The hits that voices play now.
+pub(crate) struct Hits {
+    frames: usize,
+    width: usize,
+    most: usize,
+    by_holder: HashMap<Holder, Hit>,
+    calls: u64,
+}
+
+/// Attacks that are made ahead have two notes in one batch, of one key and two velocities.
+fn holder(request: &FrameRequest) -> Holder {
+    let voice = u32::from(request.voice);
+    let place = if request.voice == ATTACK_VOICE {
+        voice + request.note % 2
+    } else {
+        voice
+    };
+    (request.epoch, place)
+}
+
+impl Hits {
+    /// For calls that give `frames` frames of `width` values a row.
+    pub(crate) fn new(frames: usize, width: usize) -> Self {
+        let bytes = frames * width * size_of::<f32>();
+        Self {
+            frames,
+            width,
+            most: (MAX_BYTES / bytes.max(1)).max(LEAST_HITS),
+            by_holder: HashMap::new(),
+            calls: 0,
+        }
+    }
+
+    /// Values of a row.
+    pub(crate) fn row(&self) -> usize {
+        self.frames * self.width
+    }
+
+    /// How many of the first requests can be answered together: no voice plays two notes in them.
+    pub(crate) fn together(requests: &[FrameRequest]) -> usize {
+        let clash = |index: usize| {
+            let request = &requests[index];
+            requests[..index]
+                .iter()
+                .any(|other| holder(other) == holder(request) && other.note != request.note)
+        };
+        (1..requests.len())
+            .find(|index| clash(*index))
+            .unwrap_or(requests.len())
+    }
+
+    /// Indices of the requests whose hit must be decoded, one for each hit.
+    pub(crate) fn missing(&mut self, requests: &[FrameRequest]) -> Vec<usize> {
+        self.calls += 1;
+        let mut missing: Vec<usize> = Vec::new();
+        for (index, request) in requests.iter().enumerate() {
+            if let Some(hit) = self.by_holder.get_mut(&holder(request))
+                && hit.note == request.note
+            {
+                hit.last_used = self.calls;
+            } else if !missing
+                .iter()
+                .any(|other| holder(&requests[*other]) == holder(request))
+            {
+                missing.push(index);
+            }
+        }
+        missing
+    }
+
+    /// Keeps the hit that was decoded for a request.
+    pub(crate) fn keep(&mut self, request: &FrameRequest, values: &[f32]) {
+        let mut buffer = match self.by_holder.remove(&holder(request)) {
+            Some(hit) => hit.values,
+            None => self.make_room(),
+        };
+        buffer.clear();
+        buffer.extend_from_slice(values);
+        let hit = Hit {
+            note: request.note,
+            values: buffer,
+            last_used: self.calls,
+        };
+        self.by_holder.insert(holder(request), hit);
+    }
+
+    /// The buffer of the hit that was not asked for longest, if there are too many.
+    fn make_room(&mut self) -> Vec<f32> {
+        if self.by_holder.len() < self.most {
+            return Vec::new();
+        }
+        let oldest = self.by_holder.iter().min_by_key(|(_, hit)| hit.last_used);
+        let oldest = oldest.map(|(holder, _)| *holder);
+        let hit = oldest.and_then(|holder| self.by_holder.remove(&holder));
+        hit.map_or_else(Vec::new, |hit| hit.values)
+    }
+
+    /// The values of a frame; `None` after the hit's end.
+    pub(crate) fn frame(&self, request: &FrameRequest) -> Option<&[f32]> {
+        let index = request.frame_index as usize;
+        let hit = self.by_holder.get(&holder(request))?;
+        let from = index.checked_mul(self.width)?;
+        hit.values.get(from..from + self.width)
+    }
+}
