@@ -1,4 +1,4 @@
-"""Commands: data, train, export, sheet, evaluate, judge, pieces. Run `python -m afterimage_models --help`."""
+"""Commands: data, train, correct, export, sheet, evaluate, judge, pieces. Run `python -m afterimage_models --help`."""
 
 from __future__ import annotations
 
@@ -26,14 +26,17 @@ def parser() -> argparse.ArgumentParser:
     """The whole command line."""
     root = argparse.ArgumentParser(prog="python -m afterimage_models")
     commands = root.add_subparsers(required=True, dest="step")
-    for step in ("data", "train", "export", "sheet", "evaluate"):
+    for step in ("data", "train", "correct", "export", "sheet", "evaluate"):
         command = commands.add_parser(step)
         command.add_argument("model", choices=["keys-vae"])
         command.add_argument("--data", type=Path, default=MODELS / "data" / "notes")
         command.add_argument("--build", type=Path, default=MODELS / "build" / "keys-vae")
         command.add_argument("--pack", type=Path, default=MODELS / "keys-vae")
         command.add_argument("--minutes", type=float, default=60.0, help="wall-clock budget of training")
+        command.add_argument("--rate", type=float, default=2e-3, help="learning rate that training starts at")
+        command.add_argument("--start", type=Path, help="checkpoint of another run to train on from")
         command.add_argument("--stand-in", action="store_true", help="judge the NumPy inverse, not the plugin")
+        command.add_argument("--xtask", default="cargo xtask", help="what renders, from the root of the repository")
         command.set_defaults(run=_keys_vae)
     pieces = commands.add_parser("pieces")
     pieces.add_argument("--out", type=Path, default=MODELS / "pieces")

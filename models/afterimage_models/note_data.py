@@ -13,7 +13,7 @@ from .loudness import max_momentary_lufs
 from .pitch import measure_note
 from .soundfonts import FONTS, PROGRAMS, Strike, install, render_strikes
 from .spectrum import HOP, N_FFT, SAMPLE_RATE, log_frames, note_to_hz
-from .variants import draw, render
+from .variants import Variant, draw, draw_wide, render, sounds_held_out
 
 SEED = 20261122
 KEYS = list(range(33, 101, 3))
@@ -31,6 +31,11 @@ MIN_NOTES = 18
 UINT8_STEP_DB = 0.5
 VARIANTS = 180
 FIRST_VARIANT = 1000  # preset indices from here on are variants
+# Many of the wide recipe with few notes each: a latent space learns from the number of timbres.
+WIDE_VARIANTS = 800
+FIRST_WIDE = 2000
+WIDE_NOTES = ((LOUD, 2.4, 9), (SOFT, 1.6, 5), (LOUD, 0.15, 2))  # velocity, hold in s, how many
+WIDE_MIN_NOTES = 10
 
 
 @dataclass(frozen=True)
@@ -50,6 +55,15 @@ def strikes() -> list[Strike]:
     soft = [Strike(k, SOFT, 1.6, 1.6 + TAIL_S) for k in KEYS]
     short = [Strike(k, LOUD, 0.15, 0.15 + TAIL_S) for k in SHORT_KEYS]
     return loud + soft + short
+
+
+def wide_strikes(rng: np.random.Generator) -> list[Strike]:
+    """The notes rendered of each wide variant: random keys of the same three kinds."""
+    out = []
+    for velocity, hold_s, count in WIDE_NOTES:
+        keys = np.sort(rng.choice(KEYS, count, replace=False))
+        out += [Strike(int(k), velocity, hold_s, hold_s + TAIL_S) for k in keys]
+    return out
 
 
 def normalise(audio: np.ndarray, velocity: float) -> np.ndarray:
@@ -87,6 +101,8 @@ def measured(wanted: list[Strike], recordings: list[np.ndarray]) -> list[Rendere
             continue
         end = int(min(max(strike.hold_s, 0.3), 1.2) * SAMPLE_RATE)
         pitch = measure_note(audio[1200:end], strike.key)
+        if not np.isfinite(pitch):  # silent where its pitch should be: a made-up attack slower than the note is long
+            continue
         notes.append(RenderedNote(audio, strike.key, pitch, velocity, strike.hold_s))
     return notes
 
@@ -106,6 +122,15 @@ def held_out_keys(program: int) -> np.ndarray:
     return np.random.default_rng([SEED, program]).choice(KEYS, HELD_OUT_KEYS, replace=False)
 
 
+def made_up(index: int, rng: np.random.Generator) -> tuple[Variant, list[Strike]]:
+    """The variant of a preset index and its notes, without those that would sound a held-out key of a source."""
+    pairs = [(f, p) for f, p, _, s in preset_jobs() if s == TRAIN]
+    variant = draw_wide(pairs, index) if index >= FIRST_WIDE else draw(pairs, index)
+    held_out = {p: [int(k) for k in held_out_keys(p)] for _, p in variant.sources}
+    wanted = wide_strikes(rng) if index >= FIRST_WIDE else strikes()
+    return variant, [s for s in wanted if not sounds_held_out(variant, s, held_out)]
+
+
 def preset_arrays(job: tuple[str, int, int, int]) -> dict[str, np.ndarray] | None:
     """Frames and note table of one preset; None if it has no steady pitch. `job`: font, program, index, split.
 
@@ -114,16 +139,14 @@ def preset_arrays(job: tuple[str, int, int, int]) -> dict[str, np.ndarray] | Non
     font, program, index, split = job
     rng = np.random.default_rng([SEED, 1, index])
     if index >= FIRST_VARIANT:
-        variant = draw([(f, p) for f, p, _, s in preset_jobs() if s == TRAIN], index)
-        hidden = {int(k) + variant.shift for _, p in variant.sources for k in held_out_keys(p)}
-        wanted = [s for s in strikes() if s.key not in hidden]
+        variant, wanted = made_up(index, rng)
         notes = measured(wanted, render(variant, wanted))
     else:
         notes = render_preset(font, program, strikes())
     shares = [harmonic_share(n.audio, n.pitch) for n in notes if n.hold_s > 1.0]
     share = float(np.median(shares)) if shares else 0.0
     print(f"{font} {program}: {len(notes)} notes, harmonic share {share:.2f}", flush=True)
-    if share < MIN_HARMONIC_SHARE or len(notes) < MIN_NOTES:
+    if share < MIN_HARMONIC_SHARE or len(notes) < (WIDE_MIN_NOTES if index >= FIRST_WIDE else MIN_NOTES):
         return None
     held_out = held_out_keys(program) if index < FIRST_VARIANT else ()
     rows: dict[str, list] = {k: [] for k in ("frames", "note", "time_on", "time_off", "table", "summary")}
@@ -157,8 +180,18 @@ def build(folder: Path, processes: int = 2) -> None:
     install()
     folder.mkdir(parents=True, exist_ok=True)
     with Pool(processes) as pool:
-        jobs = preset_jobs() + [("variant", 0, FIRST_VARIANT + n, TRAIN) for n in range(VARIANTS)]
-        parts = [part for part in pool.imap(preset_arrays, jobs) if part]
+        parts = [part for part in pool.imap(preset_arrays, all_jobs()) if part]
+    write_parts(folder, parts)
+
+
+def all_jobs() -> list[tuple[str, int, int, int]]:
+    """Presets, then the made-up ones of both recipes."""
+    indices = [*range(FIRST_VARIANT, FIRST_VARIANT + VARIANTS), *range(FIRST_WIDE, FIRST_WIDE + WIDE_VARIANTS)]
+    return preset_jobs() + [("variant", 0, index, TRAIN) for index in indices]
+
+
+def write_parts(folder: Path, parts: list[dict[str, np.ndarray]]) -> None:
+    """Join the arrays of presets and write them."""
     offset = 0
     for part in parts:
         part["note"] += offset

@@ -11,14 +11,18 @@ import numpy as np
 import torch
 
 from .. import note_data
-from . import evaluation, export, leveller, pack, presets, sheet
+from ..note_data import RenderedNote
+from . import evaluation, export, leveller, pack, plugin_render, presets, sheet
 from .axes import Space, build_space, preset_latent
-from .encoding import load_networks
+from .encoding import encode_note, first_guess, load_encoder, load_networks, refine
+from .iterated import IteratedEncoder
+from .iterated_training import CorrectionTrainer
 from .note_set import NoteSet
 from .player import PackPlayer
 from .training import Settings, Trainer
 
 CHECKPOINT = "checkpoint.pt"
+CORRECTIONS = "corrections.pt"
 SHIPPED_CHECKPOINT = "keys-vae.pt"
 SPACE = "space.json"
 METRICS = "metrics.json"
@@ -32,10 +36,22 @@ def data(arguments: argparse.Namespace) -> None:
 def train(arguments: argparse.Namespace) -> None:
     """Train, or go on training, for the minutes given."""
     arguments.build.mkdir(parents=True, exist_ok=True)
-    settings = Settings(minutes=arguments.minutes)
-    trainer = Trainer(NoteSet(arguments.data), settings, arguments.build / CHECKPOINT)
+    settings = Settings(minutes=arguments.minutes, learning_rate=arguments.rate)
+    checkpoint = arguments.build / CHECKPOINT
+    trainer = Trainer(NoteSet(arguments.data), settings, checkpoint)
+    if arguments.start is not None and not checkpoint.exists():
+        trainer.start_from(arguments.start)
     trainer.resume()
     trainer.run()
+
+
+def correct(arguments: argparse.Namespace) -> None:
+    """Train the encoder's corrections for the minutes given, on the networks of the last training."""
+    iterated = IteratedEncoder(*load_networks(arguments.build / CHECKPOINT))
+    corrections = arguments.build / CORRECTIONS
+    if corrections.exists():
+        iterated.take_corrections(torch.load(corrections, weights_only=True))
+    CorrectionTrainer(NoteSet(arguments.data), iterated, arguments.minutes).run(corrections)
 
 
 def export_pack(arguments: argparse.Namespace) -> None:
@@ -56,7 +72,8 @@ def export_pack(arguments: argparse.Namespace) -> None:
     (arguments.build / SPACE).write_text(json.dumps({"rotation": space.rotation.tolist(), "mean": space.mean.tolist()}))
     saved = torch.load(arguments.build / CHECKPOINT, weights_only=True)
     kept = {k: saved[k] for k in ("encoder", "decoder", "average_encoder", "average_decoder", "step", "elapsed_s")}
-    torch.save(kept, folder / SHIPPED_CHECKPOINT)
+    corrections = torch.load(arguments.build / CORRECTIONS, weights_only=True)
+    torch.save(kept | {"corrections": corrections}, folder / SHIPPED_CHECKPOINT)
     measure_speed(folder)
 
 
@@ -92,21 +109,32 @@ def load_space(arguments: argparse.Namespace) -> Space:
 
 def draw_sheet(arguments: argparse.Namespace) -> None:
     """Write contact-sheet.png."""
-    encoder, _ = load_networks(arguments.build / CHECKPOINT)
+    encoder = load_encoder(arguments.build / CHECKPOINT, arguments.build / CORRECTIONS)
     content = sheet.panels(encoder, load_space(arguments), PackPlayer(arguments.pack))
     sheet.draw(content, arguments.pack / "contact-sheet.png")
 
 
 def evaluate(arguments: argparse.Namespace) -> None:
     """Render held-out notes and presets through the plugin, judge the WAVs, write metrics.json and the manifest."""
-    encoder, decoder = load_networks(arguments.build / CHECKPOINT)
+    encoder = load_encoder(arguments.build / CHECKPOINT, arguments.build / CORRECTIONS)
     player, space = PackPlayer(arguments.pack), load_space(arguments)
     folder: Path = arguments.build / "evaluation"
     held_presets, held_keys = evaluation.held_out_notes()
+
+    def encoded(note: RenderedNote) -> np.ndarray:
+        return encode_note(encoder, note)
+
+    def guessed(note: RenderedNote) -> np.ndarray:
+        return first_guess(encoder.encoder, note)
+
+    def refined(note: RenderedNote) -> np.ndarray:
+        return refine(encoder.decoder, space, encoded(note), [note])
+
     scores = {
-        "held-out-presets": evaluation.held_out_score(encoder, decoder, space, held_presets, refined=False),
-        "held-out-presets-refined": evaluation.held_out_score(encoder, decoder, space, held_presets, refined=True),
-        "held-out-keys": evaluation.held_out_score(encoder, decoder, space, held_keys, refined=False),
+        "held-out-presets": evaluation.held_out_score(encoded, space, held_presets),
+        "held-out-keys": evaluation.held_out_score(encoded, space, held_keys),
+        "held-out-presets-first-guess": evaluation.held_out_score(guessed, space, held_presets),
+        "held-out-presets-refined": evaluation.held_out_score(refined, space, held_presets),
         "shipped-presets": evaluation.preset_score(player),
     }
     tables = {}
@@ -116,7 +144,8 @@ def evaluate(arguments: argparse.Namespace) -> None:
         if arguments.stand_in:
             evaluation.render_stand_in(player, score, wav)
         else:
-            evaluation.render_plugin(arguments.pack, folder / f"{name}.automation.json", score.seconds(), wav)
+            automation = folder / f"{name}.automation.json"
+            plugin_render.render_plugin(arguments.xtask.split(), arguments.pack, automation, score.seconds(), wav)
         if score.originals:
             tables[name] = evaluation.judge_held_out(folder, name, wav)
     shipped = evaluation.judge_presets(
@@ -146,7 +175,9 @@ def _row(name: str, value: float, place: str) -> dict:
     return {"name": name, "value": round(value, 3), "set": place}
 
 
-STEPS = {"data": data, "train": train, "export": export_pack, "sheet": draw_sheet, "evaluate": evaluate}
+STEPS = {
+    "data": data, "train": train, "correct": correct, "export": export_pack, "sheet": draw_sheet, "evaluate": evaluate,
+}  # fmt: skip
 
 
 def run(arguments: argparse.Namespace) -> None:

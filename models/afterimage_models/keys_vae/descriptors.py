@@ -17,11 +17,11 @@ OFF_FRAMES = np.array([8, 24, 48])
 # name: (knob's name, what it is, unit)
 DESCRIPTORS = {
     "brightness": ("Brightness", "power centroid over the first second", "octaves"),
-    "sustain": ("Sustain", "level at 1.76 s relative to 0.13 s", "dB"),
-    "attack": ("Attack", "time to 90 % of the peak amplitude", "octaves of time"),
+    "sustain": ("Hold", "level at 1.76 s relative to 0.13 s", "dB"),
+    "attack": ("Swell", "time to 90 % of the peak amplitude", "octaves of time"),
     "breath": ("Breath", "power between the partials relative to the partials", "dB"),
     "hollow": ("Hollow", "odd partials relative to even ones", "dB"),
-    "release": ("Release", "level 0.13 s after note-off relative to the hold", "dB"),
+    "release": ("Tail", "level 0.13 s after note-off relative to the hold", "dB"),
     "body": ("Body", "fundamental relative to the whole", "dB"),
     "strike": ("Strike", "centroid of the first 30 ms relative to the hold", "octaves"),
     "stretch": ("Stretch", "log of the inharmonicity coefficient", "octaves"),

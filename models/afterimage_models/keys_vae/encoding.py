@@ -1,4 +1,4 @@
-"""From a note's sound to its latent: the encoder, then some steps downhill through the decoder."""
+"""From a note's sound to its latent: the encoder's first guess, its corrections, or steps downhill on every frame."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from ..note_data import RenderedNote
 from ..note_summary import summarise
 from ..spectrum import GATE_DB, HOP, SAMPLE_RATE, log_frames
 from .axes import Space
+from .iterated import IteratedEncoder
 from .network import Decoder, Encoder
 from .training import soft_gate
 
@@ -29,11 +30,27 @@ def load_networks(checkpoint: Path) -> tuple[Encoder, Decoder]:
     return encoder.eval(), decoder.eval()
 
 
-def encode_note(encoder: Encoder, note: RenderedNote) -> np.ndarray:
-    """Posterior mean [16] of one note."""
-    summary = summarise(note.audio, note.pitch, note.velocity, note.hold_s)
+def load_encoder(checkpoint: Path, corrections: Path) -> IteratedEncoder:
+    """The whole encoder, with the decoder that it listens to."""
+    iterated = IteratedEncoder(*load_networks(checkpoint))
+    iterated.take_corrections(torch.load(corrections, weights_only=True))
+    return iterated.eval()
+
+
+def summary_of(note: RenderedNote) -> torch.Tensor:
+    """Summary [1, SIZE] of one note."""
+    return torch.from_numpy(summarise(note.audio, note.pitch, note.velocity, note.hold_s))[None]
+
+
+def encode_note(encoder: IteratedEncoder, note: RenderedNote) -> np.ndarray:
+    """Latent [16] of one note."""
+    return encoder(summary_of(note))[0].numpy()
+
+
+def first_guess(encoder: Encoder, note: RenderedNote) -> np.ndarray:
+    """Posterior mean [16] of one note, before any correction."""
     with torch.no_grad():
-        return encoder(torch.from_numpy(summary)[None])[0][0].numpy()
+        return encoder(summary_of(note))[0][0].numpy()
 
 
 def refine(
@@ -41,7 +58,7 @@ def refine(
 ) -> np.ndarray:
     """Move a latent [16] downhill on the distance to the notes' own frames, a weak prior keeping it near 0.
 
-    An encoder that saw a hundred presets guesses a new one only roughly; the decoder can do better.
+    What the decoder can do for a sound, whatever the encoder finds: a bound, not a part of the encoder.
     """
     columns, targets = _frames(notes)
     scale = torch.tensor(np.linalg.inv(space.rotation), dtype=torch.float32)

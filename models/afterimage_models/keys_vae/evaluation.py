@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import subprocess
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,11 +18,13 @@ from ..note_data import HELD_OUT_PRESET, KEYS, RenderedNote, held_out_keys, pres
 from ..soundfonts import Strike
 from ..spectrum import SAMPLE_RATE
 from .axes import Space
-from .encoding import encode_note, refine
-from .network import LATENT, Decoder, Encoder
+from .network import LATENT
 from .player import PackPlayer
 
-HOLD_S, SLOT_S, LEAD_IN_S = 1.5, 2.5, 0.5
+HOLD_S, SLOT_S, LEAD_IN_S = 1.5, 3.25, 0.5
+# Position of the envelope's release knob at 3 s (`params.rs`: 5 ms to 20 s, skewed by a fourth root). Held-out notes
+# are compared to the end of their own releases; the default of 250 ms would judge the player's envelope there.
+LONG_RELEASE = ((3.0 - 0.005) / (20.0 - 0.005)) ** 0.25
 KNOB_MOVE_S = 0.12  # before note-on, when the note before has died away
 VELOCITY = 100
 NOTES_A_PRESET = 3
@@ -33,12 +35,16 @@ SEED = 11
 
 @dataclass
 class Score:
-    """Notes for one render, the knobs [16] and exact pitch of each, and the originals where there are any."""
+    """Notes for one render, the knobs [16] and exact pitch of each, and the originals where there are any.
+
+    `release`: position of the envelope's release knob, 0..1; None leaves it as the plugin opens.
+    """
 
     notes: list[Note]
     knobs: list[np.ndarray]
     pitches: list[float]
     originals: list[np.ndarray]
+    release: float | None = None
 
     def add(self, key: int, knobs: np.ndarray, pitch: float, original: np.ndarray | None = None) -> None:
         """Append a note in the next slot."""
@@ -56,6 +62,8 @@ class Score:
     def automation(self) -> dict:
         """Automation file: knobs as steps between notes, no drift, and the notes at their measured pitch."""
         curves: dict[str, list[list[float]]] = {"drift": [[0.0, 0.0]]}
+        if self.release is not None:
+            curves["release_ms"] = [[0.0, self.release]]
         for axis in range(LATENT):
             points: list[list[float]] = []
             for note, knobs in zip(self.notes, self.knobs, strict=True):
@@ -98,14 +106,11 @@ def held_out_notes() -> tuple[list[RenderedNote], list[RenderedNote]]:
     return presets, keys[:HELD_OUT_KEY_NOTES]
 
 
-def held_out_score(encoder: Encoder, decoder: Decoder, space: Space, notes: list[RenderedNote], refined: bool) -> Score:
-    """The notes as played by the pack: each from its own latent."""
-    score = Score([], [], [], [])
+def held_out_score(infer: Callable[[RenderedNote], np.ndarray], space: Space, notes: list[RenderedNote]) -> Score:
+    """The notes as played by the pack: each from its own latent [16], which `infer` finds."""
+    score = Score([], [], [], [], LONG_RELEASE)
     for note in notes:
-        latent = encode_note(encoder, note)
-        if refined:
-            latent = refine(decoder, space, latent, [note])
-        score.add(note.key, space.to_knobs(latent[None])[0], note.pitch, note.audio)
+        score.add(note.key, space.to_knobs(infer(note)[None])[0], note.pitch, note.audio)
     return score
 
 
@@ -126,13 +131,6 @@ def render_stand_in(player: PackPlayer, score: Score, wav: Path) -> None:
         start = round(note.start_s * SAMPLE_RATE)
         audio[start : start + len(sound)] += sound
     soundfile.write(wav, audio, SAMPLE_RATE, subtype="FLOAT")
-
-
-def render_plugin(pack: Path, automation: Path, seconds: float, wav: Path) -> None:
-    """Play a score through the built bundle."""
-    command = ["cargo", "xtask", "render", "--pack", str(pack), "--automation", str(automation)]
-    command += ["--seconds", f"{seconds:.1f}", "--rate", str(SAMPLE_RATE), "--block", "512", "--out", str(wav)]
-    subprocess.run(command, check=True)
 
 
 def judge_held_out(folder: Path, name: str, wav: Path) -> dict[str, dict[str, float]]:

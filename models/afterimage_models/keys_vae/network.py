@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -29,6 +30,16 @@ RELEASE_FLOOR_DB_PER_S = 60.0  # past LAST_OFF_S every note falls at least this 
 def _bumps(x: Tensor, centres: Tensor) -> Tensor:
     step = centres[1] - centres[0]
     return torch.exp(-0.5 * ((x - centres) / step) ** 2)
+
+
+class Controls(NamedTuple):
+    """A frame before it is drawn: levels of partials, noise and tilt bands in dB, `render_db`'s shape, late decay."""
+
+    partial_db: Tensor
+    noise: Tensor
+    tilt: Tensor
+    shape: tuple[Tensor, Tensor, Tensor, Tensor]
+    slope: Tensor
 
 
 class Encoder(nn.Module):
@@ -115,24 +126,45 @@ class Decoder(nn.Module):
         chosen: Tensor | None = None,
     ) -> Tensor:
         """Bins in dB, [batch, BINS] or, with `chosen` [n] bin indices, [batch, n]; not gated."""
+        controls = self.controls(latent, pitch, velocity, times)
+        tilt_weight, noise_weight, bins = self.tilt_matrix, self.noise_matrix, self.bins
+        if chosen is not None:
+            tilt_weight, noise_weight, bins = tilt_weight[:, chosen], noise_weight[:, chosen], bins[chosen]
+        noise_db = controls.noise @ noise_weight
+        frame = self.draw(bins, pitch, controls.partial_db, noise_db, controls.shape)
+        frame = frame + controls.tilt @ tilt_weight
+        return frame - self.later_decay_db(controls.slope, times)
+
+    def levels_at(
+        self, latent: Tensor, pitch: Tensor, velocity: Tensor, times: tuple[Tensor, Tensor], places: Tensor
+    ) -> Tensor:
+        """Levels in dB at fractional bins `places` [batch, n], other for each row; times within the trained ones."""
+        controls = self.controls(latent, pitch, velocity, times)
+        places = torch.clamp(places, 0.0, BINS - 1.001)
+        low = places.long()
+        share = places - low
+
+        def between(curve: Tensor) -> Tensor:
+            return torch.lerp(torch.gather(curve, 1, low), torch.gather(curve, 1, low + 1), share)
+
+        noise_db = between(controls.noise @ self.noise_matrix)
+        frame = render_db(places, pitch, controls.partial_db, noise_db, controls.shape)
+        return frame + between(controls.tilt @ self.tilt_matrix)
+
+    def controls(self, latent: Tensor, pitch: Tensor, velocity: Tensor, times: tuple[Tensor, Tensor]) -> Controls:
+        """What the networks say of each frame, before it is drawn."""
         x = self.features(latent, pitch, velocity, times)
         fixed = self.static(x[:, :STATIC_FEATURES])
         unpitched = torch.cat([x[:, : LATENT + 1], x[:, LATENT + 1 + PITCH_FEATURES :]], dim=1)
         tilt = self.tilt(unpitched)
         head = self.heads(self.trunk(x))
         split = self.anchors, self.anchors + self.bands
-        partial_db = (20.0 * head[:, : split[0]]) @ self.partial_matrix
-        tilt_weight, noise_weight, bins = self.tilt_matrix, self.noise_matrix, self.bins
-        if chosen is not None:
-            tilt_weight, noise_weight, bins = tilt_weight[:, chosen], noise_weight[:, chosen], bins[chosen]
-        noise_db = (20.0 * head[:, split[0] : split[1]]) @ noise_weight
-        inharmonicity = self._stiffness(fixed)
         width = 1.0 + nn.functional.softplus(head[:, -3:-2] - 2.0)
         growth = 0.2 * nn.functional.softplus(head[:, -1:])
         skirt = torch.exp(torch.clamp(head[:, -2:-1] * 2.0 - 4.0, -20.0, 0.0))
-        frame = self.draw(bins, pitch, partial_db, noise_db, (inharmonicity, width, growth, skirt))
-        frame = frame + tilt @ tilt_weight
-        return frame - self.later_decay_db(fixed[:, 1:2], times)
+        partial_db = (20.0 * head[:, : split[0]]) @ self.partial_matrix
+        shape = self._stiffness(fixed), width, growth, skirt
+        return Controls(partial_db, 20.0 * head[:, split[0] : split[1]], tilt, shape, fixed[:, 1:2])
 
     @staticmethod
     def _stiffness(fixed: Tensor) -> Tensor:

@@ -10,11 +10,15 @@ import torch
 from torch import Tensor
 
 from ..note_data import HELD_OUT_KEY, HELD_OUT_PRESET, TRAIN, UINT8_STEP_DB
-from ..spectrum import FLOOR_DB
+from ..spectrum import FLOOR_DB, HOP, SAMPLE_RATE
+from .colouring import Colouring
 
 SOURCES = 3
 PRESET, KEY, PITCH, VELOCITY, HOLD, SPLIT = range(6)
 MIN_SOURCE_HOLD_S = 1.0  # staccato notes do not show a timbre's whole course
+# Stored frames are dense at the attack; a note is mostly hold. Weights of a batch's draw between the two.
+ATTACK_S, RELEASE_S = 14 * HOP / SAMPLE_RATE, 12 * HOP / SAMPLE_RATE
+ATTACK_WEIGHT, HOLD_WEIGHT, RELEASE_WEIGHT, SILENCE_WEIGHT = 0.6, 1.6, 0.8, 1.0
 
 
 @dataclass
@@ -47,6 +51,10 @@ class NoteSet:
         allowed = can_encode & (self.table[:, SPLIT] != HELD_OUT_KEY)
         self.sources = {int(p): np.flatnonzero(allowed & (self.table[:, PRESET] == p)) for p in self.presets()}
         self.can_encode = can_encode
+        held = np.where(self.time_on < ATTACK_S, ATTACK_WEIGHT, HOLD_WEIGHT)
+        after = np.where(self.time_off < RELEASE_S, RELEASE_WEIGHT, SILENCE_WEIGHT)
+        weight = np.where(self.time_off < 0.0, held, after)
+        self.edges = np.concatenate([[0.0], np.cumsum(weight)])
 
     def presets(self) -> np.ndarray:
         """Indices of the presets in the set."""
@@ -67,20 +75,29 @@ class NoteSet:
         return rng.choice(self.sources[int(self.table[note, PRESET])], SOURCES)
 
     def batch(self, notes: np.ndarray, frames_each: int, own_share: float, rng: np.random.Generator) -> Batch:
-        """Batch of `frames_each` random frames of each of `notes`; `own_share` of them encoded from themselves."""
+        """Coloured batch of `frames_each` random frames of each of `notes`; `own_share` encoded from themselves."""
         sources = np.stack([self.encoding_sources(n, rng.random() < own_share, rng) for n in notes])
-        rows = [self.first[n] + rng.integers(0, self.count[n], frames_each) for n in notes]
-        return self._gather(notes, sources, rows)
+        low, high = self.edges[self.first[notes]], self.edges[self.first[notes] + self.count[notes]]
+        drawn = low[:, None] + (high - low)[:, None] * rng.random((len(notes), frames_each))
+        last = self.first[notes] + self.count[notes] - 1
+        rows = np.minimum(np.searchsorted(self.edges, drawn, side="right") - 1, last[:, None])
+        return self._gather(notes, sources, list(rows), Colouring(len(notes), rng))
 
     def whole(self, notes: np.ndarray, own_share: float, rng: np.random.Generator) -> Batch:
         """Batch of all stored frames of `notes`."""
         sources = np.stack([self.encoding_sources(n, rng.random() < own_share, rng) for n in notes])
         return self._gather(notes, sources, [self.first[n] + np.arange(self.count[n]) for n in notes])
 
-    def _gather(self, notes: np.ndarray, sources: np.ndarray, rows: list[np.ndarray]) -> Batch:
+    def _gather(
+        self, notes: np.ndarray, sources: np.ndarray, rows: list[np.ndarray], colouring: Colouring | None = None
+    ) -> Batch:
         owner = np.repeat(np.arange(len(notes)), [len(r) for r in rows])
         index = np.concatenate(rows)
-        target = torch.from_numpy(self.frames[index]).float() * UINT8_STEP_DB + FLOOR_DB
+        target = self.frames[index].astype(np.float32) * UINT8_STEP_DB + FLOOR_DB
+        summary = self.summary[sources]
+        if colouring is not None:
+            summary = colouring.on_summaries(summary, self.table[sources, PITCH], self.table[sources, HOLD])
+            target = colouring.on_frames(target, owner, self.time_on[index])
 
         def column(values: np.ndarray) -> Tensor:
             return torch.from_numpy(np.ascontiguousarray(values, dtype=np.float32)).unsqueeze(1)
@@ -88,8 +105,8 @@ class NoteSet:
         table = self.table[notes][owner]
         times = column(self.time_on[index]), column(self.time_off[index])
         return Batch(
-            torch.from_numpy(self.summary[sources]), torch.from_numpy(owner),
-            column(table[:, PITCH]), column(table[:, VELOCITY]), times, target,
+            torch.from_numpy(summary), torch.from_numpy(owner),
+            column(table[:, PITCH]), column(table[:, VELOCITY]), times, torch.from_numpy(target),
         )  # fmt: skip
 
 

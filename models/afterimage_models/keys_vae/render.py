@@ -114,20 +114,21 @@ def render_db(
 ) -> Tensor:
     """Log-amplitude of `bins` in dB.
 
-    `bins`: [n] bin numbers. `pitch`: [batch, 1] MIDI. `partial_db`: [batch, MAX_PARTIAL + 2]. `noise_db`:
-    [batch, n]. `shape`: inharmonicity, width, width's growth per 16 partials (vibrato and ensembles spread high
-    partials more), skirt power, each [batch, 1]. Returns [batch, n].
+    `bins`: [n], or [batch, n] where each row has its own; fractional ones too. `pitch`: [batch, 1] MIDI.
+    `partial_db`: [batch, MAX_PARTIAL + 2]. `noise_db`: [batch, n]. `shape`: inharmonicity, width, width's growth per
+    16 partials (vibrato and ensembles spread high partials more), skirt power, each [batch, 1]. Returns [batch, n].
     """
+    bins = bins[None, :] if bins.dim() == 1 else bins
     inharmonicity, width, growth, skirt = shape
     spacing = spacing_bins(pitch)
-    below = torch.floor(partial_number(bins[None, :], spacing, inharmonicity).detach())
+    below = torch.floor(partial_number(bins, spacing, inharmonicity).detach())
     below = torch.clamp(below, 0.0, float(MAX_PARTIAL))
     above = below + 1.0
     power_table = torch.exp(DB_TO_NEPER * partial_db)
     power_below = torch.gather(power_table, 1, below.long()) * (below > 0.5).float()
     power_above = torch.gather(power_table, 1, above.long())
-    distance_below = bins[None, :] - partial_position(below, spacing, inharmonicity)
-    distance_above = bins[None, :] - partial_position(above, spacing, inharmonicity)
+    distance_below = bins - partial_position(below, spacing, inharmonicity)
+    distance_above = bins - partial_position(above, spacing, inharmonicity)
     growth = growth / GROWTH_PARTIALS
     # The first partials stay narrow and thin: an inverse reads a note's pitch off them.
     skirt_below, skirt_above = (skirt * order / (order + FIRM_PARTIALS) for order in (below, above))

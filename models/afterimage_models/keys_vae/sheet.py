@@ -12,7 +12,7 @@ from ..spectrum import HOP, N_FFT, SAMPLE_RATE, spectrogram
 from ..synth import note_audio
 from .axes import Space
 from .encoding import encode_note
-from .network import Encoder
+from .iterated import IteratedEncoder
 from .player import PackPlayer
 
 SECONDS, HOLD_S = 3.0, 1.8
@@ -38,7 +38,7 @@ def _heard(player: PackPlayer, knobs: np.ndarray, pitch: float) -> np.ndarray:
     return spectrogram(note_audio(frames, pitch, seed=1)[: int(SECONDS * SAMPLE_RATE)])
 
 
-def panels(encoder: Encoder, space: Space, player: PackPlayer) -> list[tuple[str, np.ndarray]]:
+def panels(encoder: IteratedEncoder, space: Space, player: PackPlayer) -> list[tuple[str, np.ndarray]]:
     """Titles and heard spectrograms [n, BINS] dB of the sheet, three keys in a row of panels."""
     out: list[tuple[str, np.ndarray]] = []
     for font, program in ORIGINALS:

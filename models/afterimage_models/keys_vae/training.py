@@ -34,9 +34,9 @@ class Settings:
     learning_rate: float = 2e-3
     last_learning_rate: float = 2e-5
     weight_decay: float = 1e-4
-    kl_weight: float = 3e-3
+    kl_weight: float = 2e-3
     loud_weight: float = 0.35
-    own_share: float = 0.5
+    own_share: float = 0.65
     seed: int = 20261122
     threads: int = 1
 
@@ -109,7 +109,7 @@ class Trainer:
         parameters = [*self.encoder.parameters(), *self.decoder.parameters()]
         self.optimiser = torch.optim.AdamW(parameters, settings.learning_rate, weight_decay=settings.weight_decay)
         self.generator = torch.Generator().manual_seed(settings.seed)
-        self.step, self.elapsed_s = 0, 0.0
+        self.step, self.first_step, self.skipped, self.elapsed_s = 0, 0, 0, 0.0
         self.loss = torch.compile(frame_loss, dynamic=False)
         self.decoder.draw = torch.compile(render_db, dynamic=False)
 
@@ -122,6 +122,14 @@ class Trainer:
             if name in saved:
                 getattr(self, name).load_state_dict(saved[name])
         self.step, self.elapsed_s = saved["step"], saved["elapsed_s"]
+
+    def start_from(self, checkpoint: Path) -> None:
+        """Take networks and optimiser of another run, with a clock of its own."""
+        saved = torch.load(checkpoint, weights_only=True)
+        for name in ("encoder", "decoder", "average_encoder", "average_decoder", "optimiser"):
+            if name in saved:
+                getattr(self, name).load_state_dict(saved[name])
+        self.first_step = self.step = saved["step"]
 
     def save(self) -> None:
         """Write the checkpoint in one move, so that an interrupted run never leaves half of one."""
@@ -136,7 +144,7 @@ class Trainer:
         done = min(self.elapsed_s / (60.0 * self.settings.minutes), 1.0)
         low, high = self.settings.last_learning_rate, self.settings.learning_rate
         rate = low + (high - low) * 0.5 * (1.0 + math.cos(math.pi * done))
-        return rate * min(1.0, (self.step + 1) / 200.0)
+        return rate * min(1.0, (self.step - self.first_step + 1) / 200.0)
 
     def train_step(self, batch: Batch) -> tuple[float, float]:
         """One gradient step; returns the loss and the divergence."""
@@ -152,7 +160,10 @@ class Trainer:
         (loss + self.settings.kl_weight * nats).backward()
         for group in self.optimiser.param_groups:
             group["lr"] = self.learning_rate()
-        torch.nn.utils.clip_grad_norm_(self.optimiser.param_groups[0]["params"], GRADIENT_LIMIT)
+        norm = torch.nn.utils.clip_grad_norm_(self.optimiser.param_groups[0]["params"], GRADIENT_LIMIT)
+        if not torch.isfinite(norm):  # one wild batch must not undo an hour
+            self.skipped += 1
+            return loss.item(), nats.item()
         self.optimiser.step()
         self._average()
         return loss.item(), nats.item()
@@ -198,6 +209,6 @@ class Trainer:
         rate = self.learning_rate()
         print(
             f"step {self.step} min {self.elapsed_s / 60:.1f} rate {rate:.1e} "
-            f"loss {losses[0]:.3f} nats {losses[1]:.1f} lsd {scores}",
+            f"loss {losses[0]:.3f} nats {losses[1]:.1f} lsd {scores} skipped {self.skipped}",
             flush=True,
         )

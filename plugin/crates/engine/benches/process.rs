@@ -10,8 +10,8 @@ use std::time::Instant;
 
 use afterimage_engine::contract::{DecodeError, Decoder, Frame, FrameRequest};
 use afterimage_engine::{
-    DecoderHandle, DecoderKey, Engine, Event, HostConfig, Instrument, InstrumentSpec, NoteMatch,
-    Processor, RenderMode, Service, Step, TimedEvent,
+    DecoderHandle, DecoderKey, Engine, Event, HostConfig, Instrument, InstrumentSpec, LatencyMode,
+    NoteMatch, Processor, RenderMode, Service, Step, TimedEvent,
 };
 use afterimage_spectral::{PhaseMethod, StftSpec};
 
@@ -44,6 +44,9 @@ impl Decoder for FixedDecoder {
         16
     }
 }
+
+/// How phases are found, at which host rate, and what the host is told.
+type Path = (PhaseMethod, u32, LatencyMode);
 
 #[derive(Clone, Copy)]
 enum Scene {
@@ -95,9 +98,12 @@ impl Scene {
 }
 
 fn instrument(phase: PhaseMethod) -> Instrument {
-    let stft = StftSpec::new(FFT_SIZE, HOP).unwrap();
+    let stft = StftSpec::new(FFT_SIZE, HOP)
+        .and_then(|stft| stft.with_synthesis_support(FFT_SIZE / 4))
+        .unwrap();
     let mut spec = InstrumentSpec::new("bench", RATE_HZ, stft, phase);
     spec.release_s = 0.02;
+    spec.pitch_range = (40.0, 90.0);
     let column = (0..stft.bins())
         .map(|bin| 8.0 / (1.0 + bin as f32 * 0.1))
         .collect();
@@ -114,8 +120,7 @@ fn instrument(phase: PhaseMethod) -> Instrument {
 /// Nanoseconds of each block of one run, and frames that were late.
 fn run(
     scene: Scene,
-    phase: PhaseMethod,
-    host_rate_hz: u32,
+    (phase, host_rate_hz, latency_mode): Path,
     block: usize,
     blocks: usize,
 ) -> (Vec<u64>, u64) {
@@ -125,8 +130,17 @@ fn run(
     let mut processor = Processor::new(&engine);
     processor.set_render(RenderMode::Live, false);
     processor
-        .activate(HostConfig::new(host_rate_hz, block as u32))
+        .activate(HostConfig {
+            latency_mode,
+            ..HostConfig::new(host_rate_hz, block as u32)
+        })
         .unwrap();
+    // Attacks are made before anybody plays.
+    processor.process(&mut [0.0; 1], &mut [0.0; 1], &[]);
+    worker.run_until_idle();
+    processor.reset();
+    processor.process(&mut [0.0; 1], &mut [0.0; 1], &[]);
+    worker.run_until_idle();
     let (mut left, mut right) = (vec![0.0; block], vec![0.0; block]);
     let (mut costs, mut credit) = (Vec::with_capacity(blocks), 0);
     for index in 0..blocks {
@@ -155,7 +169,8 @@ struct Row {
     late: u64,
 }
 
-fn measure(scene: Scene, phase: PhaseMethod, host_rate_hz: u32, block: usize, quick: bool) -> Row {
+fn measure(scene: Scene, path: Path, block: usize, quick: bool) -> Row {
+    let host_rate_hz = path.1;
     let (blocks, repeats) = (
         (host_rate_hz as usize * if quick { 1 } else { 4 }) / block,
         if quick { 3 } else { 7 },
@@ -163,7 +178,7 @@ fn measure(scene: Scene, phase: PhaseMethod, host_rate_hz: u32, block: usize, qu
     let mut least = vec![u64::MAX; blocks];
     let (mut raw, mut late) = (Vec::new(), 0);
     for _ in 0..repeats {
-        let (costs, late_frames) = run(scene, phase, host_rate_hz, block, blocks);
+        let (costs, late_frames) = run(scene, path, block, blocks);
         for (least, cost) in least.iter_mut().zip(&costs) {
             *least = (*least).min(*cost);
         }
@@ -190,20 +205,25 @@ fn main() {
         Scene::AlignedChord,
     ];
     let paths = [
-        ("f0-lock", PhaseMethod::F0Lock, 48_000),
-        ("f0-lock", PhaseMethod::F0Lock, 44_100),
-        ("rtpghi", PhaseMethod::Rtpghi, 48_000),
+        ("f0-lock", (PhaseMethod::F0Lock, 48_000, LatencyMode::Exact)),
+        ("f0-lock", (PhaseMethod::F0Lock, 44_100, LatencyMode::Exact)),
+        (
+            "f0-lock instant",
+            (PhaseMethod::F0Lock, 48_000, LatencyMode::Instant),
+        ),
+        ("rtpghi", (PhaseMethod::Rtpghi, 48_000, LatencyMode::Exact)),
     ];
     println!(
         "share of the deadline: median, p99.9, raw p99.9 with all disturbance; ratio of medians to silence"
     );
-    for (method, phase, host_rate_hz) in paths {
+    for (method, path) in paths {
+        let host_rate_hz = path.1;
         for block in [32, 64, 256] {
             let deadline_ns = block as f64 * 1e9 / f64::from(host_rate_hz);
             let share = |ns: u64| 100.0 * ns as f64 / deadline_ns;
             let mut silence = 1.0;
             for scene in scenes {
-                let row = measure(scene, phase, host_rate_hz, block, quick);
+                let row = measure(scene, path, block, quick);
                 if matches!(scene, Scene::Held(0)) {
                     silence = row.median.max(1) as f64;
                 }

@@ -89,6 +89,69 @@ fn a_pack_of_another_rate_keeps_the_latency_that_the_host_was_told() {
     );
 }
 
+/// Samples from a knob's impulse to the peak of what it changes, and the first that changes.
+fn knob_response(config: HostConfig, support: usize, moved_at: u64) -> (usize, usize, usize) {
+    let render = |moves: bool| {
+        let mut instrument = instrument(Behaviour::Partials, MODEL_RATE_HZ);
+        let stft = instrument
+            .spec
+            .stft
+            .with_synthesis_support(support)
+            .unwrap();
+        instrument.spec.stft = stft;
+        instrument.spec.pitch_range = (60.0, 60.0);
+        let latent = |value| control(ControlChange::Latent { axis: 0, value });
+        let mut events = vec![(4_800, note_on(60, 1.0))];
+        if moves {
+            events.push((moved_at, latent(3.0)));
+            events.push((moved_at + 256, latent(0.0)));
+        }
+        let mut rig = Rig::with(config, Some(instrument));
+        let sound = rig.play(&events, 30_000, config.max_block_samples as usize);
+        assert_eq!(sound.missing, 0);
+        (sound, rig.latency.lead_samples as usize)
+    };
+    let ((with, lead), (without, _)) = (render(true), render(false));
+    let change: Vec<f32> = with
+        .left
+        .iter()
+        .zip(&without.left)
+        .map(|(a, b)| (a - b).powi(2))
+        .collect();
+    let first = change.iter().position(|energy| *energy > 0.0).unwrap();
+    // Energy over a period of the key, so that the peak is the frame's and not the wave's.
+    let period = 184;
+    let energy = |at: usize| change[at - period / 2..at + period / 2].iter().sum::<f32>();
+    let peak = (period..change.len() - period)
+        .max_by(|a, b| energy(*a).total_cmp(&energy(*b)))
+        .unwrap();
+    let from = moved_at as usize;
+    (peak - from, first - from, lead)
+}
+
+#[test]
+fn a_knob_is_heard_within_lead_hop_and_support() {
+    let hop = 256;
+    for latency_mode in [LatencyMode::Exact, LatencyMode::Instant] {
+        for support in [512, 1024] {
+            for moved_at in [9_600, 9_700, 9_855] {
+                let config = HostConfig {
+                    latency_mode,
+                    ..HostConfig::new(48_000, 64)
+                };
+                let (peak, first, lead) = knob_response(config, support, moved_at);
+                let bound = lead + hop + support;
+                // A quarter of a period: where within the wave the peak of its energy lies.
+                assert!(
+                    peak <= bound + 46,
+                    "{latency_mode:?}, support {support}, {moved_at}: {peak} > {bound}"
+                );
+                assert!(first >= lead, "never early: {first} < {lead}");
+            }
+        }
+    }
+}
+
 #[test]
 fn latency_is_a_table() {
     let table = [

@@ -109,7 +109,12 @@ impl Representation {
         if !self.center {
             return Err(refuse(pack, "center", "true", "false"));
         }
-        Ok(sizes)
+        // A quarter of the transform to each side: a knob is heard sooner, and a chord's first hops
+        // need half the frames (benches, and the comparison of phase methods).
+        let support = (n_fft / 4 / hop).max(1) * hop;
+        sizes
+            .with_synthesis_support(support)
+            .map_err(|_| refuse(pack, "hop", "a divisor of n_fft / 2", &hop.to_string()))
     }
 }
 

@@ -47,6 +47,7 @@ pub struct Rtpghi {
     slope: Vec<f32>,
     phases: Vec<u32>,
     integrated: Vec<u32>,
+    follows: Vec<u32>,
     quiet: Stream,
     frames: u64,
 }
@@ -94,6 +95,7 @@ impl Rtpghi {
             slope: vec![0.0; bins],
             phases: vec![0; bins],
             integrated: vec![0; bins],
+            follows: vec![0; bins],
             quiet: Stream::new(0, Purpose::QUIET_PHASE, 0, 0),
             frames: 0,
         }
@@ -218,25 +220,40 @@ impl Rtpghi {
         let previous = (self.frames > 0).then_some(self.previous.as_slice());
         let sources = self.widest_path.sources(previous, &self.current, floor);
         let first = self.frames * sources.len() as u64;
-        // Upward from the bins below, then downward from the bins above: no path turns.
-        let (mut below, mut step) = (0_u32, 0_u32);
-        for (bin, (phase, source)) in self.integrated.iter_mut().zip(sources).enumerate() {
-            let along_time = self.phases[bin].wrapping_add(self.time_step[bin]);
-            below = match source {
-                Source::Left => step.wrapping_add(below),
-                Source::Before | Source::Right => along_time,
-                Source::Quiet | Source::Start => self.quiet.u32_at(first + bin as u64),
-            };
-            *phase = below;
-            step = self.bin_step[bin];
+        let steps = self.phases.iter().zip(&self.time_step);
+        for (phase, (before, step)) in self.integrated.iter_mut().zip(steps) {
+            *phase = before.wrapping_add(*step);
         }
-        let mut above = 0_u32;
-        for (bin, (phase, source)) in self.integrated.iter_mut().zip(sources).enumerate().rev() {
-            if *source == Source::Right {
-                *phase = above.wrapping_sub(self.bin_step[bin]);
+        let bins = self.integrated.iter_mut().zip(sources).enumerate();
+        for (bin, (phase, source)) in bins {
+            if matches!(source, Source::Quiet | Source::Start) {
+                *phase = self.quiet.u32_at(first + bin as u64);
             }
-            above = *phase;
+        }
+        // Upward from the bins below, then downward from the bins above: no path turns.
+        mark(&mut self.follows, sources, Source::Left);
+        let (mut below, mut step) = (0_u32, 0_u32);
+        let steps = self.follows.iter().zip(&self.bin_step);
+        for (phase, (follows, next_step)) in self.integrated.iter_mut().zip(steps) {
+            below = (below.wrapping_add(step) & follows) | (*phase & !follows);
+            *phase = below;
+            step = *next_step;
+        }
+        mark(&mut self.follows, sources, Source::Right);
+        let mut above = 0_u32;
+        let steps = self.follows.iter().zip(&self.bin_step).rev();
+        for (phase, (follows, step)) in self.integrated.iter_mut().rev().zip(steps) {
+            above = (above.wrapping_sub(*step) & follows) | (*phase & !follows);
+            *phase = above;
         }
         std::mem::swap(&mut self.phases, &mut self.integrated);
+    }
+}
+
+// All ones where a bin follows that neighbour: in a loop of its own, so that the walk has no branch;
+// which bins follow which is as unpredictable as a spectrum.
+fn mark(follows: &mut [u32], sources: &[Source], neighbour: Source) {
+    for (follows, source) in follows.iter_mut().zip(sources) {
+        *follows = u32::from(*source == neighbour).wrapping_neg();
     }
 }

@@ -82,8 +82,11 @@ impl WidestPath {
             let mirrored = last - bin;
             self.from_left[bin] = left;
             self.from_right[mirrored] = right;
-            left = wider(open(previous[bin]), left).min(open(current[bin]));
-            right = wider(open(previous[mirrored]), right).min(open(current[mirrored]));
+            left = narrower(wider(open(previous[bin]), left), open(current[bin]));
+            right = narrower(
+                wider(open(previous[mirrored]), right),
+                open(current[mirrored]),
+            );
         }
         let widths = self.from_left.iter().zip(&self.from_right);
         let levels = previous.iter().zip(current);
@@ -137,6 +140,11 @@ impl WidestPath {
 #[inline(always)]
 fn wider(a: f32, b: f32) -> f32 {
     if a > b { a } else { b }
+}
+
+#[inline(always)]
+fn narrower(a: f32, b: f32) -> f32 {
+    if a < b { a } else { b }
 }
 
 #[cfg(test)]
