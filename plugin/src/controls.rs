@@ -4,7 +4,7 @@
 //! once at the start of each stretch and holds for all of it: that is its sample.
 
 use afterimage_engine::contract::{MAX_CLASSES, MAX_DESCRIPTORS, MAX_LATENT};
-use afterimage_engine::{ControlChange, Event, NoteMatch, TimedEvent};
+use afterimage_engine::{ControlChange, Event, NoteMatch, PlayChange, TimedEvent};
 use nice_plug::midi::{Channel, Key, VoiceID, control_change};
 use nice_plug::prelude::NoteEvent;
 
@@ -49,6 +49,7 @@ struct Snapshot {
     bend_range: f32,
     pressure: f32,
     sustain_pedal: bool,
+    play: [PlayChange; 9],
 }
 
 impl Snapshot {
@@ -75,6 +76,7 @@ impl Snapshot {
             bend_range: params.bend_range.value(),
             pressure: params.pressure.value(),
             sustain_pedal: params.sustain_pedal.value(),
+            play: params.play.changes(),
         }
     }
 }
@@ -108,6 +110,7 @@ impl Controls {
         if before != Some(now) {
             self.state_conditions(&now, before.as_ref());
             self.state_sound(&now, before.as_ref());
+            self.state_play(&now, before.as_ref());
             self.state_performance(&now, before.as_ref());
         }
         self.take_carried();
@@ -235,6 +238,14 @@ impl Controls {
         moved(|s| s.tuning_semitones, ControlChange::TuningSemitones);
         if before.is_none_or(|b| b.seed != now.seed) {
             self.control(ControlChange::Seed(now.seed.max(0) as u64));
+        }
+    }
+
+    fn state_play(&mut self, now: &Snapshot, before: Option<&Snapshot>) {
+        for (index, change) in now.play.into_iter().enumerate() {
+            if before.is_none_or(|b| b.play[index] != change) {
+                self.control(ControlChange::Play(change));
+            }
         }
     }
 

@@ -19,6 +19,7 @@ mod knob;
 mod latents;
 mod layout;
 mod listener;
+mod play;
 mod presets;
 mod settings;
 mod shape;
@@ -152,6 +153,7 @@ impl Window {
         if let (Some(rect), Some(keys)) = (layout.keyboard, &self.keys) {
             keyboard::show(ui, rect, keys, &mut self.pressed_key);
         }
+        play::show(ui, layout.play, measures, controls, &self.facts.names);
         self.show_pack_knobs(ui, &layout, controls);
         presets::show(ui, layout.presets, measures, controls, &self.facts);
         shape::show(ui, layout.shape, measures, params, controls.1);

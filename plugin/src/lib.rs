@@ -7,6 +7,7 @@ mod loader;
 mod locate;
 mod opening;
 mod params;
+mod play_params;
 mod report;
 mod state;
 mod view;

@@ -16,6 +16,7 @@ use nice_plug_egui::EguiEditorState;
 use parking_lot::RwLock;
 
 use crate::opening;
+use crate::play_params::PlayParams;
 use crate::state::ModelField;
 
 /// Half the range of a latent knob, in standard deviations of the pack's latent.
@@ -34,6 +35,8 @@ pub struct PackNames {
     pub classes: Vec<(String, Vec<String>)>,
     /// Name of each continuous descriptor.
     pub descriptors: Vec<String>,
+    /// Name of each preset, in the pack's order: the places a morph may go to.
+    pub presets: Vec<String>,
 }
 
 impl PackNames {
@@ -42,6 +45,8 @@ impl PackNames {
         let mut names = Self::default();
         if let Some(latent) = &manifest.latent {
             names.latent = latent.axes.iter().map(|axis| axis.name.clone()).collect();
+            let presets = latent.presets.iter();
+            names.presets = presets.map(|preset| preset.name.clone()).collect();
         }
         for condition in &manifest.conditions {
             match &condition.kind {
@@ -161,6 +166,10 @@ pub struct InstrumentParams {
     #[id = "drift"]
     pub drift: FloatParam,
 
+    /// What is done to the frames: time, spectrum, morph.
+    #[nested(group = "Spectral play")]
+    pub play: PlayParams,
+
     /// Travels the pack's path of sounds.
     #[id = "mod_wheel"]
     pub mod_wheel: FloatParam,
@@ -214,6 +223,7 @@ impl InstrumentParams {
             gain_db: linear("Output Gain", 0.0, -60.0, 12.0, " dB", 1),
             width: percent("Width", 0.6),
             drift: percent("Drift", 0.15),
+            play: PlayParams::new(names),
             mod_wheel: percent("Mod Wheel", 0.0),
             pitch_bend: linear("Pitch Bend", 0.0, -1.0, 1.0, "", 2),
             bend_range: linear("Bend Range", 2.0, 0.0, 24.0, " st", 2),
@@ -228,7 +238,7 @@ impl InstrumentParams {
     }
 }
 
-fn linear(
+pub(crate) fn linear(
     name: &str,
     default: f32,
     min: f32,
@@ -241,7 +251,7 @@ fn linear(
         .with_value_to_string(formatters::v2s_f32_rounded(digits))
 }
 
-fn percent(name: &str, default: f32) -> FloatParam {
+pub(crate) fn percent(name: &str, default: f32) -> FloatParam {
     FloatParam::new(name, default, FloatRange::Linear { min: 0.0, max: 1.0 })
         .with_unit(" %")
         .with_value_to_string(formatters::v2s_f32_percentage(0))

@@ -67,7 +67,7 @@ fn show_class(
 }
 
 /// The label after or before `now`, round and round.
-fn stepped(now: i32, by: i32, count: i32) -> i32 {
+pub(super) fn stepped(now: i32, by: i32, count: i32) -> i32 {
     (now.clamp(0, count - 1) + by).rem_euclid(count)
 }
 

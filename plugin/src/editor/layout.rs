@@ -39,6 +39,8 @@ pub(super) struct Measures {
     pub(super) title: f32,
     /// Height of a chip.
     pub(super) chip: f32,
+    /// Diameter of the knobs of spectral play.
+    pub(super) play_knob: f32,
     keyboard: f32,
     status: f32,
 }
@@ -47,6 +49,15 @@ impl Measures {
     /// Space above and below the content of a panel with a title.
     pub(super) fn title_padding(&self) -> f32 {
         self.padding.min(12.0)
+    }
+
+    /// Space above and below the knobs of spectral play.
+    pub(super) fn play_padding(&self) -> f32 {
+        self.padding * 0.4
+    }
+
+    fn play_height(&self) -> f32 {
+        knob_height(self.play_knob) + 2.0 * self.play_padding()
     }
 }
 
@@ -57,7 +68,8 @@ const ROOMY: Measures = Measures {
     small_knob: 32.0,
     title: 24.0,
     chip: 26.0,
-    keyboard: 56.0,
+    play_knob: 26.0,
+    keyboard: 48.0,
     status: 60.0,
 };
 
@@ -68,7 +80,8 @@ const COMPACT: Measures = Measures {
     small_knob: 26.0,
     title: 0.0,
     chip: 22.0,
-    keyboard: 40.0,
+    play_knob: 22.0,
+    keyboard: 36.0,
     status: 50.0,
 };
 
@@ -80,6 +93,7 @@ pub(super) struct Layout {
     pub(super) notice: Rect,
     pub(super) spectrogram: Rect,
     pub(super) keyboard: Option<Rect>,
+    pub(super) play: Rect,
     pub(super) latents: Rect,
     pub(super) presets: Rect,
     pub(super) shape: Rect,
@@ -109,7 +123,7 @@ impl Layout {
         let bottom = size.y - MARGIN;
         let main = Rect::from_min_max(pos2(left, top), pos2(right - aside_width - MARGIN, bottom));
         let aside = Rect::from_min_max(pos2(right - aside_width, top), pos2(right, bottom));
-        let (spectrogram, keyboard, latents) = arrange_main(main, measures, needs);
+        let (spectrogram, keyboard, play, latents) = arrange_main(main, measures, needs);
         let (presets, shape, settings, status) = arrange_aside(aside, measures);
         Self {
             measures,
@@ -117,6 +131,7 @@ impl Layout {
             notice,
             spectrogram,
             keyboard,
+            play,
             latents,
             presets,
             shape,
@@ -126,19 +141,21 @@ impl Layout {
     }
 }
 
-/// Picture, keyboard, latent knobs: from top to bottom, the picture takes what is left.
-fn arrange_main(area: Rect, measures: Measures, needs: Needs) -> (Rect, Option<Rect>, Rect) {
+/// Picture, keyboard, spectral play, latent knobs: from top to bottom, the picture takes what is left.
+fn arrange_main(area: Rect, measures: Measures, needs: Needs) -> (Rect, Option<Rect>, Rect, Rect) {
     let mut rest = area;
     let latents_height =
         measures.title + 2.0 * measures.title_padding() + grid::height(measures, needs.knobs);
     let latents = take_bottom(&mut rest, latents_height);
-    take_bottom(&mut rest, measures.gap);
+    take_bottom(&mut rest, measures.gap * 0.5);
+    let play = take_bottom(&mut rest, measures.play_height());
+    take_bottom(&mut rest, measures.gap * 0.5);
     let keyboard = needs.keyboard.then(|| {
         let keyboard = take_bottom(&mut rest, measures.keyboard);
         take_bottom(&mut rest, measures.gap * 0.5);
         keyboard
     });
-    (rest, keyboard, latents)
+    (rest, keyboard, play, latents)
 }
 
 /// Presets take what is left over envelope, settings and status.
@@ -199,6 +216,7 @@ mod tests {
             layout.header,
             layout.notice,
             layout.spectrogram,
+            layout.play,
             layout.latents,
             layout.presets,
             layout.shape,

@@ -12,6 +12,8 @@ pub const MAX_CLASSES: usize = 4;
 /// Continuous descriptors that have a parameter of their own.
 pub const MAX_DESCRIPTORS: usize = 8;
 
+pub use crate::play::SpectralPlay;
+
 /// The voice of requests that are made ahead of any note.
 pub const ATTACK_VOICE: u16 = u16::MAX;
 
@@ -26,6 +28,8 @@ pub struct Conditions {
     pub descriptor: [f32; MAX_DESCRIPTORS],
     /// Sampling temperature of stochastic packs.
     pub temperature: f32,
+    /// What is done to the frame's spectrum; neutral by default.
+    pub spectral: SpectralPlay,
 }
 
 impl Default for Conditions {
@@ -35,6 +39,7 @@ impl Default for Conditions {
             class: [0; MAX_CLASSES],
             descriptor: [0.0; MAX_DESCRIPTORS],
             temperature: 1.0,
+            spectral: SpectralPlay::default(),
         }
     }
 }

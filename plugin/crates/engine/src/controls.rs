@@ -7,6 +7,7 @@ use afterimage_spectral::counter_rng::{Purpose, Stream};
 use crate::contract::{Conditions, MAX_LATENT};
 use crate::envelope::EnvelopeKnobs;
 use crate::event::{CHANNELS, ControlChange};
+use crate::play::PlayKnobs;
 use crate::spec::InstrumentSpec;
 
 /// The slow latent movement of held notes.
@@ -20,6 +21,7 @@ const MAX_BEND_SEMITONES: f32 = 96.0;
 #[derive(Clone, Debug)]
 pub(crate) struct Controls {
     pub(crate) conditions: Conditions,
+    pub(crate) play: PlayKnobs,
     /// Bit per latent axis: a control moved it, so that a pack's default no longer holds.
     latent_moved: u32,
     release_moved: bool,
@@ -37,6 +39,7 @@ impl Default for Controls {
     fn default() -> Self {
         Self {
             conditions: Conditions::default(),
+            play: PlayKnobs::default(),
             latent_moved: 0,
             release_moved: false,
             seed: 0,
@@ -104,6 +107,7 @@ impl Controls {
                 self.bend_range = finite_or(value, 2.0).clamp(0.0, MAX_BEND_SEMITONES);
             }
             ControlChange::TuningSemitones(value) => self.tuning = finite_or(value, 0.0),
+            ControlChange::Play(change) => self.play.change(change),
             ControlChange::GainDb(_) | ControlChange::Width(_) => {}
         }
     }
@@ -123,10 +127,11 @@ impl Controls {
         self.sustain = [false; CHANNELS];
     }
 
-    /// Pitch of a key in MIDI note numbers, bend and tuning included.
+    /// Pitch of a key in MIDI note numbers, bend, tuning and shift included.
     pub(crate) fn pitch(&self, key: u8, channel: u8) -> f32 {
         f32::from(key)
             + self.tuning
+            + self.play.shift_semitones
             + self.bend[usize::from(channel).min(CHANNELS - 1)] * self.bend_range
     }
 
@@ -139,9 +144,27 @@ impl Controls {
         seconds: f32,
     ) -> Conditions {
         let mut conditions = self.conditions;
+        self.displace(&mut conditions.latent, spec, note, (pressure, seconds));
+        conditions.spectral = self.play.latched();
+        if let Some((morph, mut target)) = self.play.morph(&spec.presets) {
+            self.displace(&mut target, spec, note, (pressure, seconds));
+            conditions.spectral.morph = morph;
+            conditions.spectral.morph_latent = target;
+        }
+        conditions
+    }
+
+    /// Moves a latent position as wheel, pressure and the note's drift say.
+    fn displace(
+        &self,
+        latent: &mut [f32; MAX_LATENT],
+        spec: &InstrumentSpec,
+        note: u32,
+        (pressure, seconds): (f32, f32),
+    ) {
         let wheel = spec.mod_wheel_offset(self.mod_wheel);
         let axes = spec.latent_size.min(MAX_LATENT);
-        for (axis, value) in conditions.latent.iter_mut().enumerate().take(axes) {
+        for (axis, value) in latent.iter_mut().enumerate().take(axes) {
             *value += wheel[axis];
             if let Some(direction) = &spec.pressure_direction {
                 *value += direction[axis] * pressure;
@@ -150,7 +173,6 @@ impl Controls {
                 *value += self.drift * drift(self.seed, note, axis as u32, seconds);
             }
         }
-        conditions
     }
 }
 

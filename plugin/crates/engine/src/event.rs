@@ -3,6 +3,7 @@
 //! Plain data, filled by the shell on the audio thread. Nothing here allocates.
 
 use crate::contract::{MAX_CLASSES, MAX_DESCRIPTORS, MAX_LATENT};
+use crate::play::PlayChange;
 
 /// Channels of a MIDI port.
 pub const CHANNELS: usize = 16;
@@ -159,6 +160,8 @@ pub enum ControlChange {
     BendRangeSemitones(f32),
     /// Tuning in semitones.
     TuningSemitones(f32),
+    /// Freeze, stretch, scrub, blur, tilt, shift, formant, morph.
+    Play(PlayChange),
 }
 
 impl ControlChange {

@@ -19,7 +19,7 @@ use crate::link::{LinkSizes, make_link};
 use crate::monitor::Monitor;
 use crate::playback::Playback;
 use crate::request::{Desk, RequestHead, SLOTS, SOUNDING_VOICES, Tally};
-use crate::service::{Shift, WorkerLink};
+use crate::service::{Finisher, Shift, WorkerLink};
 use crate::spec::InstrumentSpec;
 use crate::timeline::RateMap;
 use crate::voice::{Faults, Voice, VoiceShape};
@@ -112,6 +112,7 @@ pub(crate) fn check(spec: &InstrumentSpec) -> Result<(), EngineError> {
     let path_is_finite = spec
         .mod_wheel_path
         .iter()
+        .chain(&spec.presets)
         .flatten()
         .all(|value| value.is_finite());
     let default_is_finite = spec
@@ -208,6 +209,7 @@ impl Program {
             trash: Arc::clone(trash),
             requests: Vec::new(),
             rows: Vec::new(),
+            finisher: Finisher::new(spec),
         };
         let voices = (0..SLOTS)
             .map(|_| Voice::new(&shape, spec, &tables))

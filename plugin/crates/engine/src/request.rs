@@ -10,6 +10,7 @@ use crate::controls::Controls;
 use crate::envelope::cut_fade_samples;
 use crate::event::NoteMatch;
 use crate::link::AudioLink;
+use crate::play::NoteClock;
 use crate::spec::{Hit, InstrumentSpec};
 use crate::voice::Voice;
 use crate::voice::note::{NEVER, Note};
@@ -60,6 +61,7 @@ struct Requesting {
     /// the host.
     delay: u64,
     next_frame: u32,
+    clock: NoteClock,
 }
 
 /// A note that the host starts.
@@ -156,7 +158,8 @@ impl RequestHead {
                 // Drift and pressure are a note's own: the attack knows neither.
                 let conditions = desk.controls.conditions_of(desk.spec, 0, 0.0, 0.0);
                 let transpose = desk.controls.pitch(0, 0);
-                shelf.pass_tick(conditions, transpose, desk.controls.seed);
+                let play = desk.controls.play;
+                shelf.pass_tick(conditions, transpose, play, desk.controls.seed);
             }
         }
         while let Some(slot) = self.earliest(until, hop, desk) {
@@ -182,10 +185,10 @@ impl RequestHead {
         let latch = slot.latch(hop);
         let rate = f64::from(desk.spec.sample_rate_hz);
         let centre = slot.on + u64::from(slot.next_frame) * hop;
-        let time_on_s = ((centre - slot.on) as f64 / rate) as f32;
+        let elapsed_s = ((centre - slot.on) as f64 / rate) as f32;
         let mut conditions =
             desk.controls
-                .conditions_of(desk.spec, slot.ordinal, slot.pressure, time_on_s);
+                .conditions_of(desk.spec, slot.ordinal, slot.pressure, elapsed_s);
         if let Some(hit) = slot.hit {
             conditions.class[0] = hit.label;
         }
@@ -197,7 +200,7 @@ impl RequestHead {
             due_sample: latch + slot.lead,
             pitch: desk.controls.pitch(slot.key, slot.channel),
             velocity: slot.velocity,
-            time_on_s,
+            time_on_s: slot.clock.tick(&desk.controls.play, hop, rate),
             time_off_s: if slot.off <= latch + slot.delay {
                 ((centre - slot.off) as f64 / rate) as f32
             } else {
@@ -256,6 +259,11 @@ impl RequestHead {
             seed: Stream::new(desk.controls.seed, NOTE, u64::from(new.ordinal), 0).u64_at(0),
         };
         let opened = desk.open(index, &mut note, new.key, velocity);
+        let (hop, rate) = (
+            desk.spec.stft.hop() as u64,
+            f64::from(desk.spec.sample_rate_hz),
+        );
+        let clock = NoteClock::start(&desk.controls.play, note.first_frame, hop, rate);
         self.slots[index] = Some(Requesting {
             ordinal: new.ordinal,
             key: new.key,
@@ -275,6 +283,7 @@ impl RequestHead {
             lead: opened.lead,
             delay: opened.delay,
             next_frame: note.first_frame,
+            clock,
         });
         desk.voices[index].notes.push_back(note);
         if let Some((_, frames)) = hit {

@@ -115,6 +115,8 @@ pub struct InstrumentSpec {
     /// Latent positions that the mod wheel passes through, from 0 to 1 in equal steps. The offset
     /// from the first position is added to the latent knobs. Empty: the wheel does nothing.
     pub mod_wheel_path: Vec<[f32; MAX_LATENT]>,
+    /// Latent positions that a morph may go to, in the pack's order.
+    pub presets: Vec<[f32; MAX_LATENT]>,
     /// Latent offset at full pressure, if pressure plays the pack.
     pub pressure_direction: Option<[f32; MAX_LATENT]>,
     /// Per-pack loudness normalisation, linear.
@@ -143,6 +145,7 @@ impl InstrumentSpec {
             default_latent: [0.0; MAX_LATENT],
             pitch_range: (0.0, 127.0),
             mod_wheel_path: Vec::new(),
+            presets: Vec::new(),
             pressure_direction: None,
             gain_linear: 1.0,
             velocity_range_db: 24.0,

@@ -6,7 +6,9 @@ mod support;
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
-use afterimage_engine::{ControlChange, Event, HostConfig, LatencyMode, RenderMode, TimedEvent};
+use afterimage_engine::{
+    ControlChange, Event, HostConfig, LatencyMode, PlayChange, RenderMode, TimedEvent,
+};
 use support::{Behaviour, MODEL_RATE_HZ, Rig, control, instrument, music, note_on};
 
 thread_local! {
@@ -121,7 +123,7 @@ fn every_control_allocates_and_frees_nothing() {
     let mut events = vec![(0, note_on(60, 1.0))];
     for step in 0..2_000_u64 {
         let value = (step as f32 * 0.1).sin();
-        let change = match step % 14 {
+        let change = match step % 23 {
             0 => ControlChange::Latent {
                 axis: (step % 16) as u8,
                 value,
@@ -144,7 +146,16 @@ fn every_control_allocates_and_frees_nothing() {
             10 => ControlChange::Width(value),
             11 => ControlChange::Drift(value),
             12 => ControlChange::BendRangeSemitones(value),
-            _ => ControlChange::TuningSemitones(value),
+            13 => ControlChange::TuningSemitones(value),
+            14 => ControlChange::Play(PlayChange::Freeze(value > 0.0)),
+            15 => ControlChange::Play(PlayChange::Stretch(1.0 + value)),
+            16 => ControlChange::Play(PlayChange::ScrubS(4.0 * value)),
+            17 => ControlChange::Play(PlayChange::Blur(value)),
+            18 => ControlChange::Play(PlayChange::TiltDbPerOctave(6.0 * value)),
+            19 => ControlChange::Play(PlayChange::ShiftSemitones(12.0 * value)),
+            20 => ControlChange::Play(PlayChange::FormantSemitones(12.0 * value)),
+            21 => ControlChange::Play(PlayChange::Morph(value)),
+            _ => ControlChange::Play(PlayChange::MorphTarget(step as u16)),
         };
         events.push((step * 11, control(change)));
     }

@@ -18,10 +18,8 @@ impl Pack {
         let representation = &manifest.representation;
         let (stft, phase) = inverse(self.name(), representation)?;
         let play = &manifest.play;
-        let presets = manifest.latent.iter().flat_map(|latent| &latent.presets);
-        let opening = presets
-            .into_iter()
-            .find(|preset| preset.name == play.default_preset);
+        let presets = || manifest.latent.iter().flat_map(|latent| &latent.presets);
+        let opening = presets().find(|preset| preset.name == play.default_preset);
         let path = play.mod_wheel_path.iter().map(|place| knobs(place));
         Ok(InstrumentSpec {
             id: manifest.id.clone(),
@@ -31,6 +29,7 @@ impl Pack {
             default_latent: opening.map_or([0.0; MAX_LATENT], |preset| knobs(&preset.latent)),
             pitch_range: (f32::from(play.range[0]), f32::from(play.range[1])),
             mod_wheel_path: path.collect(),
+            presets: presets().map(|preset| knobs(&preset.latent)).collect(),
             gain_linear: 10.0_f32.powf(play.gain_db / 20.0),
             release_s: play.release_s,
             ..InstrumentSpec::new(&manifest.name, representation.sample_rate, stft, phase)

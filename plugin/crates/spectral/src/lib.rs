@@ -14,6 +14,7 @@ pub mod counter_rng;
 mod error;
 mod overlap_add;
 pub mod phase;
+pub mod play;
 pub mod representation;
 pub mod resample;
 pub mod scale;

@@ -13,6 +13,7 @@ use super::{Attack, AttackPlan, LAYERS, MakerEnds, SetRequest};
 use crate::contract::{ATTACK_VOICE, DecodeError, Frame, FrameRequest};
 use crate::error::EngineError;
 use crate::link::Delivery;
+use crate::play::NoteClock;
 use crate::spec::InstrumentSpec;
 use crate::voice::pitch_hz;
 
@@ -290,7 +291,9 @@ impl AttackPlan {
         if let Some((hit, _)) = self.play.hit(job.keys[job.next]) {
             conditions.class[0] = hit.label;
         }
-        let time_on_s = (frame * self.hop) as f64 / f64::from(self.model_rate_hz);
+        let (hop, rate) = (self.hop as u64, f64::from(self.model_rate_hz));
+        let time_on_s =
+            NoteClock::start(&set.play, frame as u32, hop, rate).tick(&set.play, hop, rate);
         FrameRequest {
             epoch: set.epoch,
             // Decoders that make a whole hit at a call tell hits apart by these two.
@@ -300,7 +303,7 @@ impl AttackPlan {
             due_sample: set.valid_from,
             pitch: self.pitch(job),
             velocity: LAYERS[layer],
-            time_on_s: time_on_s as f32,
+            time_on_s,
             time_off_s: -1.0,
             conditions,
             seed: set.seed,

@@ -14,6 +14,7 @@ use afterimage_spectral::{PhaseMethod, VoiceSnapshot};
 use rtrb::{Consumer, Producer};
 
 use crate::contract::Conditions;
+use crate::play::PlayKnobs;
 use crate::spec::{InstrumentSpec, PlayStyle};
 use crate::timeline::ms_to_samples;
 use crate::touched;
@@ -114,8 +115,10 @@ pub(crate) struct SetRequest {
     /// Model sample of the first note that plays it.
     pub(crate) valid_from: u64,
     pub(crate) conditions: Conditions,
-    /// Tuning and bend of the first channel, in semitones.
+    /// Tuning, bend and shift of the first channel, in semitones.
     pub(crate) transpose: f32,
+    /// Where the clocks of its notes run.
+    pub(crate) play: PlayKnobs,
     pub(crate) seed: u64,
     /// The key that was played last: those near it are made first.
     pub(crate) near_key: u8,
@@ -156,6 +159,7 @@ pub(crate) fn make_ends(plan: &AttackPlan) -> (ShelfEnds, MakerEnds) {
         valid_from: 0,
         conditions: Conditions::default(),
         transpose: 0.0,
+        play: PlayKnobs::default(),
         seed: 0,
         near_key: 60,
     };

@@ -4,6 +4,7 @@ use afterimage_spectral::VoiceSnapshot;
 
 use super::{Attack, AttackPlan, GENERATIONS, LAYERS, SetRequest, ShelfEnds};
 use crate::contract::Conditions;
+use crate::play::PlayKnobs;
 use crate::request::SLOTS;
 use crate::voice::note::Note;
 
@@ -15,6 +16,7 @@ const SETS_KNOWN: usize = 4;
 struct Wish {
     conditions: Conditions,
     transpose: f32,
+    play: PlayKnobs,
     seed: u64,
 }
 
@@ -108,12 +110,19 @@ impl Shelf {
     }
 
     /// Passes the tick; asks for a set if what it is made of has changed.
-    pub(crate) fn pass_tick(&mut self, conditions: Conditions, transpose: f32, seed: u64) {
+    pub(crate) fn pass_tick(
+        &mut self,
+        conditions: Conditions,
+        transpose: f32,
+        play: PlayKnobs,
+        seed: u64,
+    ) {
         let tick = self.next_tick;
         self.next_tick += self.plan.tick;
         let wish = Wish {
             conditions,
             transpose,
+            play,
             seed,
         };
         if self.last_wish == Some(wish) {
@@ -126,6 +135,7 @@ impl Shelf {
             valid_from: if first { tick } else { tick + self.plan.tick },
             conditions,
             transpose,
+            play,
             seed,
             near_key: self.near_key,
         };

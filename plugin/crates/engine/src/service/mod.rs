@@ -5,6 +5,7 @@
 //! out joins it. Nothing here is for the audio thread.
 
 mod decoders;
+mod finish;
 mod thread;
 mod worker;
 
@@ -15,6 +16,7 @@ use std::thread::{JoinHandle, Thread};
 use parking_lot::Mutex;
 
 pub use decoders::{DecoderHandle, DecoderKey};
+pub(crate) use finish::Finisher;
 pub(crate) use worker::{Inbox, Shift, WorkerLink};
 pub use worker::{Step, Worker};
 

@@ -14,6 +14,7 @@ use afterimage_spectral::shift::shift_magnitudes;
 use parking_lot::Mutex;
 
 use super::decoders::DecoderHandle;
+use super::finish::Finisher;
 use crate::attack::AttackMaker;
 use crate::contract::{DecodeError, Frame, FrameRequest};
 use crate::engine::{self, TrashLane};
@@ -52,6 +53,7 @@ pub(crate) struct WorkerLink {
     pub(crate) requests: Vec<FrameRequest>,
     /// Frames of the call at hand, `[rows]`.
     pub(crate) rows: Vec<Frame>,
+    pub(crate) finisher: Finisher,
 }
 
 /// Moves frames of a pack that knows one pitch to the pitch of their request.
@@ -197,11 +199,13 @@ impl WorkerLink {
     }
 
     fn decode_rows(&mut self) -> Result<(), DecodeError> {
-        decode(&self.decoder, &self.name, &self.requests, &mut self.rows)?;
-        if let Some(shift) = &mut self.shift {
-            shift.apply(&self.requests, &mut self.rows);
-        }
-        Ok(())
+        let mut tools = Tools {
+            decoder: &self.decoder,
+            pack: &self.name,
+            shift: &mut self.shift,
+            finisher: &mut self.finisher,
+        };
+        tools.make(&self.requests, &mut self.rows)
     }
 
     /// Decodes and inverts some frames of the attacks that were asked for; whether there were any.
@@ -217,10 +221,13 @@ impl WorkerLink {
         let Some(batch) = maker.next_batch() else {
             return false;
         };
-        let result = decode(&self.decoder, &self.name, batch.requests, batch.rows);
-        if let Some(shift) = &mut self.shift {
-            shift.apply(batch.requests, batch.rows);
-        }
+        let mut tools = Tools {
+            decoder: &self.decoder,
+            pack: &self.name,
+            shift: &mut self.shift,
+            finisher: &mut self.finisher,
+        };
+        let result = tools.make(batch.requests, batch.rows);
         maker.finish_batch(&result);
         if let Err(error) = result {
             count(&self.monitor.counters.failed_decodes, 1);
@@ -262,6 +269,31 @@ impl WorkerLink {
         let before = self.monitor.smoothed_load();
         self.monitor
             .set_worker_load(before + (load - before) * LOAD_SMOOTHING);
+    }
+}
+
+/// What turns requests into rows.
+struct Tools<'a> {
+    decoder: &'a DecoderHandle,
+    pack: &'a str,
+    shift: &'a mut Option<Shift>,
+    finisher: &'a mut Finisher,
+}
+
+impl Tools<'_> {
+    /// Decodes rows, moves those of a pack of one pitch, and finishes them.
+    fn make(&mut self, requests: &[FrameRequest], rows: &mut [Frame]) -> Result<(), DecodeError> {
+        let (decoder, pack, shift) = (self.decoder, self.pack, &mut *self.shift);
+        let mut make = |requests: &[FrameRequest], rows: &mut [Frame]| {
+            decode(decoder, pack, requests, rows)?;
+            if let Some(shift) = shift {
+                shift.apply(requests, rows);
+            }
+            Ok(())
+        };
+        make(requests, rows)?;
+        self.finisher
+            .finish(&mut make, decoder.max_rows(), requests, rows)
     }
 }
 

@@ -21,6 +21,9 @@ pub const HOP: usize = 256;
 pub enum Behaviour {
     /// Partials of the pitch; the first latent is brightness; fades within 300 ms of release.
     Partials,
+    /// The same, decaying by 20 dB a second of the note's own time, about a formant that follows the
+    /// pitch: the sixth partial at the mean of the first latent, an octave up for each unit.
+    Decaying,
     /// Not a number, everywhere.
     NotANumber,
     /// Says that it failed.
@@ -50,6 +53,7 @@ impl Decoder for TestDecoder {
             match self.behaviour {
                 _ if frame.silent => {}
                 Behaviour::Partials => partials(request, self.rate_hz, &mut frame.magnitudes),
+                Behaviour::Decaying => decaying(request, self.rate_hz, &mut frame.magnitudes),
                 Behaviour::NotANumber => frame.magnitudes.fill(f32::NAN),
                 Behaviour::Fails => {
                     return Err(DecodeError::Backend {
@@ -69,14 +73,29 @@ impl Decoder for TestDecoder {
 }
 
 fn partials(request: &FrameRequest, rate_hz: u32, magnitudes: &mut [f32]) {
-    let f0 = 440.0 * 2.0_f32.powf((request.pitch - 69.0) / 12.0);
-    let fft_size = 2 * (magnitudes.len() - 1);
-    let bin_hz = rate_hz as f32 / fft_size as f32;
     let tilt = 1.5 - 0.4 * request.conditions.latent[0];
     let level = 0.06 * (0.2 + 0.8 * request.velocity) * (-request.time_off_s.max(0.0) * 20.0).exp();
+    draw(request.pitch, rate_hz, magnitudes, |partial| {
+        level * partial.powf(-tilt)
+    });
+}
+
+fn decaying(request: &FrameRequest, rate_hz: u32, magnitudes: &mut [f32]) {
+    let formant = 6.0 * request.conditions.latent[0].exp2();
+    let level = 0.05 * 10.0_f32.powf(-request.time_on_s - request.time_off_s.max(0.0));
+    draw(request.pitch, rate_hz, magnitudes, |partial| {
+        level * (-2.0 * (partial / formant).log2().abs()).exp2()
+    });
+}
+
+/// Twenty partials as a Hann window sees them, near enough.
+fn draw(pitch: f32, rate_hz: u32, magnitudes: &mut [f32], level: impl Fn(f32) -> f32) {
+    let f0 = 440.0 * 2.0_f32.powf((pitch - 69.0) / 12.0);
+    let fft_size = 2 * (magnitudes.len() - 1);
+    let bin_hz = rate_hz as f32 / fft_size as f32;
     for partial in 1..=20 {
         let centre = partial as f32 * f0 / bin_hz;
-        let height = level * (partial as f32).powf(-tilt) * fft_size as f32 / 4.0;
+        let height = level(partial as f32) * fft_size as f32 / 4.0;
         let nearest = centre.round() as i64;
         for bin in nearest - 2..=nearest + 2 {
             if let Some(magnitude) = usize::try_from(bin)
@@ -118,6 +137,7 @@ pub fn spec(rate_hz: u32) -> InstrumentSpec {
     let stft = StftSpec::new(FFT_SIZE, HOP).unwrap();
     let mut spec = InstrumentSpec::new("test", rate_hz, stft, PhaseMethod::F0Lock);
     spec.release_s = 0.1;
+    spec.presets = vec![[0.0; 16], [1.0; 16]];
     spec.mod_wheel_path = vec![[0.0; 16], [1.0; 16], [-1.0; 16]];
     spec
 }
