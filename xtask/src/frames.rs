@@ -112,6 +112,97 @@ mod tests {
     use crate::arguments::Arguments;
     use crate::npy::Array;
 
+    /// A file of this test's own.
+    fn file(name: &str, bytes: &[u8]) -> String {
+        let name = format!("afterimage-{}-{name}", std::process::id());
+        let path = std::env::temp_dir().join(name);
+        std::fs::write(&path, bytes).unwrap();
+        path.to_string_lossy().into_owned()
+    }
+
+    #[test]
+    fn both_commands_say_which_flag_or_file_will_not_do() {
+        let json = |kind: &str| {
+            file(
+                kind,
+                format!(r#"{{"kind": "{kind}", "sample_rate": 16000}}"#).as_bytes(),
+            )
+        };
+        let (broken, events, mfcc) = (file("broken", b"{\"kind\":"), json("events"), json("mfcc"));
+        let waveform = json("waveform");
+        let no_wav = file("no.wav", b"RIFF");
+        let analysed = |spec: &str, more: &[&str]| {
+            let words = [
+                &["--input", no_wav.as_str(), "--spec", spec, "--out", "o.npy"][..],
+                more,
+            ]
+            .concat();
+            crate::analyse::command(Arguments::of(&words))
+        };
+        let inverted = |spec: &str, more: &[&str]| {
+            let words = [
+                &[
+                    "--magnitudes",
+                    no_wav.as_str(),
+                    "--spec",
+                    spec,
+                    "--out",
+                    "o.wav",
+                ][..],
+                more,
+            ]
+            .concat();
+            crate::invert::command(Arguments::of(&words))
+        };
+        for (outcome, says) in [
+            (
+                crate::analyse::command(Arguments::of(&[])),
+                "--input says which WAV",
+            ),
+            (
+                crate::analyse::command(Arguments::of(&["--input", "a"])),
+                "--spec says which",
+            ),
+            (
+                crate::invert::command(Arguments::of(&[])),
+                "--magnitudes says which .npy",
+            ),
+            (
+                analysed("/nowhere/spec.json", &[]),
+                "cannot read /nowhere/spec.json",
+            ),
+            (analysed(&broken, &[]), "must be JSON, but"),
+            (analysed(&events, &[]), "events, which are not sound"),
+            (inverted(&mfcc, &[]), "MFCCs have no usable inverse"),
+            (analysed(&waveform, &[]), "no.wav"),
+            (inverted(&waveform, &[]), "it is no .npy file"),
+            (
+                inverted(&waveform, &["--method", "guess"]),
+                "expected spsi, rtpghi0, rtpghi1",
+            ),
+            (
+                inverted(&waveform, &["--refine", "1000"]),
+                "expected 0 to 100",
+            ),
+            (
+                inverted(&waveform, &["--refine", "-1"]),
+                "--refine: '-1' will not do",
+            ),
+            (
+                analysed(&waveform, &["--inharmonicity", "2"]),
+                "expected 0 to 0.1",
+            ),
+            (analysed(&waveform, &["--fast"]), "not understood: --fast"),
+        ] {
+            let error = format!("{:#}", outcome.unwrap_err());
+            assert!(error.contains(says), "{error} does not say {says}");
+            assert!(!error.contains('\n'), "more than one line: {error}");
+        }
+        for path in [broken, events, mfcc, waveform, no_wav] {
+            std::fs::remove_file(path).unwrap();
+        }
+    }
+
     #[test]
     fn a_pitch_is_one_number_or_one_a_frame() {
         let take = |words: &[&str]| Pitch::take(&mut Arguments::of(words));

@@ -1,6 +1,7 @@
 //! Sounds a file of magnitudes with one method, to look at and to listen to.
 //!
-//! `invert FRAMES OUT FFT_SIZE HOP RATE METHOD PITCH_HZ SPREAD` (`FRAMES`, `OUT`: raw little-endian
+//! `invert FRAMES OUT FFT_SIZE HOP RATE METHOD PITCH_HZ SPREAD SUPPORT` (`SUPPORT`: how far the synthesis
+//! window reaches from a frame's centre, in samples; `FRAMES`, `OUT`: raw little-endian
 //! f32; `FRAMES` is `[frames * bins]` magnitudes, `OUT` interleaved mid and side).
 #![allow(
     clippy::disallowed_macros,
@@ -16,11 +17,25 @@ const SEED: u64 = 7;
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let [frames, out, fft_size, hop, rate, method, pitch, spread] = arguments.as_slice() else {
-        eprintln!("usage: invert FRAMES OUT FFT_SIZE HOP RATE METHOD PITCH_HZ SPREAD");
+    let [
+        frames,
+        out,
+        fft_size,
+        hop,
+        rate,
+        method,
+        pitch,
+        spread,
+        support,
+    ] = arguments.as_slice()
+    else {
+        eprintln!("usage: invert FRAMES OUT FFT_SIZE HOP RATE METHOD PITCH_HZ SPREAD SUPPORT");
         std::process::exit(2);
     };
-    let spec = StftSpec::new(fft_size.parse().unwrap(), hop.parse().unwrap()).unwrap();
+    let spec = StftSpec::new(fft_size.parse().unwrap(), hop.parse().unwrap())
+        .unwrap()
+        .with_synthesis_support(support.parse().unwrap())
+        .unwrap();
     let bytes = std::fs::read(frames).unwrap();
     let values: Vec<f32> = bytes
         .as_chunks::<4>()
