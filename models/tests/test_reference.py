@@ -8,7 +8,8 @@ import pytest
 from afterimage_models.reference import golden, scales
 from afterimage_models.reference.counter_rng import NOISE, START_PHASE, Stream
 from afterimage_models.reference.f0_lock import F0Lock
-from afterimage_models.reference.rtpghi import rtpghi
+from afterimage_models.reference.pghi import consistent, pghi_fgla
+from afterimage_models.reference.rtpghi import delay_windows, deviation_bins, rtpghi
 from afterimage_models.reference.spsi import spsi
 from afterimage_models.reference.stft import Spec, hann_transform, istft, stft
 
@@ -103,3 +104,28 @@ def test_a_changed_golden_is_noticed(tmp_path: Path) -> None:
     problems = golden.check(tmp_path)
     assert len(problems) == 2 and any("stft_sound" in problem for problem in problems)
     assert golden.main(["--check", str(tmp_path)]) == 1
+
+
+def test_the_gradient_along_frequency_is_exact_for_a_sinusoid_between_bins() -> None:
+    for offset in np.linspace(-0.9, 0.9, 13):
+        lobe = np.abs(hann_transform(np.arange(60) - 30.0 - offset))
+        assert abs(deviation_bins(lobe, 1e-20)[30] - offset) < 1e-9
+
+
+def test_the_gradient_along_time_is_exact_for_a_click_beside_the_centre() -> None:
+    for windows in np.linspace(-0.4, 0.4, 9):
+        slope = 2.0 * np.pi * SPEC.hop / SPEC.fft_size * np.tan(np.pi * windows)
+        assert abs(delay_windows(SPEC, slope) - windows) < 1e-12
+
+
+def test_spectra_of_a_sound_are_consistent_and_iterations_bring_others_nearer() -> None:
+    sound = golden.clip(2000)
+    spectra = stft(SPEC, sound)
+    assert np.max(np.abs(consistent(SPEC, spectra) - spectra)) < 1e-9 * np.max(np.abs(spectra))
+    frames = np.abs(spectra)
+
+    def inconsistency(iterations: int) -> float:
+        made = pghi_fgla(SPEC, frames, iterations, 1)
+        return float(np.linalg.norm(consistent(SPEC, made) - made) / np.linalg.norm(made))
+
+    assert inconsistency(8) < 0.5 * inconsistency(0)
