@@ -183,7 +183,9 @@ impl Program {
         let lead_model = map.duration_to_model(lead_host);
         let piece = map.duration_to_model(u64::from(setup.config.max_block_samples));
         let in_flight = lead_model + piece;
-        let shape = VoiceShape::new(spec, in_flight, cut_fade_samples(spec.sample_rate_hz));
+        let mut shape = VoiceShape::new(spec, in_flight, cut_fade_samples(spec.sample_rate_hz));
+        let exact = setup.config.latency_mode == LatencyMode::Exact;
+        shape.drops_cut_frames = exact && lead_model >= shape.hop as u64;
         let (link, ends) = make_link(link_sizes(spec, &shape, in_flight));
         let tables = VoiceTables::new(&spec.stft);
         let ahead_model = map.duration_to_model(resampler.delay_host_frames() as u64);
@@ -283,6 +285,7 @@ impl Program {
     ) {
         let at = self.map.to_model(host_sample);
         let (epoch, frames_ahead) = (self.playback.epoch, self.playback.shape.frames_ahead);
+        let drops_cut_frames = self.playback.shape.drops_cut_frames;
         let (voices, link, shelf) = self.playback.desk_parts();
         let spec = &self.instrument.spec;
         let mut desk = Desk {
@@ -296,6 +299,7 @@ impl Program {
             epoch,
             lead: self.lead_model,
             frames_ahead,
+            drops_cut_frames,
             tally,
         };
         self.head.advance(at, &mut desk);

@@ -50,6 +50,8 @@ struct Requesting {
     on: u64,
     off: u64,
     cut: bool,
+    /// Frames for hops that begin from here on are not asked for.
+    asks_until: u64,
     /// From here on the slot is free.
     end: u64,
     first_frame: u32,
@@ -100,6 +102,8 @@ pub(crate) struct Desk<'a> {
     /// Lead in model samples.
     pub(crate) lead: u64,
     pub(crate) frames_ahead: u32,
+    /// Voices take no frames for hops that begin after their note was cut.
+    pub(crate) drops_cut_frames: bool,
     pub(crate) tally: &'a mut Tally,
 }
 
@@ -171,7 +175,7 @@ impl RequestHead {
         let latches = self.slots.iter().enumerate().filter_map(|(index, slot)| {
             let slot = slot.as_ref()?;
             let latch = slot.latch(hop);
-            let asks = latch < until.min(slot.end)
+            let asks = latch < until.min(slot.end).min(slot.asks_until)
                 && desk.voices[index].quiet_note() != Some(slot.ordinal);
             asks.then_some((latch, index))
         });
@@ -277,6 +281,7 @@ impl RequestHead {
             on: note.on,
             off: NEVER,
             cut: false,
+            asks_until: NEVER,
             end: NEVER,
             first_frame: note.first_frame,
             last_at_once: opened.last_at_once,
@@ -426,6 +431,9 @@ impl RequestHead {
         slot.end = desk
             .change_note(index, |note| note.cut = cut)
             .unwrap_or(slot.end);
+        if desk.drops_cut_frames {
+            slot.asks_until = cut;
+        }
         slot.cut = true;
         slot.hold = Hold::Nothing;
     }

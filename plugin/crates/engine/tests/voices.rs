@@ -299,3 +299,28 @@ fn an_over_long_block_sounds_like_short_ones() {
     );
     long.assert_same(&short, "blocks of 5000 where 256 were announced");
 }
+
+#[test]
+fn a_cut_note_asks_for_no_more_frames_and_ends_without_a_click() {
+    let run = |lead_ms: f32| {
+        let mut rig = Rig::new(HostConfig {
+            lead_ms,
+            ..HostConfig::new(48_000, 64)
+        });
+        // The cut lies one sample after a hop of the note begins.
+        let events = [
+            (0, note_on(60, 1.0)),
+            (4_097, Event::Choke(NoteMatch::key(60, 0))),
+        ];
+        let sound = rig.play(&events, 9_600, 64);
+        assert_eq!(sound.missing, 0);
+        (sound, rig.engine.monitor().counts().decoded_frames)
+    };
+    // Hops 0 to 16 begin before the cut; the first needs four more.
+    let (sound, frames) = run(10.0);
+    assert_eq!(frames, 17 + 4);
+    // A lead shorter than a hop cannot know of the cut in time, and fades with new frames.
+    let (plain, more) = run(1.0);
+    assert!(more > frames, "{more}");
+    assert!(sound.largest_step() <= 1.05 * plain.largest_step());
+}

@@ -193,6 +193,7 @@ impl Voice {
                 let next_hop = from.max(note.live_from) + (self.shape.hop - position) as u64;
                 let wanted = hops + self.shape.frames_ahead + 1;
                 next_hop < to.min(note.end())
+                    && self.takes_frames(note, next_hop)
                     && (pushed..wanted).any(|index| {
                         self.frames.state((note.ordinal, index)) == FrameState::Awaited
                     })
@@ -221,7 +222,8 @@ impl Voice {
         };
         let frames = wanted.saturating_sub(pushed);
         let arrived = self.frames.is_next((note.ordinal, pushed));
-        (frames > 0 && due < note.end()).then_some(EarlyWork {
+        let wanted = frames > 0 && due < note.end() && self.takes_frames(note, due);
+        wanted.then_some(EarlyWork {
             frames,
             due,
             arrived,
@@ -273,6 +275,11 @@ impl Voice {
         self.recycle_stale(lane);
     }
 
+    /// Whether a hop that begins at a sample still takes new frames.
+    fn takes_frames(&self, note: &Note, begins: u64) -> bool {
+        !self.shape.drops_cut_frames || begins < note.cut
+    }
+
     /// Hops of a note that its cached attack plays.
     fn opening_hops(&self, note: &Note) -> u32 {
         ((note.live_from - note.on) / self.shape.hop as u64) as u32
@@ -313,7 +320,7 @@ impl Voice {
         let mut done = 0;
         while done < left.len() && !playing.quiet {
             if playing.hop_position == self.shape.hop {
-                self.load_hop(&mut playing, lane);
+                self.load_hop(note, &mut playing, lane);
                 continue;
             }
             let count = (left.len() - done).min(self.shape.hop - playing.hop_position);
@@ -335,8 +342,13 @@ impl Voice {
     }
 
     /// Pushes what the next hop needs, conceals what is not there, and pulls the hop.
-    fn load_hop(&mut self, playing: &mut Playing, lane: &mut Lane<'_>) {
-        let wanted = playing.hops_pulled + self.shape.frames_ahead + 1;
+    fn load_hop(&mut self, note: &Note, playing: &mut Playing, lane: &mut Lane<'_>) {
+        let begins = note.on + u64::from(playing.hops_pulled) * self.shape.hop as u64;
+        let wanted = if self.takes_frames(note, begins) {
+            playing.hops_pulled + self.shape.frames_ahead + 1
+        } else {
+            playing.frames_pushed
+        };
         while playing.frames_pushed < wanted {
             while let Some(late) = self
                 .frames

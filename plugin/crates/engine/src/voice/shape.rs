@@ -20,6 +20,9 @@ pub(crate) struct VoiceShape {
     pub(crate) spread: f32,
     /// The key's pitch is the sound's.
     has_pitch: bool,
+    /// Hops that begin after a note was cut take no new frames: what is there fades by itself, faster
+    /// than the note does. Only where a cut is known before such a hop could be prepared.
+    pub(crate) drops_cut_frames: bool,
     /// Frames that may wait for one voice.
     pub(crate) frames: usize,
     /// Notes that may wait on one voice.
@@ -38,6 +41,7 @@ impl VoiceShape {
             conceal_fade: ms_to_samples(CONCEAL_FADE_MS, spec.sample_rate_hz, 1),
             spread: spec.spread,
             has_pitch: spec.play.has_pitch(),
+            drops_cut_frames: false,
             // What a voice asks for while the rest is in flight, and two fresh notes beside it.
             frames: in_flight.div_ceil(hop as u64) as usize + 3 * (frames_ahead as usize + 1),
             notes: in_flight.div_ceil(u64::from(shortest_note)) as usize + 3,
