@@ -307,10 +307,10 @@ fn a_cut_note_asks_for_no_more_frames_and_ends_without_a_click() {
             lead_ms,
             ..HostConfig::new(48_000, 64)
         });
-        // The cut lies one sample after a hop of the note begins.
+        // The cut lies two samples before hop 17 of the note begins.
         let events = [
             (0, note_on(60, 1.0)),
-            (4_097, Event::Choke(NoteMatch::key(60, 0))),
+            (4_350, Event::Choke(NoteMatch::key(60, 0))),
         ];
         let sound = rig.play(&events, 9_600, 64);
         assert_eq!(sound.missing, 0);
