@@ -148,3 +148,8 @@ def test_training_data_and_licences_are_named(manifest):
     assert all(row["license"] and row["source"] for row in manifest["training_data"])
     assert manifest["license"]
     assert math.isfinite(sum(row["value"] for row in manifest["metrics"]))
+
+
+def test_no_axis_is_called_as_a_control_of_the_plugin_is(manifest):
+    controls = {"Attack", "Decay", "Sustain", "Release", "Width", "Drift", "Pressure", "Temperature", "Seed", "Lead"}
+    assert not controls & {axis["name"] for axis in manifest["latent"]["axes"]}

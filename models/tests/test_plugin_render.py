@@ -1,4 +1,4 @@
-"""Renders of a score: late frames are noticed, tried again, and never passed on."""
+"""Renders of a score: late frames are counted, many are tried again, and never passed on."""
 
 import subprocess
 import sys
@@ -31,11 +31,17 @@ def stand_in(folder: Path, counts: str) -> tuple[list[str], Path]:
 
 def test_a_whole_render_runs_once(tmp_path):
     xtask, left = stand_in(tmp_path, "0 7 7")
-    render_plugin(xtask, tmp_path, tmp_path / "a.json", 1.0, tmp_path / "a.wav")
+    assert render_plugin(xtask, tmp_path, tmp_path / "a.json", 1.0, tmp_path / "a.wav") == 0
     assert left.read_text() == "7 7"
 
 
-def test_a_render_with_late_frames_is_repeated(tmp_path):
+def test_a_few_late_frames_in_a_long_render_are_counted(tmp_path):
+    xtask, left = stand_in(tmp_path, "9 0")
+    assert render_plugin(xtask, tmp_path, tmp_path / "a.json", 100.0, tmp_path / "a.wav") == 9
+    assert left.read_text() == "0"
+
+
+def test_a_render_with_many_late_frames_is_repeated(tmp_path):
     xtask, left = stand_in(tmp_path, "655 3 0 9")
     render_plugin(xtask, tmp_path, tmp_path / "a.json", 1.0, tmp_path / "a.wav")
     assert left.read_text() == "9"

@@ -13,12 +13,14 @@ import torch
 from .. import note_data
 from ..note_data import RenderedNote
 from . import evaluation, export, leveller, pack, plugin_render, presets, sheet
-from .axes import Space, build_space, preset_latent
+from .axes import Space, build_space, posterior, preset_latent
 from .encoding import encode_note, first_guess, load_encoder, load_networks, refine
 from .iterated import IteratedEncoder
 from .iterated_training import CorrectionTrainer
-from .note_set import NoteSet
+from .network import Encoder
+from .note_set import TRAIN, NoteSet
 from .player import PackPlayer
+from .presets import KNOB_LIMIT
 from .training import Settings, Trainer
 
 CHECKPOINT = "checkpoint.pt"
@@ -26,6 +28,7 @@ CORRECTIONS = "corrections.pt"
 SHIPPED_CHECKPOINT = "keys-vae.pt"
 SPACE = "space.json"
 METRICS = "metrics.json"
+SINGLE_NOTES, SINGLE_SEED = 3000, 29
 
 
 def data(arguments: argparse.Namespace) -> None:
@@ -66,7 +69,9 @@ def export_pack(arguments: argparse.Namespace) -> None:
     manifest = pack.manifest(space, knobs, rows)
     graph = folder / manifest["graphs"]["decode"]["file"]
     timbres = np.stack([preset_latent(encoder, notes, p) for p in notes.training_presets()])
-    level = leveller.fit(decoder, space, np.clip(space.to_knobs(timbres), -3.0, 3.0), np.array(list(knobs.values())))
+    timbres = np.clip(space.to_knobs(timbres), -KNOB_LIMIT, KNOB_LIMIT)
+    single = np.clip(space.to_knobs(single_notes(encoder, notes)), -KNOB_LIMIT, KNOB_LIMIT)
+    level = leveller.fit(decoder, space, timbres, np.array(list(knobs.values())), single)
     export.export_onnx(export.PackDecoder(decoder, level, space.rotation, space.mean), graph)
     write_manifest(folder, manifest)
     (arguments.build / SPACE).write_text(json.dumps({"rotation": space.rotation.tolist(), "mean": space.mean.tolist()}))
@@ -75,6 +80,12 @@ def export_pack(arguments: argparse.Namespace) -> None:
     corrections = torch.load(arguments.build / CORRECTIONS, weights_only=True)
     torch.save(kept | {"corrections": corrections}, folder / SHIPPED_CHECKPOINT)
     measure_speed(folder)
+
+
+def single_notes(encoder: Encoder, notes: NoteSet) -> np.ndarray:
+    """Latents [SINGLE_NOTES, 16] of random training notes, each from itself."""
+    rows = np.intersect1d(notes.notes(TRAIN), np.flatnonzero(notes.can_encode))
+    return posterior(encoder, notes, np.random.default_rng(SINGLE_SEED).choice(rows, SINGLE_NOTES, replace=False))[0]
 
 
 def write_manifest(folder: Path, manifest: dict) -> None:
@@ -137,7 +148,7 @@ def evaluate(arguments: argparse.Namespace) -> None:
         "held-out-presets-refined": evaluation.held_out_score(refined, space, held_presets),
         "shipped-presets": evaluation.preset_score(player),
     }
-    tables = {}
+    tables, late = {}, {}
     for name, score in scores.items():
         score.write(folder, name)
         wav = folder / f"{name}.wav"
@@ -145,27 +156,28 @@ def evaluate(arguments: argparse.Namespace) -> None:
             evaluation.render_stand_in(player, score, wav)
         else:
             automation = folder / f"{name}.automation.json"
-            plugin_render.render_plugin(arguments.xtask.split(), arguments.pack, automation, score.seconds(), wav)
+            xtask = arguments.xtask.split()
+            late[name] = plugin_render.render_plugin(xtask, arguments.pack, automation, score.seconds(), wav)
         if score.originals:
             tables[name] = evaluation.judge_held_out(folder, name, wav)
     shipped = evaluation.judge_presets(
         list(player.presets), folder / "shipped-presets.mid", folder / "shipped-presets.wav"
     )
     through = "NumPy stand-in" if arguments.stand_in else "plugin"
-    write_metrics(arguments.pack, tables, shipped, through)
+    write_metrics(arguments.pack, {"tables": tables, "shipped": shipped, "late_frames": late, "through": through})
 
 
-def write_metrics(folder: Path, tables: dict, shipped: dict[str, float], through: str) -> None:
-    """Write metrics.json and put its main rows into the manifest."""
-    rows = []
-    for name, table in tables.items():
+def write_metrics(folder: Path, found: dict) -> None:
+    """Write metrics.json and put its main rows into the manifest. `found`: tables, shipped, late_frames, through."""
+    rows, through = [], found["through"]
+    for name, table in found["tables"].items():
         place = f"{name.replace('-', ' ')}, WAV of the {through}"
         rows.append(_row("log_spectral_distance_db", table["log-spectral distance"]["mean"], place))
         rows.append(_row("share_within_25_cents", table["pitch against original"]["kept"], place))
     place = f"shipped presets, WAV of the {through}"
-    rows += [_row(f"share_{k}" if k.startswith("within") else k, v, place) for k, v in shipped.items()]
-    record = {"manifest": rows, "tables": tables, "shipped": shipped, "through": through}
-    (folder / METRICS).write_text(json.dumps(record, indent=1) + "\n")
+    shipped = found["shipped"].items()
+    rows += [_row(f"share_{k}" if k.startswith("within") else k, v, place) for k, v in shipped]
+    (folder / METRICS).write_text(json.dumps({"manifest": rows} | found, indent=1) + "\n")
     manifest = json.loads((folder / "manifest.json").read_text()) | {"metrics": rows}
     write_manifest(folder, manifest)
     print(json.dumps(rows, indent=1))

@@ -11,14 +11,15 @@ from ..spectrum import BINS, HOP, SAMPLE_RATE
 from .axes import Space
 from .network import LATENT, Decoder
 
-KEYS = (40.0, 52.0, 64.0, 76.0, 88.0)
+KEYS = (36.0, 48.0, 60.0, 72.0, 84.0, 96.0)
 VELOCITY = 0.75
-FRAME_STEP = 12  # 64 ms
-FRAMES = 14
-WINDOW = 6  # 0.4 s of frames: the momentary loudness of BS.1770
-LIMIT_DB = 8.0
+FRAME_STEP = 8  # 43 ms: a plucked note falls fast
+FRAMES = 33
+WINDOW = 9  # 0.4 s of frames: the momentary loudness of BS.1770
+LIMIT_DB = 4.0
 STEPS, RATE = 900, 5e-3
 SHIPPED_WEIGHT = 4.0
+WEIGHT_DECAY = 3e-2
 HIDDEN = 48
 SEED = 23
 
@@ -52,10 +53,12 @@ def loudness_db(decoder: Decoder, inner: np.ndarray, key: float) -> np.ndarray:
     return np.concatenate(out)
 
 
-def fit(decoder: Decoder, space: Space, knobs: np.ndarray, shipped: np.ndarray) -> Leveller:
+def fit(decoder: Decoder, space: Space, knobs: np.ndarray, shipped: np.ndarray, single: np.ndarray) -> Leveller:
     """Fit to measured loudness at `knobs` [n, 16], between them, at draws from the prior, and at `shipped` [m, 16].
 
-    The shipped presets and the points between their neighbours weigh SHIPPED_WEIGHT times all the others.
+    The shipped presets and the points between their neighbours weigh SHIPPED_WEIGHT times all the others. At `single`
+    [k, 16], latents of single notes, it should do nothing: a note was normalised before it was encoded, and what its
+    latent would do on other keys is no reason to change it.
     """
     rng = np.random.default_rng(SEED)
     torch.manual_seed(SEED)
@@ -69,8 +72,10 @@ def fit(decoder: Decoder, space: Space, knobs: np.ndarray, shipped: np.ndarray) 
     weight[-near:] = SHIPPED_WEIGHT * (len(points) - near) / near
     level = np.mean([loudness_db(decoder, space.to_inner(points), key) for key in KEYS], axis=0)
     wanted = torch.tensor(level[: len(knobs)].mean() - level, dtype=torch.float32).unsqueeze(1)
-    leveller, inputs = Leveller(), torch.tensor(points, dtype=torch.float32)
-    optimiser = torch.optim.AdamW(leveller.parameters(), RATE, weight_decay=1e-2)
+    wanted = torch.cat([torch.zeros(len(single), 1), wanted])
+    weight = torch.cat([torch.ones(len(single), 1), weight])
+    leveller, inputs = Leveller(), torch.tensor(np.concatenate([single, points]), dtype=torch.float32)
+    optimiser = torch.optim.AdamW(leveller.parameters(), RATE, weight_decay=WEIGHT_DECAY)
     for _ in range(STEPS):
         loss = (weight * (leveller(inputs) - wanted).abs()).mean() / weight.mean()
         optimiser.zero_grad()
