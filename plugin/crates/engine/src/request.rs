@@ -166,17 +166,28 @@ impl RequestHead {
                 shelf.pass_tick(conditions, transpose, play, desk.controls.seed);
             }
         }
-        while let Some(slot) = self.earliest(until, hop, desk) {
+        self.forget_quiet_notes(desk);
+        while let Some(slot) = self.earliest(until, hop) {
             self.emit(slot, hop, desk);
         }
     }
 
-    fn earliest(&self, until: u64, hop: u64, desk: &Desk<'_>) -> Option<usize> {
+    /// Notes that fell silent ask for nothing more: not now, nor when the voice has forgotten them.
+    fn forget_quiet_notes(&mut self, desk: &Desk<'_>) {
+        for (slot, voice) in self.slots.iter_mut().zip(desk.voices.iter()) {
+            if let Some(slot) = slot.as_mut()
+                && voice.quiet_note() == Some(slot.ordinal)
+            {
+                slot.asks_until = 0;
+            }
+        }
+    }
+
+    fn earliest(&self, until: u64, hop: u64) -> Option<usize> {
         let latches = self.slots.iter().enumerate().filter_map(|(index, slot)| {
             let slot = slot.as_ref()?;
             let latch = slot.latch(hop);
-            let asks = latch < until.min(slot.end).min(slot.asks_until)
-                && desk.voices[index].quiet_note() != Some(slot.ordinal);
+            let asks = latch < until.min(slot.end).min(slot.asks_until);
             asks.then_some((latch, index))
         });
         latches.min().map(|(_, index)| index)

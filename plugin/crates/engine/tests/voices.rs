@@ -3,8 +3,10 @@
 
 mod support;
 
-use afterimage_engine::{ControlChange, Event, HostConfig, NoteMatch, Pull, TimedEvent};
-use support::{Rig, control, note_off, note_on, peak};
+use afterimage_engine::{
+    ControlChange, Event, HostConfig, NoteMatch, Pull, RenderMode, TimedEvent,
+};
+use support::{Rig, Working, control, note_off, note_on, peak};
 
 fn rig() -> Rig {
     Rig::new(HostConfig::new(48_000, 256))
@@ -323,4 +325,29 @@ fn a_cut_note_asks_for_no_more_frames_and_ends_without_a_click() {
     let (plain, more) = run(1.0);
     assert!(more > frames, "{more}");
     assert!(sound.largest_step() <= 1.05 * plain.largest_step());
+}
+
+#[test]
+fn a_release_longer_than_the_sound_misses_no_frame() {
+    for release_ms in [100.0, 800.0, 3_000.0, 20_000.0] {
+        for working in [Working::AfterEachBlock, Working::OnlyWhenWaitedFor] {
+            let mut rig = Rig::new(HostConfig::new(48_000, 512));
+            rig.processor.set_render(RenderMode::Wait, false);
+            let mut events = vec![(0, control(ControlChange::ReleaseMs(release_ms)))];
+            for strike in 0..6_u64 {
+                let key = 50 + strike as u8;
+                events.push((1_000 + strike * 40_000, note_on(key, 0.8)));
+                events.push((21_000 + strike * 40_000, note_off(key)));
+            }
+            let sound = rig.render(&events, 260_000, || 512, working);
+            let counts = rig.engine.monitor().counts();
+            assert_eq!(
+                (sound.missing, counts.wait_timeouts, counts.dropped_requests),
+                (0, 0, 0),
+                "release {release_ms} ms, {working:?}: {counts:?}"
+            );
+            // Held for 79 hops, silent 57 after that: what a long release lets ring is not asked for.
+            assert!(counts.decoded_frames < 6 * 170, "{counts:?}");
+        }
+    }
 }
