@@ -23,6 +23,7 @@
 mod attack;
 pub mod contract;
 mod controls;
+mod desk;
 mod engine;
 mod envelope;
 mod error;

@@ -11,6 +11,7 @@ use afterimage_spectral::{Resampler, VoiceTables};
 use crate::attack::{AttackMaker, AttackPlan, Shelf, make_ends};
 use crate::contract::MAX_LATENT;
 use crate::controls::Controls;
+use crate::desk::Desk;
 use crate::engine::{HostConfig, HostSetup, Instrument, TrashLane};
 use crate::envelope::cut_fade_samples;
 use crate::error::EngineError;
@@ -18,7 +19,7 @@ use crate::latency::{Latency, LatencyInputs, LatencyMode, MINIMUM_LEAD_SAMPLES, 
 use crate::link::{LinkSizes, make_link};
 use crate::monitor::Monitor;
 use crate::playback::Playback;
-use crate::request::{Desk, RequestHead, SLOTS, SOUNDING_VOICES, Tally};
+use crate::request::{RequestHead, SLOTS, SOUNDING_VOICES, Tally};
 use crate::service::{Finisher, Shift, WorkerLink};
 use crate::spec::InstrumentSpec;
 use crate::timeline::RateMap;

@@ -4,15 +4,12 @@
 //! takes, when it is stolen and when it ends follow from the events alone: nothing here looks at
 //! what has arrived or what was played, but to stop asking for what cannot be heard.
 
-use crate::attack::{Opening, Shelf};
 use crate::contract::FrameRequest;
-use crate::controls::Controls;
+use crate::desk::Desk;
 use crate::envelope::cut_fade_samples;
 use crate::event::NoteMatch;
-use crate::link::AudioLink;
 use crate::play::NoteClock;
-use crate::spec::{Hit, InstrumentSpec};
-use crate::voice::Voice;
+use crate::spec::Hit;
 use crate::voice::note::{NEVER, Note};
 use afterimage_spectral::counter_rng::{Purpose, Stream};
 
@@ -83,28 +80,6 @@ pub(crate) struct HeldNote {
     pub(crate) note: NewNote,
     /// Its key is up already.
     pub(crate) by_pedal: bool,
-}
-
-/// What requests are made of and where they go.
-pub(crate) struct Desk<'a> {
-    pub(crate) spec: &'a InstrumentSpec,
-    pub(crate) controls: &'a Controls,
-    pub(crate) voices: &'a mut [Voice],
-    pub(crate) link: &'a mut AudioLink,
-    /// Attacks that are ready, in Instant mode.
-    pub(crate) shelf: Option<&'a mut Shelf>,
-    /// In Instant mode what sounds is so many model samples ahead of the host, because the resampler
-    /// holds it back.
-    pub(crate) ahead: u64,
-    /// The host's sample at hand.
-    pub(crate) at_host: u64,
-    pub(crate) epoch: u32,
-    /// Lead in model samples.
-    pub(crate) lead: u64,
-    pub(crate) frames_ahead: u32,
-    /// Voices take no frames for hops that begin after their note was cut.
-    pub(crate) drops_cut_frames: bool,
-    pub(crate) tally: &'a mut Tally,
 }
 
 /// What the request head counts.
@@ -447,59 +422,6 @@ impl RequestHead {
         }
         slot.cut = true;
         slot.hold = Hold::Nothing;
-    }
-}
-
-/// How the requests of a note begin.
-struct Opened {
-    /// The last frame that is asked for with the event.
-    last_at_once: u32,
-    lead: u64,
-    delay: u64,
-}
-
-impl Desk<'_> {
-    /// Opens a note: with its attack, if one is there, else late, as Exact mode begins all notes.
-    fn open(&mut self, slot: usize, note: &mut Note, key: u8, velocity: f32) -> Opened {
-        let Some(shelf) = &mut self.shelf else {
-            return Opened {
-                last_at_once: self.frames_ahead,
-                lead: self.lead,
-                delay: 0,
-            };
-        };
-        let (opening, fault) = shelf.open(slot, note, key, velocity, self.at_host);
-        self.tally.cold_attacks += u32::from(fault);
-        let Opening::Cached { hops, first_frame } = opening else {
-            let delay = self.lead + self.ahead;
-            note.on += delay;
-            note.live_from = note.on;
-            return Opened {
-                last_at_once: self.frames_ahead,
-                lead: self.lead,
-                delay,
-            };
-        };
-        let covered = u64::from(hops) * self.spec.stft.hop() as u64;
-        note.live_from = note.on + covered;
-        note.blend = shelf.plan.blend();
-        note.first_frame = first_frame;
-        shelf.follow(slot, note);
-        Opened {
-            last_at_once: first_frame,
-            lead: covered - self.ahead,
-            delay: self.ahead,
-        }
-    }
-
-    /// Changes the newest note of a slot and tells its attack; returns where the note then ends.
-    fn change_note(&mut self, slot: usize, change: impl FnOnce(&mut Note)) -> Option<u64> {
-        let note = self.voices[slot].notes.back_mut()?;
-        change(note);
-        if let Some(shelf) = &mut self.shelf {
-            shelf.follow(slot, note);
-        }
-        Some(note.end())
     }
 }
 

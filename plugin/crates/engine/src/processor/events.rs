@@ -5,10 +5,11 @@
 use std::ops::Range;
 
 use super::Processor;
+use crate::desk::Desk;
 use crate::event::{ControlChange, Event, NoteMatch, TimedEvent};
 use crate::monitor::count;
 use crate::program::Program;
-use crate::request::{Desk, NewNote, RequestHead, Tally};
+use crate::request::{NewNote, RequestHead, Tally};
 
 /// Cuts a block into pieces of the length that was announced, with the events of each.
 pub(super) struct Pieces<'a> {
