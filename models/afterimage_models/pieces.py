@@ -54,15 +54,24 @@ def chorale_notes() -> list[Note]:
     return sorted(notes.values())
 
 
+# Where the first two latent knobs stand in the opening preset (-0.6 and -0.4 of -3 to 3), normalised: the piece
+# begins on that sound and moves about it.
+REST = (0.4, 0.433)
+
+
 def drawn_automation() -> dict:
-    """Curves over the piece: [seconds, normalised value] points, linear between; 0.5 is a latent knob's rest."""
+    """Curves over the piece: [seconds, normalised value] points, linear between."""
     end_s = beat_seconds(BEATS)
     phrase = [beat_seconds(b) for b in (0.0, 8.0, 16.0, 20.0, BEATS)]
+
+    def about(rest: float, moves: list[tuple[float, float]]) -> list[list[float]]:
+        return [[at_s, round(rest + move, 3)] for at_s, move in moves]
+
     return {
         "parameters": {
             "mod_wheel": [[0.0, 0.0], [phrase[1], 0.05], [phrase[2], 0.4], [phrase[3], 0.6], [end_s, 0.7]],
-            "latent_1": [[0.0, 0.5], [phrase[1], 0.6], [phrase[2], 0.45], [end_s, 0.55]],
-            "latent_2": [[0.0, 0.5], [phrase[2], 0.5], [phrase[3], 0.6], [end_s, 0.5]],
+            "latent_1": about(REST[0], [(0.0, 0.0), (phrase[1], 0.1), (phrase[2], -0.05), (end_s, 0.05)]),
+            "latent_2": about(REST[1], [(0.0, 0.0), (phrase[2], 0.0), (phrase[3], 0.1), (end_s, 0.0)]),
         }
     }
 
