@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import argparse
+import importlib
 from pathlib import Path
 
 from . import judge_command
 
 MODELS = Path(__file__).resolve().parent.parent
+DATA_SETS = {"keys-vae": "notes"}
+"""Each model of the zoo, and the data set under `models/data` that it is trained on. A model's module has
+its name with underscores, and a `command.run(arguments)` that knows the steps."""
 
 
-def _keys_vae(arguments: argparse.Namespace) -> None:
-    from .keys_vae import command  # torch is needed only here
-
+def _model(arguments: argparse.Namespace) -> None:
+    name = arguments.model
+    arguments.data = arguments.data or MODELS / "data" / DATA_SETS[name]
+    arguments.build = arguments.build or MODELS / "build" / name
+    arguments.pack = arguments.pack or MODELS / name
+    # Imported here, because only the steps of a model need torch.
+    command = importlib.import_module(f".{name.replace('-', '_')}.command", __package__)
     command.run(arguments)
 
 
@@ -28,16 +36,16 @@ def parser() -> argparse.ArgumentParser:
     commands = root.add_subparsers(required=True, dest="step")
     for step in ("data", "train", "correct", "export", "sheet", "evaluate"):
         command = commands.add_parser(step)
-        command.add_argument("model", choices=["keys-vae"])
-        command.add_argument("--data", type=Path, default=MODELS / "data" / "notes")
-        command.add_argument("--build", type=Path, default=MODELS / "build" / "keys-vae")
-        command.add_argument("--pack", type=Path, default=MODELS / "keys-vae")
+        command.add_argument("model", choices=sorted(DATA_SETS))
+        command.add_argument("--data", type=Path, help="the data set (models/data/...)")
+        command.add_argument("--build", type=Path, help="checkpoints and derived files (models/build/MODEL)")
+        command.add_argument("--pack", type=Path, help="the pack that is written or judged (models/MODEL)")
         command.add_argument("--minutes", type=float, default=60.0, help="wall-clock budget of training")
         command.add_argument("--rate", type=float, default=2e-3, help="learning rate that training starts at")
         command.add_argument("--start", type=Path, help="checkpoint of another run to train on from")
         command.add_argument("--stand-in", action="store_true", help="judge the NumPy inverse, not the plugin")
         command.add_argument("--xtask", default="cargo xtask", help="what renders, from the root of the repository")
-        command.set_defaults(run=_keys_vae)
+        command.set_defaults(run=_model)
     pieces = commands.add_parser("pieces")
     pieces.add_argument("--out", type=Path, default=MODELS / "pieces")
     pieces.set_defaults(run=_pieces)
