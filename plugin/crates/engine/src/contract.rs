@@ -117,6 +117,16 @@ pub enum DecodeError {
         /// What the backend said.
         reason: String,
     },
+    /// A composer that cannot go on.
+    #[error(
+        "'{pack}' could not go on composing: {reason}; it is silent until it begins again, reload the pack if that does not help"
+    )]
+    Composer {
+        /// Name of the pack.
+        pack: String,
+        /// What the backend said.
+        reason: String,
+    },
     /// A call with more rows than the decoder takes, or unequal lengths.
     #[error("the decoder of '{pack}' was given {given} rows, but takes 1 to {limit}")]
     Rows {

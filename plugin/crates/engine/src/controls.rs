@@ -108,7 +108,8 @@ impl Controls {
             }
             ControlChange::TuningSemitones(value) => self.tuning = finite_or(value, 0.0),
             ControlChange::Play(change) => self.play.change(change),
-            ControlChange::GainDb(_) | ControlChange::Width(_) => {}
+            ControlChange::GainDb(_) | ControlChange::Width(_) | ControlChange::Continuation(_) => {
+            }
         }
     }
 

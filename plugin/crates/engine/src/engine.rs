@@ -9,6 +9,7 @@ use crossbeam::atomic::AtomicCell;
 use parking_lot::Mutex;
 use rtrb::{Consumer, Producer};
 
+use crate::continuation::{Composer, ComposerSlot, ComposingLink, Conductor, make_ends};
 use crate::error::EngineError;
 use crate::latency::{DEFAULT_LEAD_MS, Latency, LatencyMode};
 use crate::monitor::Monitor;
@@ -97,6 +98,7 @@ pub struct Engine {
     mailbox: AtomicCell<Option<Box<Program>>>,
     trash: Arc<TrashLane>,
     loading: AtomicU32,
+    composer: Arc<ComposerSlot>,
 }
 
 /// Says that a pack is being loaded: an offline render waits for it, within its bound.
@@ -120,6 +122,7 @@ impl Engine {
             mailbox: AtomicCell::new(None),
             trash: Arc::new(Mutex::new(trash_ring().1)),
             loading: AtomicU32::new(0),
+            composer: Arc::default(),
         })
     }
 
@@ -136,6 +139,27 @@ impl Engine {
     /// The description of the newest instrument that was loaded.
     pub fn instrument(&self) -> Option<Arc<Instrument>> {
         self.state.lock().instrument.clone()
+    }
+
+    /// Makes `composer` the one that continues notes, from the next piece on; `None` takes it away.
+    /// A piece that sounds goes on with the new one only when it begins again.
+    ///
+    /// For a loader thread: waits for a step of the worker.
+    pub fn set_composer(&self, composer: Option<Box<dyn Composer>>) {
+        let before = std::mem::replace(&mut *self.composer.lock(), composer);
+        drop(before); // outside the lock: closing a session takes a while
+    }
+
+    /// A conductor, whose other half is handed to the service. Allocates.
+    pub(crate) fn connect_conductor(&self) -> Conductor {
+        let (ends, composing) = make_ends();
+        let link = ComposingLink::new(
+            composing,
+            Arc::clone(&self.composer),
+            Arc::clone(&self.monitor),
+        );
+        self.service.attach_composing(link);
+        Conductor::new(ends)
     }
 
     /// Announces a load before it begins. Drop the guard after [`load`](Self::load), or when the

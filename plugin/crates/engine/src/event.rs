@@ -2,6 +2,7 @@
 //!
 //! Plain data, filled by the shell on the audio thread. Nothing here allocates.
 
+use crate::continuation::ContinuationChange;
 use crate::contract::{MAX_CLASSES, MAX_DESCRIPTORS, MAX_LATENT};
 use crate::play::PlayChange;
 
@@ -162,6 +163,8 @@ pub enum ControlChange {
     TuningSemitones(f32),
     /// Freeze, stretch, scrub, blur, tilt, shift, formant, morph.
     Play(PlayChange),
+    /// Continuation of notes.
+    Continuation(ContinuationChange),
 }
 
 impl ControlChange {

@@ -21,6 +21,7 @@
 #![forbid(unsafe_code)]
 
 mod attack;
+pub mod continuation;
 pub mod contract;
 mod controls;
 mod desk;

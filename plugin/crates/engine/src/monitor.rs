@@ -45,6 +45,10 @@ pub struct Counts {
     pub decoded_frames: u64,
     /// Times that the worker was woken.
     pub worker_wakes: u64,
+    /// Composed notes that came after their sample and were left out.
+    pub late_notes: u64,
+    /// Messages to the composer, or its notes on their way out, that found no room.
+    pub dropped_cues: u64,
 }
 
 macro_rules! counters {
@@ -77,6 +81,8 @@ counters!(
     wait_timeouts,
     decoded_frames,
     worker_wakes,
+    late_notes,
+    dropped_cues,
 );
 
 /// Adds to a counter. Real-time safe.

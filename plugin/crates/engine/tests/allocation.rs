@@ -6,6 +6,10 @@ mod support;
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
+use afterimage_engine::continuation::{
+    ComposedNote, Composer, ContinuationChange, HeardNote, PieceStart, Progress, Style,
+};
+use afterimage_engine::contract::DecodeError;
 use afterimage_engine::{
     ControlChange, Event, HostConfig, LatencyMode, PlayChange, RenderMode, TimedEvent,
 };
@@ -115,6 +119,49 @@ fn attacks_made_ahead_allocate_and_free_nothing() {
         assert_eq!(touches(|| rig.processor.reset()), 0);
         assert_eq!(watch(&mut rig, &music(0.3, rate_hz), blocks, 64), 0);
     }
+}
+
+/// A note every tick.
+struct Ticks(u32);
+
+impl Composer for Ticks {
+    fn begin(&mut self, _: &PieceStart, _: &[HeardNote]) {
+        self.0 = 0;
+    }
+
+    fn compose(
+        &mut self,
+        _: &Style,
+        until_tick: u32,
+        notes: &mut Vec<ComposedNote>,
+    ) -> Result<Progress, DecodeError> {
+        notes.extend((self.0..until_tick).map(|tick| ComposedNote {
+            tick,
+            duration_ticks: 40,
+            key: 40 + (tick % 40) as u8,
+            velocity: 0.5,
+        }));
+        self.0 = until_tick;
+        Ok(Progress::Done)
+    }
+}
+
+#[test]
+fn composed_notes_allocate_and_free_nothing() {
+    let mut rig = Rig::new(HostConfig::new(48_000, 128));
+    rig.engine.set_composer(Some(Box::new(Ticks(0))));
+    let mut events = music(2.0, 48_000);
+    let run = |run| control(ControlChange::Continuation(ContinuationChange::Run(run)));
+    let follows = ContinuationChange::FollowsHeard(true);
+    events.insert(0, (0, control(ControlChange::Continuation(follows))));
+    for (second, up) in [(0.1, true), (3.0, false), (3.1, true)] {
+        let at = (second * 48_000.0) as u64;
+        let place = events.partition_point(|(sample, _)| *sample <= at);
+        events.insert(place, (at, run(up)));
+    }
+    assert_eq!(watch(&mut rig, &events, 5 * 48_000 / 128, 128), 0);
+    assert!(rig.processor.composed().len() > 1);
+    assert_eq!(touches(|| rig.processor.reset()), 0);
 }
 
 #[test]

@@ -5,6 +5,7 @@
 use std::ops::Range;
 
 use super::Processor;
+use crate::continuation::{COMPOSED_CHANNEL, Next};
 use crate::desk::Desk;
 use crate::event::{ControlChange, Event, NoteMatch, TimedEvent};
 use crate::monitor::count;
@@ -86,15 +87,75 @@ impl Processor {
         for event in piece.events {
             reached = clamped(event, reached, piece.length);
             let at_host = self.position_host + (reached - piece.begins.min(reached)) as u64;
+            self.play_composed(at_host, tally);
+            self.conductor.hear(at_host, &event.event);
             self.handle(&event.event, at_host, tally);
         }
         let ends = self.position_host + length as u64;
+        self.play_composed(ends, tally);
         self.advance(ends, tally);
         if let Some(outgoing) = &mut self.outgoing {
             outgoing
                 .program
                 .at(ends, &self.controls, tally, |_, _, _| {});
         }
+    }
+
+    /// Plays what the composer wrote before a host sample, and asks it for more.
+    fn play_composed(&mut self, until_host: u64, tally: &mut Tally) {
+        while let Next::Event { at_host, event } = self.conductor.next_before(until_host) {
+            if self.conductor.sounds() {
+                self.handle(&event, at_host, tally);
+            }
+            self.give_out(at_host, event);
+        }
+    }
+
+    /// Notes a composed event down for the host, at its host sample until the block is over.
+    fn give_out(&mut self, at_host: u64, event: Event) {
+        const HOST_CHANNEL: u8 = 0;
+        let event = match event {
+            Event::NoteOn {
+                key,
+                channel: COMPOSED_CHANNEL,
+                note_id,
+                velocity,
+            } => Event::NoteOn {
+                key,
+                channel: HOST_CHANNEL,
+                note_id,
+                velocity,
+            },
+            Event::NoteOff(NoteMatch { key: Some(key), .. }) => {
+                Event::NoteOff(NoteMatch::key(key, HOST_CHANNEL))
+            }
+            other => other,
+        };
+        if self.composed.len() < self.composed.capacity() {
+            self.composed.push(TimedEvent::new(at_host as u32, event));
+        } else {
+            count(&self.monitor.counters.dropped_cues, 1);
+        }
+    }
+
+    /// Makes the offsets of composed events count from the block's start.
+    pub(super) fn count_from(&mut self, block_begins: u64) {
+        for event in &mut self.composed {
+            event.offset_samples = event.offset_samples.wrapping_sub(block_begins as u32);
+        }
+    }
+
+    /// Waits, offline, for the passages that the next samples need. Does nothing live.
+    pub(super) fn wait_for_passages(&mut self, samples: u64) {
+        let until_host = self.position_host + samples;
+        let Self {
+            conductor,
+            rendering,
+            worker,
+            monitor,
+            ..
+        } = self;
+        rendering.wait_for(|| conductor.is_ready(until_host), worker.as_ref(), monitor);
     }
 
     /// Lets the request head pass a host sample.
@@ -183,7 +244,7 @@ impl Processor {
         else {
             return;
         };
-        rendering.wait_for_attack(
+        rendering.wait_for(
             || program.is_ready_for(key, at_host),
             worker.as_ref(),
             monitor,
@@ -207,6 +268,10 @@ impl Processor {
     fn control(&mut self, change: ControlChange, at_host: u64, tally: &mut Tally) {
         let sounds_at = at_host + u64::from(self.latency().reported_samples);
         let merged = match change {
+            ControlChange::Continuation(change) => {
+                self.conductor.change(at_host, change);
+                false
+            }
             ControlChange::GainDb(gain_db) => self.output.gain_at(sounds_at, gain_db),
             ControlChange::Width(width) => self.output.width_at(sounds_at, width),
             _ => {

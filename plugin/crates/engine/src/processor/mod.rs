@@ -14,6 +14,7 @@ use std::thread::Thread;
 
 use rtrb::{Producer, PushError};
 
+use crate::continuation::{Conductor, Transport};
 use crate::controls::Controls;
 use crate::engine::{Engine, HostConfig, HostSetup};
 use crate::envelope::fade;
@@ -72,7 +73,13 @@ pub struct Processor {
     epoch: u32,
     position_host: u64,
     notes_started: u32,
+    conductor: Conductor,
+    /// What the composer played in the block at hand, for the host.
+    composed: Vec<TimedEvent>,
 }
+
+/// Composed events that one block can carry.
+const COMPOSED_EVENTS: usize = 2048;
 
 impl Processor {
     /// The Processor of an engine; one each. Allocates.
@@ -98,6 +105,8 @@ impl Processor {
             epoch: first_epoch(),
             position_host: 0,
             notes_started: 0,
+            conductor: engine.connect_conductor(),
+            composed: Vec::with_capacity(COMPOSED_EVENTS),
         }
     }
 
@@ -126,6 +135,8 @@ impl Processor {
         self.setup = Some(setup);
         self.swap_fade_samples = ms_to_samples(SWAP_FADE_MS, config.sample_rate_hz, 1);
         self.output.set_rate(config.sample_rate_hz);
+        self.conductor
+            .set_host(config.sample_rate_hz, config.max_block_samples);
         self.reset();
         Ok(setup.latency)
     }
@@ -158,6 +169,7 @@ impl Processor {
         self.position_host = 0;
         self.notes_started = 0;
         self.controls.lift_pedals();
+        self.conductor.reset();
         if let Some(program) = &mut self.program {
             program.begin(0, self.epoch);
         }
@@ -170,6 +182,17 @@ impl Processor {
         self.rendering.reset();
     }
 
+    /// Takes what the host says of musical time at the next block's first sample. Real-time safe.
+    pub fn set_transport(&mut self, transport: &Transport) {
+        self.conductor.set_transport(self.position_host, transport);
+    }
+
+    /// The notes that were composed for the last block, for the host's MIDI output: offsets from its
+    /// start, on channel 0. Real-time safe.
+    pub fn composed(&self) -> &[TimedEvent] {
+        &self.composed
+    }
+
     /// Renders a block. Fills `left` and `right` (host rate; the shorter one rules), whatever comes.
     ///
     /// `events`: in the order of their samples. Blocks of no samples and blocks longer than was
@@ -178,6 +201,7 @@ impl Processor {
     pub fn process(&mut self, left: &mut [f32], right: &mut [f32], events: &[TimedEvent]) -> Pull {
         let length = left.len().min(right.len());
         let (left, right) = (&mut left[..length], &mut right[..length]);
+        self.composed.clear();
         let Some(setup) = self.setup else {
             left.fill(0.0);
             right.fill(0.0);
@@ -186,6 +210,8 @@ impl Processor {
         self.rendering
             .begin_block(length, setup.config.sample_rate_hz, &self.engine);
         self.take_program();
+        self.wait_for_passages(length as u64);
+        let block_begins = self.position_host;
         let piece_samples = setup.config.max_block_samples as usize;
         let mut pieces = events::Pieces::new(events, length, piece_samples);
         let mut faults = Faults::default();
@@ -197,6 +223,7 @@ impl Processor {
                 &mut faults,
             );
         }
+        self.count_from(block_begins);
         self.report(&faults);
         match faults.late_frames {
             0 => Pull::Complete,
@@ -317,13 +344,14 @@ impl Processor {
         }
     }
 
-    fn wake_if_needed(&self, tally: &Tally) {
+    fn wake_if_needed(&mut self, tally: &Tally) {
         let trash = self.trash.slots() < self.trash.buffer().capacity();
         let unanswered = self
             .program
             .as_ref()
             .is_some_and(|program| program.has_unanswered_requests());
-        if tally.requests > 0 || unanswered || trash {
+        let cues = self.conductor.take_sent() || self.conductor.is_running();
+        if tally.requests > 0 || unanswered || trash || cues {
             count(&self.monitor.counters.worker_wakes, 1);
             if let Some(worker) = &self.worker {
                 wake_worker(worker);
@@ -344,6 +372,9 @@ impl Processor {
 
     fn report(&mut self, faults: &Faults) {
         let counters = &self.monitor.counters;
+        let (late_notes, dropped_cues) = self.conductor.take_faults();
+        count(&counters.late_notes, late_notes);
+        count(&counters.dropped_cues, dropped_cues);
         count(&counters.late_frames, u64::from(faults.late_frames));
         count(&counters.unheard_frames, u64::from(faults.unheard_frames));
         count(

@@ -23,7 +23,7 @@ pub(super) struct Rendering {
     /// A wait ran into its bound when so many frames had arrived: no other until one more has.
     frames_given_up: Option<u64>,
     load_given_up: bool,
-    attacks_given_up: bool,
+    given_up_waiting: bool,
 }
 
 impl Rendering {
@@ -36,7 +36,7 @@ impl Rendering {
             waits: false,
             frames_given_up: None,
             load_given_up: false,
-            attacks_given_up: false,
+            given_up_waiting: false,
         }
     }
 
@@ -55,7 +55,7 @@ impl Rendering {
     pub(super) fn reset(&mut self) {
         self.pace = Pace::default();
         self.frames_given_up = None;
-        self.attacks_given_up = false;
+        self.given_up_waiting = false;
     }
 
     /// Decides whether a block of `samples` may wait, and if so waits for a pack that is loading.
@@ -113,13 +113,13 @@ impl Rendering {
     }
 
     /// Waits, offline, until `ready` says so. Does nothing live.
-    pub(super) fn wait_for_attack(
+    pub(super) fn wait_for(
         &mut self,
         mut ready: impl FnMut() -> bool,
         worker: Option<&Thread>,
         monitor: &Monitor,
     ) {
-        if !self.waits || self.attacks_given_up || ready() {
+        if !self.waits || self.given_up_waiting || ready() {
             return;
         }
         let waited = wait_until(self.clock.as_mut(), FRAME_BOUND_NS, || {
@@ -129,7 +129,7 @@ impl Rendering {
             ready()
         });
         self.pace.waited(waited.ns);
-        self.attacks_given_up = waited.timed_out;
+        self.given_up_waiting = waited.timed_out;
         count(&monitor.counters.wait_timeouts, u64::from(waited.timed_out));
     }
 }

@@ -15,6 +15,7 @@ use std::thread::{JoinHandle, Thread};
 
 use parking_lot::Mutex;
 
+use crate::continuation::ComposingLink;
 pub use decoders::{DecoderHandle, DecoderKey};
 pub(crate) use finish::Finisher;
 pub(crate) use worker::{Inbox, Shift, WorkerLink};
@@ -153,10 +154,15 @@ impl Service {
 
     /// Hands a link to the worker.
     pub(crate) fn attach(&self, link: WorkerLink) {
-        self.inbox.lock().push(link);
+        self.inbox.lock().programs.push(link);
         if let Some(worker) = self.worker_thread() {
             worker.unpark();
         }
+    }
+
+    /// Hands the composing half of an instance to the worker.
+    pub(crate) fn attach_composing(&self, link: ComposingLink) {
+        self.inbox.lock().composing.push(link);
     }
 
     /// The thread to wake, if there is one.
@@ -182,9 +188,12 @@ impl Service {
             thread.stop_and_join();
         }
         // Links that the thread never took: their programs are gone, their decoders may go too.
-        self.inbox
-            .lock()
+        let mut inbox = self.inbox.lock();
+        inbox
+            .programs
             .retain(|link| !link.ends.requests.is_abandoned());
+        inbox.composing.retain(|link| !link.is_abandoned());
+        drop(inbox);
         self.join_loaders();
     }
 

@@ -16,6 +16,7 @@ use parking_lot::Mutex;
 use super::decoders::DecoderHandle;
 use super::finish::Finisher;
 use crate::attack::AttackMaker;
+use crate::continuation::ComposingLink;
 use crate::contract::{DecodeError, Frame, FrameRequest};
 use crate::engine::{self, TrashLane};
 use crate::link::{Delivery, WorkerEnds};
@@ -82,12 +83,20 @@ impl Shift {
 }
 
 /// New links on their way to the worker.
-pub(crate) type Inbox = Mutex<Vec<WorkerLink>>;
+pub(crate) type Inbox = Mutex<NewLinks>;
+
+/// What has come in since the worker last looked.
+#[derive(Default)]
+pub(crate) struct NewLinks {
+    pub(crate) programs: Vec<WorkerLink>,
+    pub(crate) composing: Vec<ComposingLink>,
+}
 
 /// The inference service's only owner of decoders at work. `Send`; never on the audio thread.
 pub struct Worker {
     inbox: Arc<Inbox>,
     links: Vec<WorkerLink>,
+    composing: Vec<ComposingLink>,
 }
 
 impl Worker {
@@ -95,13 +104,14 @@ impl Worker {
         Self {
             inbox,
             links: Vec::new(),
+            composing: Vec::new(),
         }
     }
 
     /// Does one unit of work: at most one decoder call for the program whose request is due first.
     /// Also empties the trash lanes. Not real-time safe.
     pub fn step(&mut self) -> Step {
-        self.links.append(&mut self.inbox.lock());
+        self.take_new_links();
         self.links.retain_mut(|link| {
             engine::empty(&link.trash);
             link.take_back_frames();
@@ -115,9 +125,23 @@ impl Worker {
             .min_by(|a, b| a.1.total_cmp(&b.1));
         match most_urgent {
             Some((index, _)) => self.links[index].decode_once(),
-            // What sounds comes before what may sound.
+            // What sounds comes before what will, and that before what may.
+            None if self.compose() => Step::Worked,
             None => self.make_attacks(),
         }
+    }
+
+    fn take_new_links(&mut self) {
+        let mut inbox = self.inbox.lock();
+        self.links.append(&mut inbox.programs);
+        self.composing.append(&mut inbox.composing);
+        drop(inbox);
+        self.composing.retain(|link| !link.is_abandoned());
+    }
+
+    /// One step for the first instance that has notes to write; whether there was one.
+    fn compose(&mut self) -> bool {
+        self.composing.iter_mut().any(ComposingLink::step)
     }
 
     fn make_attacks(&mut self) -> Step {
@@ -132,7 +156,7 @@ impl Worker {
 
     /// Programs that the worker serves.
     pub fn links(&self) -> usize {
-        self.links.len() + self.inbox.lock().len()
+        self.links.len() + self.inbox.lock().programs.len()
     }
 
     /// Frames that lie ready for new requests, over all programs.

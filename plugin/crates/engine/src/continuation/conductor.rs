@@ -1,0 +1,462 @@
+//! The audio thread's half of continuation: musical time, what is asked for and when, notes on their
+//! sample. Real-time safe after construction.
+
+use std::collections::VecDeque;
+
+use super::metronome::{Beat, Metronome, ticks_per_sample};
+use super::{
+    ComposedNote, ConductorEnds, ContinuationChange, Cue, PASSAGE_TICKS, PieceStart, Quantise,
+    Reply, Style, TICKS_PER_QUARTER, Transport,
+};
+use crate::contract::MAX_CLASSES;
+use crate::event::{Event, NoteMatch};
+use crate::touched;
+
+/// Time between the asking for a piece and its earliest first note, in milliseconds: long enough to
+/// read what was heard into a net and to write the first passage on a busy machine.
+const START_LEAD_MS: f64 = 100.0;
+/// Notes that wait for their sample.
+const PENDING: usize = 1024;
+/// Composed notes that are held at once; the oldest gives way.
+const SOUNDING: usize = 64;
+/// The MIDI channel that composed notes play on, so that they never end a player's note.
+pub(crate) const COMPOSED_CHANNEL: u8 = 15;
+const DEFAULT_TEMPO_BPM: f32 = 120.0;
+
+/// Where the controls stand.
+#[derive(Clone, Copy, Debug)]
+struct Knobs {
+    run: bool,
+    follows_heard: bool,
+    quantise: Quantise,
+    bars: u16,
+    style: Style,
+    seed: u64,
+    tempo_bpm: f32,
+    sounds: bool,
+}
+
+impl Default for Knobs {
+    fn default() -> Self {
+        Self {
+            run: false,
+            follows_heard: false,
+            quantise: Quantise::default(),
+            bars: 0,
+            style: Style::default(),
+            seed: 0,
+            tempo_bpm: DEFAULT_TEMPO_BPM,
+            sounds: true,
+        }
+    }
+}
+
+/// A piece that sounds or is about to.
+#[derive(Clone, Copy, Debug)]
+struct Piece {
+    number: u32,
+    /// Tick 0 is its start.
+    time: Metronome,
+    asked_tick: u32,
+    through_tick: u32,
+    end_tick: Option<u32>,
+}
+
+/// A note that is held.
+#[derive(Clone, Copy, Debug)]
+struct Sounding {
+    key: u8,
+    off_tick: u32,
+}
+
+/// What happens next, before a sample.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Next {
+    /// A composed event on its host sample.
+    Event { at_host: u64, event: Event },
+    /// Nothing any more.
+    Nothing,
+}
+
+/// The order in which things on one sample happen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Act {
+    End,
+    Off(usize),
+    On,
+    Ask,
+}
+
+/// The conductor of one instance.
+pub(crate) struct Conductor {
+    ends: ConductorEnds,
+    rate_hz: u32,
+    lead_samples: u64,
+    transport: Transport,
+    beat: Beat,
+    knobs: Knobs,
+    piece: Option<Piece>,
+    pieces: u32,
+    pending: VecDeque<ComposedNote>,
+    sounding: [Option<Sounding>; SOUNDING],
+    /// Everything before this host sample has happened.
+    passed: u64,
+    sent: bool,
+    /// Notes that came too late, and cues that found no room, since they were last asked for.
+    late_notes: u64,
+    dropped_cues: u64,
+}
+
+impl Conductor {
+    /// Allocates.
+    pub(crate) fn new(ends: ConductorEnds) -> Self {
+        let rest = || ComposedNote {
+            tick: 0,
+            duration_ticks: 0,
+            key: 0,
+            velocity: 0.0,
+        };
+        Self {
+            ends,
+            rate_hz: 48_000,
+            lead_samples: 0,
+            transport: Transport::default(),
+            beat: Beat::new(1.0),
+            knobs: Knobs::default(),
+            piece: None,
+            pieces: 0,
+            pending: touched::queue(PENDING, rest),
+            sounding: [None; SOUNDING],
+            passed: 0,
+            sent: false,
+            late_notes: 0,
+            dropped_cues: 0,
+        }
+    }
+
+    /// Takes the host's rate and its longest block, within which no piece may begin.
+    pub(crate) fn set_host(&mut self, rate_hz: u32, max_block_samples: u32) {
+        self.rate_hz = rate_hz;
+        let lead = (START_LEAD_MS * f64::from(rate_hz) / 1000.0).ceil() as u64;
+        self.lead_samples = lead.max(u64::from(max_block_samples));
+    }
+
+    /// Forgets piece, notes and time; controls stay, but a piece begins only when it is run anew.
+    pub(crate) fn reset(&mut self) {
+        self.piece = None;
+        self.pending.clear();
+        self.sounding = [None; SOUNDING];
+        self.knobs.run = false;
+        self.passed = 0;
+        self.transport = Transport::default();
+        self.beat = Beat::new(self.rate());
+        self.send(Cue::Forget);
+    }
+
+    fn rate(&self) -> f64 {
+        let tempo = self.transport.tempo_bpm.filter(|tempo| tempo.is_finite());
+        ticks_per_sample(
+            tempo.unwrap_or(f64::from(self.knobs.tempo_bpm)),
+            self.rate_hz,
+        )
+    }
+
+    /// Takes what the host says of musical time at a block's first sample.
+    pub(crate) fn set_transport(&mut self, at_host: u64, transport: &Transport) {
+        self.transport = *transport;
+        self.keep_time(at_host);
+    }
+
+    fn keep_time(&mut self, at_host: u64) {
+        let rate = self.rate();
+        let transport = self.transport;
+        self.beat.follow(at_host, &transport, rate);
+        if let Some(piece) = &mut self.piece {
+            piece.time.set_rate(at_host, rate);
+        }
+    }
+
+    /// Whether a control of the plugin's own voices should follow the composed notes.
+    pub(crate) fn sounds(&self) -> bool {
+        self.knobs.sounds
+    }
+
+    /// Whether a piece runs.
+    pub(crate) fn is_running(&self) -> bool {
+        self.piece.is_some()
+    }
+
+    /// Whether cues were sent since this was last asked.
+    pub(crate) fn take_sent(&mut self) -> bool {
+        std::mem::take(&mut self.sent)
+    }
+
+    /// Late notes and lost cues since this was last asked.
+    pub(crate) fn take_faults(&mut self) -> (u64, u64) {
+        (
+            std::mem::take(&mut self.late_notes),
+            std::mem::take(&mut self.dropped_cues),
+        )
+    }
+
+    /// Takes what the worker sent, as far as there is room for it.
+    pub(crate) fn take_replies(&mut self) {
+        while self.pending.len() < PENDING {
+            let Ok(reply) = self.ends.replies.pop() else {
+                break;
+            };
+            let Some(piece) = &mut self.piece else {
+                continue;
+            };
+            match reply {
+                Reply::Note { piece: of, note } if of == piece.number => {
+                    self.pending.push_back(note);
+                }
+                Reply::Through { piece: of, tick } if of == piece.number => {
+                    piece.through_tick = tick;
+                }
+                Reply::Note { .. } | Reply::Through { .. } => {}
+            }
+        }
+    }
+
+    /// Whether all that was asked for and begins before a host sample is there.
+    pub(crate) fn is_ready(&mut self, until_host: u64) -> bool {
+        self.take_replies();
+        self.piece.as_ref().is_none_or(|piece| {
+            let needed = piece.time.tick_at(until_host).ceil().max(0.0) as u32;
+            piece.through_tick >= needed.min(piece.asked_tick)
+        })
+    }
+
+    /// Takes a control at a host sample. What was composed before it must have been asked for.
+    pub(crate) fn change(&mut self, at_host: u64, change: ContinuationChange) {
+        let knobs = &mut self.knobs;
+        match change {
+            ContinuationChange::Run(run) => {
+                let begins = run && !knobs.run;
+                knobs.run = run;
+                if begins {
+                    self.begin(at_host);
+                } else if !run {
+                    self.end_at(at_host);
+                }
+            }
+            ContinuationChange::FollowsHeard(follows) => knobs.follows_heard = follows,
+            ContinuationChange::Quantise(quantise) => knobs.quantise = quantise,
+            ContinuationChange::Bars(bars) => knobs.bars = bars,
+            ContinuationChange::Label { index, label } if usize::from(index) < MAX_CLASSES => {
+                knobs.style.class[usize::from(index)] = label;
+            }
+            ContinuationChange::Label { .. } => {}
+            ContinuationChange::Temperature(value) if value.is_finite() => {
+                knobs.style.temperature = value.max(0.0);
+            }
+            ContinuationChange::TopP(value) if value.is_finite() => {
+                knobs.style.top_p = value.clamp(0.0, 1.0);
+            }
+            ContinuationChange::TempoBpm(value) if value.is_finite() => {
+                knobs.tempo_bpm = value;
+                self.keep_time(at_host);
+            }
+            ContinuationChange::Temperature(_)
+            | ContinuationChange::TopP(_)
+            | ContinuationChange::TempoBpm(_) => {}
+            ContinuationChange::Seed(seed) => knobs.seed = seed,
+            ContinuationChange::Sounds(sounds) => knobs.sounds = sounds,
+        }
+    }
+
+    /// Hears what the player plays, and tells the worker.
+    pub(crate) fn hear(&mut self, at_host: u64, event: &Event) {
+        let tick = self.beat.time.tick_at(at_host).round() as i64;
+        match *event {
+            Event::NoteOn { key, velocity, .. } if velocity > 0.0 => self.send(Cue::Heard {
+                tick,
+                key: key.min(127),
+                velocity,
+            }),
+            Event::NoteOn { key, .. } => self.send(Cue::Released { tick, key }),
+            Event::NoteOff(NoteMatch { key: Some(key), .. })
+            | Event::Choke(NoteMatch { key: Some(key), .. }) => {
+                self.send(Cue::Released { tick, key });
+            }
+            _ => {}
+        }
+    }
+
+    fn begin(&mut self, at_host: u64) {
+        let grid = match self.knobs.quantise {
+            Quantise::Now => None,
+            Quantise::Beat => Some(f64::from(TICKS_PER_QUARTER)),
+            Quantise::Bar => Some(self.beat.bar_ticks),
+        };
+        let earliest = at_host + self.lead_samples;
+        let (starts, tick) = match grid {
+            None => (earliest, self.beat.time.tick_at(earliest)),
+            Some(grid) => self.beat.next_line(earliest, grid),
+        };
+        // A piece from nothing begins with its own bar.
+        let phase = if self.knobs.follows_heard {
+            self.beat.phase(tick)
+        } else {
+            0.0
+        };
+        let bar_ticks = self.beat.bar_ticks.round() as u32;
+        self.pieces = self.pieces.wrapping_add(1);
+        self.pending.clear();
+        let bars = u32::from(self.knobs.bars);
+        self.piece = Some(Piece {
+            number: self.pieces,
+            time: Metronome::new(starts, 0.0, self.rate()),
+            asked_tick: 0,
+            through_tick: 0,
+            end_tick: (bars > 0).then(|| bars * bar_ticks),
+        });
+        self.send(Cue::Begin {
+            piece: self.pieces,
+            heard_origin: tick.round() as i64,
+            follows_heard: self.knobs.follows_heard,
+            start: PieceStart {
+                seed: self.knobs.seed,
+                bar_ticks,
+                bar_phase_ticks: (phase.round() as u32) % bar_ticks.max(1),
+                style: self.knobs.style,
+            },
+        });
+    }
+
+    /// Ends the piece at a sample: what is held is let go there, what waits is forgotten.
+    fn end_at(&mut self, at_host: u64) {
+        self.pending.clear();
+        if let Some(piece) = &mut self.piece {
+            let here = piece.time.tick_at(at_host).max(0.0) as u32;
+            piece.end_tick = Some(here.min(piece.end_tick.unwrap_or(u32::MAX)));
+        }
+    }
+
+    /// The next thing that composed music does before `until_host`. Call until there is nothing.
+    pub(crate) fn next_before(&mut self, until_host: u64) -> Next {
+        self.take_replies();
+        while let Some((at_host, act)) = self.next_act() {
+            if at_host >= until_host {
+                break;
+            }
+            let at_host = at_host.max(self.passed);
+            match act {
+                Act::Off(slot) => {
+                    if let Some(sounding) = self.sounding[slot].take() {
+                        return Next::Event {
+                            at_host,
+                            event: off(sounding.key),
+                        };
+                    }
+                }
+                Act::End => self.piece = None,
+                Act::Ask => self.ask(),
+                Act::On => {
+                    if let Some(event) = self.strike() {
+                        return Next::Event { at_host, event };
+                    }
+                }
+            }
+        }
+        self.passed = self.passed.max(until_host);
+        Next::Nothing
+    }
+
+    fn next_act(&self) -> Option<(u64, Act)> {
+        let piece = self.piece.as_ref()?;
+        let ends = |tick: u32| piece.end_tick.map_or(tick, |end| tick.min(end));
+        let at = |tick: u32| piece.time.sample_at(f64::from(tick));
+        let off = (0..SOUNDING)
+            .filter_map(|slot| Some((at(ends(self.sounding[slot]?.off_tick)), Act::Off(slot))));
+        // Held notes are let go before the piece is over, although both are on one sample.
+        let silent = self.sounding.iter().all(Option::is_none);
+        let end = piece
+            .end_tick
+            .filter(|_| silent)
+            .map(|end| (at(end), Act::End));
+        let on = self
+            .pending
+            .front()
+            .map(|note| (at(note.tick), Act::On))
+            .filter(|(sample, _)| end_is_later(piece, *sample));
+        let wanted = piece.end_tick.is_none_or(|end| piece.asked_tick < end);
+        let ask = wanted.then(|| (self.asking_sample(piece), Act::Ask));
+        off.chain(end).chain(on).chain(ask).min()
+    }
+
+    /// A passage is asked for a quarter note before it begins, or a lead where that is longer.
+    fn asking_sample(&self, piece: &Piece) -> u64 {
+        let begins = piece.time.sample_at(f64::from(piece.asked_tick));
+        let quarter = piece
+            .time
+            .sample_at(f64::from(piece.asked_tick) - f64::from(TICKS_PER_QUARTER));
+        quarter.min(begins.saturating_sub(self.lead_samples))
+    }
+
+    fn ask(&mut self) {
+        let Some(mut piece) = self.piece else {
+            return;
+        };
+        piece.asked_tick += PASSAGE_TICKS;
+        self.piece = Some(piece);
+        self.send(Cue::Passage {
+            piece: piece.number,
+            until_tick: piece.asked_tick,
+            style: self.knobs.style,
+        });
+    }
+
+    /// Starts the first note that waits; a note that is too late is counted and left out.
+    fn strike(&mut self) -> Option<Event> {
+        let note = self.pending.pop_front()?;
+        let piece = self.piece.as_ref()?;
+        if piece.time.sample_at(f64::from(note.tick)) < self.passed {
+            self.late_notes += 1;
+            return None;
+        }
+        let off_tick = note.tick.saturating_add(note.duration_ticks.max(1));
+        let slot = self.slot_for(note.key);
+        self.sounding[slot] = Some(Sounding {
+            key: note.key,
+            off_tick,
+        });
+        Some(Event::NoteOn {
+            key: note.key,
+            channel: COMPOSED_CHANNEL,
+            note_id: None,
+            velocity: note.velocity.clamp(0.01, 1.0),
+        })
+    }
+
+    /// The slot of the same key (the engine lets the older note go), a free one, or that which ends
+    /// first.
+    fn slot_for(&self, key: u8) -> usize {
+        let same = |slot: &usize| self.sounding[*slot].is_some_and(|s| s.key == key);
+        let free = |slot: &usize| self.sounding[*slot].is_none();
+        (0..SOUNDING)
+            .find(same)
+            .or_else(|| (0..SOUNDING).find(free))
+            .unwrap_or(0)
+    }
+
+    fn send(&mut self, cue: Cue) {
+        if self.ends.cues.push(cue).is_ok() {
+            self.sent = true;
+        } else {
+            self.dropped_cues += 1;
+        }
+    }
+}
+
+fn end_is_later(piece: &Piece, sample: u64) -> bool {
+    piece
+        .end_tick
+        .is_none_or(|end| sample < piece.time.sample_at(f64::from(end)))
+}
+
+fn off(key: u8) -> Event {
+    Event::NoteOff(NoteMatch::key(key, COMPOSED_CHANNEL))
+}

@@ -1,0 +1,320 @@
+//! Composed notes: on their sample, the same at any block size, never hanging.
+#![allow(clippy::unwrap_used)]
+
+mod support;
+
+use afterimage_engine::continuation::{
+    ComposedNote, Composer, ContinuationChange, HeardNote, PieceStart, Progress, Quantise, Style,
+    Transport,
+};
+use afterimage_engine::contract::DecodeError;
+use afterimage_engine::{ControlChange, Event, HostConfig, NoteMatch, RenderMode, TimedEvent};
+use support::{
+    Behaviour, MODEL_RATE_HZ, Rig, Sound, Working, control, instrument, note_off, note_on,
+};
+
+const RATE_HZ: u32 = 48_000;
+const BEAT: u64 = 24_000;
+const BAR: u64 = 4 * BEAT;
+
+/// An eighth note every eighth note, whose key says what the composer was told.
+#[derive(Default)]
+struct Eighths {
+    seed: u64,
+    heard: Vec<HeardNote>,
+    next_tick: u32,
+    fails_from: Option<u32>,
+}
+
+impl Composer for Eighths {
+    fn begin(&mut self, start: &PieceStart, heard: &[HeardNote]) {
+        self.seed = start.seed;
+        self.heard = heard.to_vec();
+        self.next_tick = 0;
+    }
+
+    fn compose(
+        &mut self,
+        style: &Style,
+        until_tick: u32,
+        notes: &mut Vec<ComposedNote>,
+    ) -> Result<Progress, DecodeError> {
+        if self.fails_from.is_some_and(|tick| self.next_tick >= tick) {
+            return Err(DecodeError::Composer {
+                pack: "test".into(),
+                reason: "told to".into(),
+            });
+        }
+        if self.next_tick >= until_tick {
+            return Ok(Progress::Done);
+        }
+        let base = self.heard.last().map_or(48, |note| note.key);
+        let key = base + (self.seed % 12) as u8 + (self.next_tick / 12 % 8) as u8;
+        notes.push(ComposedNote {
+            tick: self.next_tick,
+            duration_ticks: 18,
+            key: key + style.class[0] as u8,
+            velocity: 0.8,
+        });
+        self.next_tick += 12;
+        Ok(Progress::Working)
+    }
+}
+
+fn change(change: ContinuationChange) -> Event {
+    control(ControlChange::Continuation(change))
+}
+
+fn rig(block: usize) -> Rig {
+    let rig = Rig::with(
+        HostConfig::new(RATE_HZ, block as u32),
+        Some(instrument(Behaviour::Partials, MODEL_RATE_HZ)),
+    );
+    rig.engine.set_composer(Some(Box::<Eighths>::default()));
+    rig
+}
+
+/// Plays in equal blocks; composed events with their absolute samples.
+fn play(
+    rig: &mut Rig,
+    events: &[(u64, Event)],
+    samples: usize,
+    block: usize,
+) -> (Sound, Vec<(u64, Event)>) {
+    let mut sound = Sound {
+        left: vec![0.0; samples],
+        right: vec![0.0; samples],
+        missing: 0,
+    };
+    let mut composed = Vec::new();
+    for begins in (0..samples).step_by(block) {
+        let ends = (begins + block).min(samples);
+        let timed: Vec<_> = events
+            .iter()
+            .filter(|(at, _)| (begins as u64..ends as u64).contains(at))
+            .map(|(at, event)| TimedEvent::new((*at - begins as u64) as u32, *event))
+            .collect();
+        rig.processor.process(
+            &mut sound.left[begins..ends],
+            &mut sound.right[begins..ends],
+            &timed,
+        );
+        let out = rig.processor.composed().iter();
+        composed.extend(out.map(|e| (begins as u64 + u64::from(e.offset_samples), e.event)));
+        rig.work();
+    }
+    (sound, composed)
+}
+
+fn run_at(sample: u64, quantise: Quantise) -> Vec<(u64, Event)> {
+    vec![
+        (0, change(ContinuationChange::Quantise(quantise))),
+        (sample, change(ContinuationChange::Run(true))),
+    ]
+}
+
+fn ons(composed: &[(u64, Event)]) -> Vec<u64> {
+    let on = |(at, event): &(u64, Event)| matches!(event, Event::NoteOn { .. }).then_some(*at);
+    composed.iter().filter_map(on).collect()
+}
+
+fn keys(composed: &[(u64, Event)]) -> Vec<u8> {
+    let key = |(_, event): &(u64, Event)| match event {
+        Event::NoteOn { key, .. } => Some(*key),
+        _ => None,
+    };
+    composed.iter().filter_map(key).collect()
+}
+
+#[test]
+fn a_piece_begins_on_its_grid_line_and_each_note_on_its_sample() {
+    for (quantise, starts) in [
+        (Quantise::Bar, BAR),
+        (Quantise::Beat, BEAT),
+        (Quantise::Now, 4_800 + 1_000),
+    ] {
+        let mut rig = rig(512);
+        let (_, composed) = play(&mut rig, &run_at(1_000, quantise), 6 * BEAT as usize, 512);
+        let expected: Vec<u64> = (0..)
+            .map(|eighth| starts + eighth * BEAT / 2)
+            .take_while(|at| *at < 6 * BEAT)
+            .collect();
+        assert_eq!(ons(&composed), expected, "{quantise:?}");
+        assert_eq!(rig.engine.monitor().counts().late_notes, 0);
+    }
+}
+
+#[test]
+fn composed_music_is_the_same_at_any_block_size_live_and_offline() {
+    let mut events = run_at(777, Quantise::Beat);
+    let label = ContinuationChange::Label { index: 0, label: 3 };
+    events.push((3 * BEAT + 5, change(label)));
+    events.push((5 * BEAT + 17, change(ContinuationChange::Run(false))));
+    let samples = 7 * BEAT as usize;
+    let reference = play(&mut rig(1024), &events, samples, 1024);
+    assert!(reference.0.peak() > 0.01);
+    assert!(!reference.1.is_empty());
+    for block in [32, 64, 333, 512] {
+        // The lead follows the longest block: it is announced alike.
+        let (sound, composed) = play(&mut rig(1024), &events, samples, block);
+        assert_eq!(composed, reference.1, "events, blocks of {block}");
+        sound.assert_same(&reference.0, &format!("blocks of {block}"));
+    }
+    let mut waiting = rig(1024);
+    waiting.processor.set_render(RenderMode::Wait, true);
+    let sound = waiting.render(&events, samples, || 64, Working::OnlyWhenWaitedFor);
+    sound.assert_same(&reference.0, "offline");
+}
+
+#[test]
+fn every_composed_note_ends_by_stop_by_length_and_by_reset() {
+    let held_after = |events: &[(u64, Event)]| {
+        let (_, composed) = play(&mut rig(256), events, 4 * BAR as usize, 256);
+        let mut held = [false; 128];
+        for (_, event) in &composed {
+            match event {
+                Event::NoteOn { key, .. } => held[usize::from(*key)] = true,
+                Event::NoteOff(NoteMatch { key: Some(key), .. }) => {
+                    held[usize::from(*key)] = false;
+                }
+                _ => {}
+            }
+        }
+        assert!(!ons(&composed).is_empty());
+        (held.iter().filter(|held| **held).count(), composed)
+    };
+    let mut stopped = run_at(0, Quantise::Beat);
+    // The detector: without a stop, notes are held at the end.
+    assert!(held_after(&stopped).0 > 0);
+    stopped.push((3 * BAR + 100, change(ContinuationChange::Run(false))));
+    let (held, composed) = held_after(&stopped);
+    assert_eq!(held, 0);
+    assert_eq!(composed.last().unwrap().0, 3 * BAR + 100);
+    let mut bars = run_at(0, Quantise::Beat);
+    bars.insert(0, (0, change(ContinuationChange::Bars(2))));
+    let (held, composed) = held_after(&bars);
+    assert_eq!(held, 0);
+    assert_eq!(composed.last().unwrap().0, BEAT + 2 * BAR);
+
+    let mut rig = rig(256);
+    play(&mut rig, &run_at(0, Quantise::Beat), BAR as usize, 256);
+    rig.processor.reset();
+    let (sound, composed) = play(&mut rig, &[], BAR as usize, 256);
+    assert!(composed.is_empty());
+    assert!(sound.peak() < 1e-6);
+}
+
+#[test]
+fn the_same_seed_brings_the_same_piece_back_and_another_one_another() {
+    let piece = |seed| {
+        let mut events = run_at(10, Quantise::Beat);
+        events.insert(0, (0, change(ContinuationChange::Seed(seed))));
+        keys(&play(&mut rig(512), &events, BAR as usize, 512).1)
+    };
+    assert_eq!(piece(4), piece(4));
+    assert_ne!(piece(4), piece(5));
+}
+
+#[test]
+fn what_was_played_is_told_with_its_place_and_length() {
+    let mut rig = rig(64);
+    let told = std::sync::Arc::new(parking_lot::Mutex::new(Vec::new()));
+    rig.engine.set_composer(Some(Box::new(Told(told.clone()))));
+    let mut events = vec![
+        (0, change(ContinuationChange::FollowsHeard(true))),
+        (BEAT, note_on(60, 0.5)),
+        (2 * BEAT, note_off(60)),
+        (2 * BEAT, note_on(64, 0.7)),
+    ];
+    events.extend(run_at(2 * BEAT + BEAT / 2, Quantise::Bar));
+    play(&mut rig, &events, 2 * BAR as usize, 64);
+    let heard = |tick, duration_ticks, key, velocity| HeardNote {
+        tick,
+        duration_ticks,
+        key,
+        velocity,
+    };
+    assert_eq!(
+        *told.lock(),
+        [heard(-72, 24, 60, 0.5), heard(-48, 48, 64, 0.7)]
+    );
+}
+
+/// Keeps what it was told.
+struct Told(std::sync::Arc<parking_lot::Mutex<Vec<HeardNote>>>);
+
+impl Composer for Told {
+    fn begin(&mut self, _: &PieceStart, heard: &[HeardNote]) {
+        *self.0.lock() = heard.to_vec();
+    }
+
+    fn compose(
+        &mut self,
+        _: &Style,
+        _: u32,
+        _: &mut Vec<ComposedNote>,
+    ) -> Result<Progress, DecodeError> {
+        Ok(Progress::Done)
+    }
+}
+
+#[test]
+fn a_late_passage_is_counted_and_its_notes_left_out() {
+    let mut rig = rig(512);
+    let events = run_at(0, Quantise::Beat);
+    // The worker sleeps through the first bar.
+    rig.render(&events, BAR as usize, || 512, Working::NotIn(0, 200));
+    rig.work();
+    let (_, composed) = play(&mut rig, &[], BAR as usize, 512);
+    assert!(rig.engine.monitor().counts().late_notes > 0);
+    assert!(!ons(&composed).is_empty());
+    let mut in_time = self::rig(512);
+    play(&mut in_time, &events, BAR as usize, 512);
+    assert_eq!(in_time.engine.monitor().counts().late_notes, 0);
+}
+
+#[test]
+fn a_composer_that_fails_says_so_and_leaves_no_note_hanging() {
+    let mut rig = rig(512);
+    rig.engine.set_composer(Some(Box::new(Eighths {
+        fails_from: Some(48),
+        ..Eighths::default()
+    })));
+    let events = run_at(0, Quantise::Beat);
+    let (_, composed) = play(&mut rig, &events, 3 * BAR as usize, 512);
+    assert_eq!(ons(&composed).len(), 4);
+    assert_eq!(composed.len(), 8);
+    let error = rig.engine.monitor().last_error().unwrap().to_string();
+    assert!(error.contains("could not go on composing"), "{error}");
+}
+
+#[test]
+fn the_host_s_tempo_and_bars_rule_where_it_names_them() {
+    let mut rig = rig(480);
+    let mut composed = Vec::new();
+    let mut first = vec![
+        TimedEvent::new(0, change(ContinuationChange::Quantise(Quantise::Bar))),
+        TimedEvent::new(0, change(ContinuationChange::Run(true))),
+    ];
+    for block in 0..600_u64 {
+        // 100 BPM in three-four time, from the middle of a bar.
+        let quarters = 1.5 + (block * 480) as f64 / 48_000.0 * 100.0 / 60.0;
+        rig.processor.set_transport(&Transport {
+            playing: true,
+            tempo_bpm: Some(100.0),
+            position_quarters: Some(quarters),
+            bar_start_quarters: Some((quarters / 3.0).floor() * 3.0),
+            bar_quarters: Some(3.0),
+        });
+        let (mut left, mut right) = ([0.0; 480], [0.0; 480]);
+        rig.processor.process(&mut left, &mut right, &first);
+        first.clear();
+        let out = rig.processor.composed().iter();
+        composed.extend(out.map(|e| (block * 480 + u64::from(e.offset_samples), e.event)));
+        rig.work();
+    }
+    let quarter = 48_000 * 60 / 100;
+    let starts = ons(&composed);
+    assert_eq!(starts[0], 3 * quarter / 2); // the bar line at 3 quarters
+    assert_eq!(starts[1] - starts[0], quarter / 2);
+}
