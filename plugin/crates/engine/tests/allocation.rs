@@ -160,7 +160,7 @@ fn composed_notes_allocate_and_free_nothing() {
         events.insert(place, (at, run(up)));
     }
     assert_eq!(watch(&mut rig, &events, 5 * 48_000 / 128, 128), 0);
-    assert!(rig.processor.composed().len() > 1);
+    assert!(rig.engine.monitor().voices() > 8); // long after the music
     assert_eq!(touches(|| rig.processor.reset()), 0);
 }
 
