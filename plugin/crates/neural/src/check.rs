@@ -2,6 +2,7 @@
 //!
 //! Opens the file as the plugin does, loads it on each runtime, and compares the two.
 
+mod events;
 mod import;
 mod text;
 
@@ -11,6 +12,7 @@ use afterimage_engine::contract::{Decoder, Frame};
 
 use crate::backend::BackendKind;
 use crate::error::PackError;
+use crate::events::is_event_model;
 use crate::load::{LoadReport, LoadedPack, load};
 use crate::onnx::GraphInfo;
 use crate::pack::{Pack, name_of};
@@ -43,6 +45,9 @@ fn check_pack(pack: &Pack, runtime: &Runtime) -> ModelCheck {
     let mut decoded = Vec::new();
     let mut warnings = pack.warnings().to_vec();
     text.push_str("\nRuntimes\n");
+    if is_event_model(pack.manifest()) {
+        return events::check(pack, runtime, text);
+    }
     for kind in [BackendKind::OnnxRuntime, BackendKind::Embedded] {
         let Some(only) = runtime.only(kind) else {
             text.push_str(&format!(

@@ -177,7 +177,7 @@ impl NeuralDecoder {
     /// When the backend fails.
     pub fn run_bare(&mut self, rows: usize) -> Result<(), DecodeError> {
         let flags = set_flush_denormals();
-        let outcome = self.backend.run(rows, &self.buffers, &mut |output| {
+        let outcome = self.backend.run(rows, &self.buffers, &mut |_, output| {
             std::hint::black_box(output);
         });
         flags.restore();
@@ -205,7 +205,7 @@ impl NeuralDecoder {
         }
         let magnitudes = &mut self.magnitudes;
         let mut outcome = Ok(());
-        self.backend.run(size, &self.buffers, &mut |output| {
+        self.backend.run(size, &self.buffers, &mut |_, output| {
             if output.len() != size * width {
                 outcome = Err(format!(
                     "{} values came out of {size} rows of {width} values",

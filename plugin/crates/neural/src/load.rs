@@ -166,7 +166,7 @@ impl Loading<'_> {
     fn run_flushed(&self, runtime: &Runtime) -> Result<LoadedPack, Refusal> {
         let memory_before = resident_bytes();
         let start = Instant::now();
-        let mut backend = runtime.open(self.kind, &self.graph.bytes, &self.plan.output)?;
+        let mut backend = runtime.open(self.kind, &self.graph.bytes, &[&self.plan.output])?;
         let load_ms = start.elapsed().as_secs_f64() * 1e3;
         let mut buffers = self.plan.buffers();
         let feed = Feed::new(self.pack, self.plan);

@@ -140,16 +140,16 @@ impl Runtime {
         &self,
         kind: BackendKind,
         graph: &[u8],
-        output: &str,
+        outputs: &[&str],
     ) -> Result<Box<dyn Backend>, String> {
         match (kind, &self.onnxruntime) {
             (BackendKind::OnnxRuntime, Some(loaded)) => {
-                Ok(Box::new(OnnxRuntime::open(loaded, graph, output)?))
+                Ok(Box::new(OnnxRuntime::open(loaded, graph, outputs)?))
             }
             (BackendKind::OnnxRuntime, None) => Err("it is not loaded".into()),
             (BackendKind::Embedded, _) => {
                 let pool = self.pool.get_or_init(embedded::pool);
-                Ok(Box::new(Embedded::open(pool, graph, output)?))
+                Ok(Box::new(Embedded::open(pool, graph, outputs)?))
             }
         }
     }

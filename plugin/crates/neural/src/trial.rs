@@ -23,7 +23,7 @@ pub(crate) fn collect(
     buffers: &[InputBuffer],
 ) -> Result<Vec<f32>, String> {
     let mut collected = Vec::new();
-    backend.run(rows, buffers, &mut |output| collected = output.to_vec())?;
+    backend.run(rows, buffers, &mut |_, output| collected = output.to_vec())?;
     Ok(collected)
 }
 
@@ -66,7 +66,7 @@ pub(crate) fn measure(
 
 fn time_call(backend: &mut dyn Backend, rows: usize, buffers: &[InputBuffer]) -> f64 {
     let start = Instant::now();
-    let outcome = backend.run(rows, buffers, &mut |output| {
+    let outcome = backend.run(rows, buffers, &mut |_, output| {
         std::hint::black_box(output);
     });
     if outcome.is_ok() {

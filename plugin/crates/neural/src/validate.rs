@@ -1,6 +1,7 @@
 //! Compares what a manifest declares with what its graphs hold.
 
 use crate::error::PackError;
+use crate::events::EventPlan;
 use crate::manifest::{Axis, GraphSpec, Role, TensorSpec};
 use crate::onnx::{Dim, Element, TensorInfo};
 use crate::pack::{Pack, PackGraph};
@@ -22,6 +23,9 @@ pub(crate) fn check(pack: &Pack) -> Result<(), PackError> {
     }
     if pack.graph("decode").is_some() && pack.manifest().representation.has_columns() {
         DecodePlan::new(pack)?;
+    }
+    if crate::events::is_event_model(pack.manifest()) {
+        EventPlan::new(pack)?;
     }
     Ok(())
 }

@@ -84,3 +84,19 @@ fn a_bad_pack_shows_its_sentence_and_its_shapes() {
         &["cannot be read", "does NOT play it"],
     );
 }
+
+#[test]
+fn an_event_model_is_tried_on_every_runtime_and_composes() {
+    let events = check("events");
+    assert!(events.is_sound, "{}", events.text);
+    assert_tells(
+        &events,
+        &[
+            "events, 22 tokens",
+            "rten",
+            "a token in",
+            "notes in 16 bars",
+            "continues notes with it",
+        ],
+    );
+}

@@ -101,6 +101,8 @@ pub(crate) struct Conductor {
     sounding: [Option<Sounding>; SOUNDING],
     /// Everything before this host sample has happened.
     passed: u64,
+    /// The worker remembers something of what was heard.
+    told: bool,
     sent: bool,
     /// Notes that came too late, and cues that found no room, since they were last asked for.
     late_notes: u64,
@@ -128,6 +130,7 @@ impl Conductor {
             pending: touched::queue(PENDING, rest),
             sounding: [None; SOUNDING],
             passed: 0,
+            told: false,
             sent: false,
             late_notes: 0,
             dropped_cues: 0,
@@ -150,7 +153,10 @@ impl Conductor {
         self.passed = 0;
         self.transport = Transport::default();
         self.beat = Beat::new(self.rate());
-        self.send(Cue::Forget);
+        if std::mem::take(&mut self.told) {
+            self.send(Cue::Forget);
+            self.sent = false; // nobody waits for it
+        }
     }
 
     fn rate(&self) -> f64 {
@@ -271,11 +277,14 @@ impl Conductor {
     pub(crate) fn hear(&mut self, at_host: u64, event: &Event) {
         let tick = self.beat.time.tick_at(at_host).round() as i64;
         match *event {
-            Event::NoteOn { key, velocity, .. } if velocity > 0.0 => self.send(Cue::Heard {
-                tick,
-                key: key.min(127),
-                velocity,
-            }),
+            Event::NoteOn { key, velocity, .. } if velocity > 0.0 => {
+                self.told = true;
+                self.send(Cue::Heard {
+                    tick,
+                    key: key.min(127),
+                    velocity,
+                });
+            }
             Event::NoteOn { key, .. } => self.send(Cue::Released { tick, key }),
             Event::NoteOff(NoteMatch { key: Some(key), .. })
             | Event::Choke(NoteMatch { key: Some(key), .. }) => {

@@ -23,18 +23,25 @@ pub(crate) fn pool() -> Arc<ThreadPool> {
 pub(crate) struct Embedded {
     model: Model,
     pool: Arc<ThreadPool>,
-    output: NodeId,
+    outputs: Vec<NodeId>,
 }
 
 impl Embedded {
     /// Reads a graph.
-    pub(crate) fn open(pool: &Arc<ThreadPool>, graph: &[u8], output: &str) -> Result<Self, String> {
+    pub(crate) fn open(
+        pool: &Arc<ThreadPool>,
+        graph: &[u8],
+        outputs: &[&str],
+    ) -> Result<Self, String> {
         let model = without_panic(|| Model::load(graph.to_vec()).map_err(words))?;
-        let output = model.node_id(output).map_err(words)?;
+        let outputs: Result<_, _> = outputs
+            .iter()
+            .map(|name| model.node_id(name).map_err(words))
+            .collect();
         Ok(Self {
             model,
             pool: pool.clone(),
-            output,
+            outputs: outputs?,
         })
     }
 }
@@ -48,7 +55,7 @@ impl Backend for Embedded {
         &mut self,
         rows: usize,
         inputs: &[InputBuffer],
-        consume: &mut dyn FnMut(&[f32]),
+        consume: &mut dyn FnMut(usize, &[f32]),
     ) -> Result<(), String> {
         let mut values = Vec::with_capacity(inputs.len());
         for input in inputs {
@@ -58,15 +65,17 @@ impl Backend for Embedded {
         let options = RunOptions::default().with_thread_pool(Some(self.pool.clone()));
         let outputs = without_panic(|| {
             self.model
-                .run(values, &[self.output], Some(options))
+                .run(values, &self.outputs, Some(options))
                 .map_err(words)
         })?;
-        let Some(Value::FloatTensor(output)) = outputs.first() else {
-            return Err("its output is not float32".into());
-        };
-        match output.data() {
-            Some(data) => consume(data),
-            None => consume(&output.to_vec()),
+        for (place, output) in outputs.iter().enumerate() {
+            let Value::FloatTensor(output) = output else {
+                return Err("an output is not float32".into());
+            };
+            match output.data() {
+                Some(data) => consume(place, data),
+                None => consume(place, &output.to_vec()),
+            }
         }
         Ok(())
     }

@@ -67,8 +67,8 @@ pub(crate) trait Backend: Send {
     /// Which runtime it is.
     fn kind(&self) -> BackendKind;
 
-    /// Runs the graph over the first `rows` rows of `inputs` and shows `consume` the output,
-    /// row after row, before it is freed.
+    /// Runs the graph over the first `rows` rows of `inputs` and shows `consume` each output, by its
+    /// place in the list it was opened with, row after row, before it is freed.
     ///
     /// # Errors
     /// The runtime's own words.
@@ -76,7 +76,7 @@ pub(crate) trait Backend: Send {
         &mut self,
         rows: usize,
         inputs: &[InputBuffer],
-        consume: &mut dyn FnMut(&[f32]),
+        consume: &mut dyn FnMut(usize, &[f32]),
     ) -> Result<(), String>;
 }
 

@@ -70,12 +70,12 @@ pub(crate) fn environment(path: &Path) -> Result<Loaded, String> {
 /// A session over one graph.
 pub(crate) struct OnnxRuntime {
     session: Session,
-    output: String,
+    outputs: Vec<String>,
 }
 
 impl OnnxRuntime {
     /// Makes a session; the calling thread's denormal flags are kept.
-    pub(crate) fn open(loaded: &Loaded, graph: &[u8], output: &str) -> Result<Self, String> {
+    pub(crate) fn open(loaded: &Loaded, graph: &[u8], outputs: &[&str]) -> Result<Self, String> {
         let flags = DenormalFlags::current();
         let session = without_panic(|| {
             options(&loaded.environment)?
@@ -85,7 +85,7 @@ impl OnnxRuntime {
         flags.restore();
         Ok(Self {
             session: session?,
-            output: output.to_owned(),
+            outputs: outputs.iter().map(|name| (*name).to_owned()).collect(),
         })
     }
 }
@@ -117,7 +117,7 @@ impl Backend for OnnxRuntime {
         &mut self,
         rows: usize,
         inputs: &[InputBuffer],
-        consume: &mut dyn FnMut(&[f32]),
+        consume: &mut dyn FnMut(usize, &[f32]),
     ) -> Result<(), String> {
         let mut values: Vec<(Cow<'_, str>, SessionInputValue<'_>)> =
             Vec::with_capacity(inputs.len());
@@ -125,11 +125,13 @@ impl Backend for OnnxRuntime {
             values.push((Cow::Borrowed(&input.name), view(input, rows)?));
         }
         let outputs = self.session.run(values).map_err(words)?;
-        let output = outputs
-            .get(&self.output)
-            .ok_or_else(|| format!("it gave no '{}'", self.output))?;
-        let (_, data) = output.try_extract_tensor::<f32>().map_err(words)?;
-        consume(data);
+        for (place, name) in self.outputs.iter().enumerate() {
+            let output = outputs
+                .get(name)
+                .ok_or_else(|| format!("it gave no '{name}'"))?;
+            let (_, data) = output.try_extract_tensor::<f32>().map_err(words)?;
+            consume(place, data);
+        }
         Ok(())
     }
 }

@@ -66,6 +66,15 @@ fn trust(text: &mut String, manifest: &Manifest) {
 }
 
 fn representation(text: &mut String, manifest: &Manifest) {
+    if let Some(events) = &manifest.events {
+        let _ = writeln!(
+            text,
+            "\nRepresentation events, {} tokens, {} ticks a quarter note",
+            events.size(),
+            events.ticks_per_quarter
+        );
+        return;
+    }
     let r = &manifest.representation;
     let _ = writeln!(
         text,

@@ -8,10 +8,12 @@ mod parse;
 mod playing;
 mod representation;
 mod stages;
+mod vocabulary;
 
 use serde::Serialize;
 
 pub use representation::{Phase, Representation, RepresentationKind, Unit, Window};
+pub use vocabulary::{EventVocabulary, TokenClass, TokenKind};
 
 /// The manifest's schema that this version reads and writes.
 pub const SCHEMA: u32 = 1;
@@ -65,6 +67,9 @@ pub struct Manifest {
     /// Tokens and events, as the maker wrote it: only `predict` graphs need it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub vocabulary: Option<serde_json::Value>,
+    /// The same, read: there where `representation.kind` is `events`.
+    #[serde(skip)]
+    pub events: Option<EventVocabulary>,
 }
 
 /// What a pack is, in three lengths.

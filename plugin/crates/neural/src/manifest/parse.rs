@@ -1,12 +1,12 @@
 //! From JSON to [`Manifest`]: every field checked once, every complaint names its field.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::field::Field;
 use super::playing::{parse_condition, parse_latent, parse_play};
 use super::{
-    Axis, Description, GraphSpec, Graphs, Manifest, Metric, PlayMode, Representation, Role, SCHEMA,
-    StatePair, Task, TensorSpec, TrainingSource,
+    Axis, Description, EventVocabulary, GraphSpec, Graphs, Manifest, Metric, PlayMode,
+    Representation, RepresentationKind, Role, SCHEMA, StatePair, Task, TensorSpec, TrainingSource,
 };
 use crate::error::PackError;
 
@@ -116,6 +116,20 @@ fn parse_all(root: &Field<'_>, pack: &str) -> Result<Manifest, PackError> {
         None
     };
     let conditions = each(&root.at("conditions"), parse_condition)?;
+    let tasks = parse_tasks(&root.at("tasks"))?;
+    let representation = Representation::parse(&root.at("representation"), pack)?;
+    let vocabulary = root.at("vocabulary");
+    let events = match representation.kind {
+        RepresentationKind::Events => Some(EventVocabulary::parse(&vocabulary)?),
+        _ => None,
+    };
+    let unplayed = json!({"mode": "drone"});
+    let play = root.at("play");
+    let play = if play.is_there() || tasks.contains(&Task::Play) {
+        play
+    } else {
+        play.with_value(&unplayed)
+    };
     Ok(Manifest {
         schema: SCHEMA,
         id: parse_id(&root.at("id"))?,
@@ -130,14 +144,15 @@ fn parse_all(root: &Field<'_>, pack: &str) -> Result<Manifest, PackError> {
         training_data: each(&root.at("training_data"), parse_source)?,
         metrics: each(&root.at("metrics"), parse_metric)?,
         family: root.at("family").text()?,
-        tasks: parse_tasks(&root.at("tasks"))?,
-        representation: Representation::parse(&root.at("representation"), pack)?,
+        tasks,
+        representation,
         graphs: parse_graphs(&root.at("graphs"))?,
         state: each(&root.at("state"), parse_state)?,
-        play: parse_play(&root.at("play"), latent.as_ref(), &conditions)?,
+        play: parse_play(&play, latent.as_ref(), &conditions)?,
         latent,
         conditions,
-        vocabulary: root.at("vocabulary").value().cloned(),
+        vocabulary: vocabulary.value().cloned(),
+        events,
     })
 }
 

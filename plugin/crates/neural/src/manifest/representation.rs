@@ -22,6 +22,8 @@ const PHASE_WORDS: [&str; 4] = ["rtpghi", "f0-lock", "model", "none"];
 const MEL_SCALE_WORDS: [&str; 2] = ["slaney", "htk"];
 const MEL_NORM_WORDS: [&str; 2] = ["slaney", "none"];
 const WINDOW_WORDS: [&str; 4] = ["hann", "sqrt-hann", "hamming", "rectangular"];
+/// Stands where events have no rate.
+const UNUSED_RATE_HZ: usize = 48_000;
 /// Lowest and highest model rate that the resampler is built for.
 const SAMPLE_RATES_HZ: (u64, u64) = (8_000, 192_000);
 /// Largest transform: 0.7 s at 96 kHz, more blurs every onset.
@@ -173,9 +175,12 @@ impl Representation {
         }
         let kind = parse_kind(&field.at("kind"), pack)?;
         let frames = Frames::parse(field, kind)?;
-        let sample_rate = field
-            .at("sample_rate")
-            .count(SAMPLE_RATES_HZ.0, SAMPLE_RATES_HZ.1)?;
+        let rate = field.at("sample_rate");
+        let sample_rate = if kind == RepresentationKind::Events {
+            rate.count_or(UNUSED_RATE_HZ, SAMPLE_RATES_HZ.0, SAMPLE_RATES_HZ.1)?
+        } else {
+            rate.count(SAMPLE_RATES_HZ.0, SAMPLE_RATES_HZ.1)?
+        };
         let nyquist_hz = sample_rate as f64 / 2.0;
         let unit = parse_unit(&field.at("unit"), kind)?;
         let floor = field.at("floor").number_or(lowest_value(unit))?;

@@ -1,0 +1,234 @@
+//! From tokens to notes: the engine's [`Composer`] over an event model.
+
+use afterimage_engine::continuation::{
+    ComposedNote, Composer, HeardNote, PieceStart, Progress, Style, TICKS_PER_QUARTER,
+};
+use afterimage_engine::contract::DecodeError;
+use afterimage_spectral::counter_rng::{Purpose, Stream};
+
+use super::model::EventModel;
+use super::prompt;
+use super::sampler::Sampler;
+use crate::manifest::{EventVocabulary, TokenKind};
+use crate::native::set_flush_denormals;
+
+/// Tokens of one bounded step: about a millisecond of a net of 4 MB.
+const STEP_TOKENS: usize = 6;
+/// Notes on one tick: more are a net that has lost its way.
+const MAX_CHORD: usize = 12;
+/// A piece lasts at least so many quarter notes before it may end.
+const LEAST_QUARTERS: u32 = 16;
+/// How hard notes are struck on a bar line, on a quarter note of it, and between: events carry no
+/// velocity, and a tune without accents is hard to follow.
+const BAR_VELOCITY: f32 = 0.86;
+const BEAT_VELOCITY: f32 = 0.76;
+const OFF_VELOCITY: f32 = 0.66;
+
+/// Where the piece stands.
+#[derive(Clone, Debug, Default)]
+struct Place {
+    /// Tokens still to be read in, newest last in time; empty while it composes.
+    prompt: Vec<u32>,
+    read: usize,
+    /// The class of the newest token.
+    class: usize,
+    /// Present tick, in the vocabulary's ticks.
+    tick: u32,
+    bar_tick: u32,
+    /// The tick at which the piece at hand began: it may begin again.
+    began: u32,
+    note: Option<u8>,
+    chord: usize,
+    drawn: u64,
+}
+
+/// An event model at work.
+pub struct EventComposer {
+    pack: String,
+    model: EventModel,
+    vocabulary: EventVocabulary,
+    sampler: Sampler,
+    place: Place,
+    stream: Stream,
+}
+
+impl EventComposer {
+    pub(crate) fn new(pack: &str, model: EventModel, vocabulary: EventVocabulary) -> Self {
+        Self {
+            pack: pack.to_owned(),
+            model,
+            vocabulary,
+            sampler: Sampler::default(),
+            place: Place::default(),
+            stream: Stream::new(0, Purpose::SAMPLING, 0, 0),
+        }
+    }
+
+    /// One token: of the prompt if some is left, otherwise drawn.
+    fn step(&mut self, style: &Style, notes: &mut Vec<ComposedNote>) -> Result<(), String> {
+        if let Some(token) = self.place.prompt.get(self.place.read).copied() {
+            self.place.read += 1;
+            self.take(token, style)?;
+            return Ok(());
+        }
+        let temperature = style.temperature * self.vocabulary.temperature;
+        let top_p = style.top_p * self.vocabulary.top_p;
+        let uniform = self.stream.uniform_at(self.place.drawn);
+        self.place.drawn += 1;
+        let allowed = Allowed::at(&self.vocabulary, &self.place);
+        let logits = self.model.logits();
+        let drawn = self.sampler.draw(
+            logits,
+            |token| allowed.allows(token),
+            temperature,
+            top_p,
+            uniform,
+        );
+        let token = drawn.ok_or("its grammar leaves no token that may follow")?;
+        self.act(token, notes);
+        if self
+            .vocabulary
+            .class(TokenKind::End)
+            .is_some_and(|end| end.holds(token))
+        {
+            return Ok(());
+        }
+        self.take(token, style)
+    }
+
+    /// Lets the net read a token.
+    fn take(&mut self, token: u32, style: &Style) -> Result<(), String> {
+        let classes = &self.vocabulary.classes;
+        self.place.class = classes
+            .iter()
+            .position(|class| class.holds(token))
+            .unwrap_or(0);
+        self.model.step(token, &style.class)
+    }
+
+    /// Does what a drawn token says.
+    fn act(&mut self, token: u32, notes: &mut Vec<ComposedNote>) {
+        let Some((class, value)) = self.vocabulary.meaning(token) else {
+            return;
+        };
+        let place = &mut self.place;
+        match class.kind {
+            TokenKind::Start => {}
+            TokenKind::Bar => place.bar_tick = place.tick,
+            TokenKind::Note => {
+                place.note = Some(value as u8);
+                place.chord += 1;
+            }
+            TokenKind::Duration => {
+                if let Some(key) = place.note.take() {
+                    let tick = self.to_engine(self.place.tick);
+                    notes.push(ComposedNote {
+                        tick,
+                        duration_ticks: self.to_engine(value as u32).max(1),
+                        key,
+                        velocity: self.accent(),
+                    });
+                }
+            }
+            TokenKind::Shift => {
+                place.tick += value as u32;
+                place.chord = 0;
+            }
+            TokenKind::End => self.begin_again(),
+        }
+    }
+
+    /// A piece that has ended is followed by another, from nothing.
+    fn begin_again(&mut self) {
+        let start = self.vocabulary.class(TokenKind::Start);
+        self.model.forget();
+        let place = &mut self.place;
+        place.prompt = start.map(|class| class.first).into_iter().collect();
+        (place.read, place.chord, place.note) = (0, 0, None);
+        (place.began, place.bar_tick) = (place.tick, place.tick);
+    }
+
+    fn accent(&self) -> f32 {
+        match self.place.tick - self.place.bar_tick {
+            0 => BAR_VELOCITY,
+            since if since.is_multiple_of(self.vocabulary.ticks_per_quarter) => BEAT_VELOCITY,
+            _ => OFF_VELOCITY,
+        }
+    }
+
+    fn to_engine(&self, ticks: u32) -> u32 {
+        let scaled = u64::from(ticks) * u64::from(TICKS_PER_QUARTER);
+        (scaled / u64::from(self.vocabulary.ticks_per_quarter)) as u32
+    }
+
+    /// Whether every note before a tick was given: the present is at or past it.
+    fn is_past(&self, until_tick: u32) -> bool {
+        self.place.read >= self.place.prompt.len()
+            && self.place.note.is_none()
+            && self.to_engine(self.place.tick) >= until_tick
+    }
+}
+
+/// Which tokens may come now: the grammar, and what keeps time moving.
+struct Allowed<'a> {
+    vocabulary: &'a EventVocabulary,
+    place: &'a Place,
+}
+
+impl<'a> Allowed<'a> {
+    fn at(vocabulary: &'a EventVocabulary, place: &'a Place) -> Self {
+        Self { vocabulary, place }
+    }
+
+    fn allows(&self, token: u32) -> bool {
+        let followers = &self.vocabulary.classes[self.place.class].followers;
+        let class = followers
+            .iter()
+            .map(|follower| &self.vocabulary.classes[*follower])
+            .find(|class| class.holds(token));
+        class.is_some_and(|class| match class.kind {
+            TokenKind::End => {
+                self.place.tick - self.place.began
+                    >= LEAST_QUARTERS * self.vocabulary.ticks_per_quarter
+            }
+            TokenKind::Note => self.place.chord < MAX_CHORD,
+            _ => true,
+        })
+    }
+}
+
+impl Composer for EventComposer {
+    fn begin(&mut self, start: &PieceStart, heard: &[HeardNote]) {
+        self.stream = Stream::new(start.seed, Purpose::SAMPLING, 0, 0);
+        self.model.forget();
+        self.place = Place {
+            prompt: prompt::tokens(&self.vocabulary, heard, start, TICKS_PER_QUARTER),
+            ..Place::default()
+        };
+    }
+
+    fn compose(
+        &mut self,
+        style: &Style,
+        until_tick: u32,
+        notes: &mut Vec<ComposedNote>,
+    ) -> Result<Progress, DecodeError> {
+        let flags = set_flush_denormals();
+        let mut outcome = Ok(Progress::Working);
+        for _ in 0..STEP_TOKENS {
+            if self.is_past(until_tick) {
+                outcome = Ok(Progress::Done);
+                break;
+            }
+            if let Err(reason) = self.step(style, notes) {
+                outcome = Err(DecodeError::Composer {
+                    pack: self.pack.clone(),
+                    reason,
+                });
+                break;
+            }
+        }
+        flags.restore();
+        outcome
+    }
+}
