@@ -49,15 +49,19 @@ def stretch(frame: np.ndarray, note: float) -> np.ndarray:
     return out
 
 
+def centres(hold_s: float) -> np.ndarray:
+    """Samples after note-on that a note held for `hold_s` is looked at, on whole frames."""
+    on = np.minimum(ON_TIMES_S, hold_s - 0.03)
+    seconds = np.concatenate([on, hold_s + OFF_TIMES_S])
+    return np.round(seconds * SAMPLE_RATE / HOP).astype(int) * HOP
+
+
 def summarise(audio: np.ndarray, note: float, velocity: float, hold_s: float) -> np.ndarray:
     """Summary vector [SIZE] of one normalised note.
 
     `audio`: [samples] from note-on, linear. `velocity`: 0..1. Times past the hold repeat its last frame.
     """
-    on = np.minimum(ON_TIMES_S, hold_s - 0.03)
-    seconds = np.concatenate([on, hold_s + OFF_TIMES_S])
-    centres = np.round(seconds * SAMPLE_RATE / HOP).astype(int) * HOP
-    frames = log_frames(audio, centres)
+    frames = log_frames(audio, centres(hold_s))
     levels = np.concatenate([partial_levels(frames, note), noise_levels(frames)], axis=1)
     shape = stretch(frames[6], note)
     extra = [(note - 60.0) / 24.0, velocity, hold_s / 2.0]

@@ -1,7 +1,7 @@
 """Trains, measures and exports the keys VAE. Reads from top to bottom; `python keys-vae/train.py [MINUTES]`.
 
 Every random choice has a fixed seed. Interrupted, it goes on from its checkpoint. The library code is in
-`afterimage_models.keys_vae`.
+`afterimage_models.keys_vae` and `afterimage_models.pitched`.
 """
 
 from __future__ import annotations
@@ -12,8 +12,9 @@ from pathlib import Path
 
 from afterimage_models import note_data
 from afterimage_models.keys_vae import command
-from afterimage_models.keys_vae.note_set import NoteSet
-from afterimage_models.keys_vae.training import Settings, Trainer
+from afterimage_models.keys_vae.training import Trainer
+from afterimage_models.pitched.note_set import NoteSet
+from afterimage_models.pitched.training import Settings
 
 HERE = Path(__file__).resolve().parent
 DATA = HERE.parent / "data" / "notes"

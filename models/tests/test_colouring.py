@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from afterimage_models import note_summary
-from afterimage_models.keys_vae.colouring import LEVELS, TIMES, Colouring
 from afterimage_models.note_summary import PARTIALS
+from afterimage_models.pitched.colouring import LEVELS, TIMES, Colouring
 from afterimage_models.spectrum import BINS, FLOOR_DB, N_FFT, SAMPLE_RATE, note_to_hz
 
 NOTES, SOURCES = 40, 3

@@ -58,9 +58,15 @@ def preset(manifest, name):
     return next(p["latent"] for p in manifest["latent"]["presets"] if p["name"] == name)
 
 
+def without_hash(manifest):
+    """A copy without the graph's hash, which no file can hold of itself."""
+    graph = {key: value for key, value in manifest["graphs"]["decode"].items() if key != "sha256"}
+    return manifest | {"graphs": {"decode": graph}}
+
+
 def test_embedded_manifest_is_manifest_json(manifest):
     entries = {p.key: p.value for p in onnx.load(str(FOLDER / "keys-vae.onnx")).metadata_props}
-    assert json.loads(entries["neural_audio.manifest"]) == manifest
+    assert without_hash(json.loads(entries["neural_audio.manifest"])) == without_hash(manifest)
     assert entries["model_type"] == "vae"
     assert entries["sample_rate"] == "48000"
     assert entries["version"] == manifest["version"]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from afterimage_models.keys_vae.plugin_render import RENDERS, late_frames, render_plugin
+from afterimage_models.plugin_render import RENDERS, late_frames, render_plugin
 
 # Stands for xtask: writes one call into a log and reports as many late frames as are left in a file.
 PROGRAM = """

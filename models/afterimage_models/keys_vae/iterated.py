@@ -13,9 +13,11 @@ from torch import Tensor, nn
 
 from .. import note_summary
 from ..note_summary import NOISE_EDGES, OFF_TIMES_S, ON_TIMES_S, PARTIALS
+from ..pitched.bins_decoder import BinsDecoder
+from ..pitched.render import spacing_bins
+from ..pitched.trunk import LATENT
 from ..spectrum import BINS, FLOOR_DB, GATE_DB
-from .network import LATENT, Decoder, Encoder
-from .render import spacing_bins
+from .network import Encoder
 
 STEPS = 6
 TIMES = len(ON_TIMES_S) + len(OFF_TIMES_S)
@@ -40,7 +42,7 @@ def band_places() -> np.ndarray:
 class IteratedEncoder(nn.Module):
     """Note summary [notes, SIZE] -> latent [notes, LATENT], by STEPS corrections of the encoder's guess."""
 
-    def __init__(self, encoder: Encoder, decoder: Decoder) -> None:
+    def __init__(self, encoder: Encoder, decoder: BinsDecoder) -> None:
         super().__init__()
         self.encoder, self.decoder = encoder, decoder
         seen = note_summary.SIZE + LEVELS + 2 * LATENT + 2

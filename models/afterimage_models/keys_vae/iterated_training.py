@@ -10,9 +10,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..note_data import TRAIN
+from ..pitched.note_set import NoteSet
+from ..pitched.training import choose_bins, frame_loss
 from .iterated import IteratedEncoder
-from .note_set import TRAIN, NoteSet
-from .training import choose_bins, frame_loss
 
 NOTES, FRAMES = 64, 12
 RATE, LAST_RATE, WARM_UP_STEPS = 1e-3, 1e-5, 100

@@ -1,17 +1,10 @@
-"""The named sounds of the pack: timbres of the training set and points between them."""
+"""The named sounds of the keys VAE."""
 
 from __future__ import annotations
 
-import numpy as np
+from ..pitched.presets import Recipes
 
-from ..soundfonts import FONTS, PROGRAMS
-from .axes import Space, preset_latent
-from .network import Encoder
-from .note_set import NoteSet
-
-KNOB_LIMIT = 3.0
-# name -> (General MIDI program of the fluid font, weight); several programs make a point between them.
-RECIPES: dict[str, list[tuple[int, float]]] = {
+RECIPES: Recipes = {
     "First Light": [(108, 0.3), (11, 0.4), (46, 0.1), (48, 0.2)],
     "Bowed Metal": [(42, 0.5), (11, 0.35), (48, 0.15)],
     "Breath Choir": [(75, 0.55), (79, 0.45)],
@@ -28,19 +21,3 @@ RECIPES: dict[str, list[tuple[int, float]]] = {
     "Night Bell": [(10, 0.6), (88, 0.4)],
 }
 MOD_WHEEL = ("First Light", "Bowed Metal", "Breath Choir")
-
-
-def preset_index(font: str, program: int) -> int:
-    """Row of a preset in the data's table."""
-    return list(FONTS).index(font) * len(PROGRAMS) + PROGRAMS.index(program)
-
-
-def named_knobs(encoder: Encoder, notes: NoteSet, space: Space) -> dict[str, list[float]]:
-    """Knob values [16] of every recipe, rounded to what a host shows, inside the knobs' range."""
-    out = {}
-    for name, parts in RECIPES.items():
-        weights = np.array([w for _, w in parts])
-        latents = np.stack([preset_latent(encoder, notes, preset_index("fluid", program)) for program, _ in parts])
-        knobs = space.to_knobs((weights[:, None] * latents).sum(0, keepdims=True) / weights.sum())[0]
-        out[name] = [round(float(v), 3) for v in np.clip(knobs, -KNOB_LIMIT, KNOB_LIMIT)]
-    return out

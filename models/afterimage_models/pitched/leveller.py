@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from ..loudness import k_weight_power
 from ..spectrum import BINS, HOP, SAMPLE_RATE
 from .axes import Space
-from .network import LATENT, Decoder
+from .trunk import LATENT, NoteTrunk
 
 KEYS = (36.0, 48.0, 60.0, 72.0, 84.0, 96.0)
 VELOCITY = 0.75
@@ -37,7 +37,7 @@ class Leveller(nn.Module):
 
 
 @torch.no_grad()
-def loudness_db(decoder: Decoder, inner: np.ndarray, key: float) -> np.ndarray:
+def loudness_db(decoder: NoteTrunk, inner: np.ndarray, key: float) -> np.ndarray:
     """Largest K-weighted level over 0.4 s of a held note, from frames; dB with an arbitrary zero. [n, 16] -> [n]."""
     weight = torch.tensor(k_weight_power(np.arange(BINS) * SAMPLE_RATE / (2 * (BINS - 1))), dtype=torch.float32)
     seconds = torch.arange(FRAMES) * FRAME_STEP * HOP / SAMPLE_RATE
@@ -53,7 +53,7 @@ def loudness_db(decoder: Decoder, inner: np.ndarray, key: float) -> np.ndarray:
     return np.concatenate(out)
 
 
-def fit(decoder: Decoder, space: Space, knobs: np.ndarray, shipped: np.ndarray, single: np.ndarray) -> Leveller:
+def fit(decoder: NoteTrunk, space: Space, knobs: np.ndarray, shipped: np.ndarray, single: np.ndarray) -> Leveller:
     """Fit to measured loudness at `knobs` [n, 16], between them, at draws from the prior, and at `shipped` [m, 16].
 
     The shipped presets and the points between their neighbours weigh SHIPPED_WEIGHT times all the others. At `single`

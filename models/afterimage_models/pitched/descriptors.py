@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from ..spectrum import BINS, HOP, N_FFT, SAMPLE_RATE, note_to_hz
-from .network import Decoder
+from .trunk import NoteTrunk
 
 PROBE_KEYS = (48.0, 60.0, 72.0)
 PROBE_VELOCITY = 0.75
@@ -31,7 +31,7 @@ DESCRIPTORS = {
 
 
 @torch.no_grad()
-def probe_frames(decoder: Decoder, latents: np.ndarray, key: float) -> np.ndarray:
+def probe_frames(decoder: NoteTrunk, latents: np.ndarray, key: float) -> np.ndarray:
     """Power frames [latents, times, BINS] of one note at ON_FRAMES, then OFF_FRAMES after HOLD_S."""
     count, steps = len(latents), len(ON_FRAMES) + len(OFF_FRAMES)
     hop_s = HOP / SAMPLE_RATE
@@ -88,7 +88,7 @@ def describe_power(power: np.ndarray, key: float) -> dict[str, np.ndarray]:
 
 
 @torch.no_grad()
-def describe(decoder: Decoder, latents: np.ndarray) -> dict[str, np.ndarray]:
+def describe(decoder: NoteTrunk, latents: np.ndarray) -> dict[str, np.ndarray]:
     """Every descriptor, averaged over PROBE_KEYS, for `latents` [n, 16] in the network's own units; each [n]."""
     rows = []
     for key in PROBE_KEYS:

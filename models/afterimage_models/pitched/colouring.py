@@ -59,6 +59,17 @@ class Colouring:
         out[..., :LEVELS] = ((_add(levels, shift) + 60.0) / 30.0).reshape(notes, sources, -1)
         return out
 
+    def on_stacks(self, stacks: np.ndarray, time_on_s: np.ndarray, hz: np.ndarray) -> np.ndarray:
+        """Coloured frames [notes, sources, times, bands] in dB at `time_on_s` [notes, sources, times].
+
+        `hz`: [bands], centres of the bands. `on_summaries` of the same notes goes before: it levels the filter.
+        """
+        at = np.clip(hz * N_FFT / SAMPLE_RATE, 0.0, BINS - 1.001)
+        low = at.astype(int)
+        curve = self.curve_db[:, low] + (at - low) * (self.curve_db[:, low + 1] - self.curve_db[:, low])
+        decay = (self.decay_db_s[:, None, None] * time_on_s)[..., None]
+        return _add(stacks, curve[:, None, None, :].astype(np.float32) - decay)
+
     def on_frames(self, frames: np.ndarray, owner: np.ndarray, time_on_s: np.ndarray) -> np.ndarray:
         """Coloured frames [n, BINS] in dB of notes `owner` [n] at `time_on_s` [n]."""
         return _add(frames, self.curve_db[owner] - (self.decay_db_s[owner] * time_on_s)[:, None])

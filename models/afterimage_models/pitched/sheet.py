@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 
-from ..note_data import render_preset
+from ..note_data import RenderedNote, render_preset
 from ..soundfonts import Strike
 from ..spectrum import HOP, N_FFT, SAMPLE_RATE, spectrogram
 from ..synth import note_audio
 from .axes import Space
-from .encoding import encode_note
-from .iterated import IteratedEncoder
 from .player import PackPlayer
 
 SECONDS, HOLD_S = 3.0, 1.8
@@ -38,7 +37,9 @@ def _heard(player: PackPlayer, knobs: np.ndarray, pitch: float) -> np.ndarray:
     return spectrogram(note_audio(frames, pitch, seed=1)[: int(SECONDS * SAMPLE_RATE)])
 
 
-def panels(encoder: IteratedEncoder, space: Space, player: PackPlayer) -> list[tuple[str, np.ndarray]]:
+def panels(
+    encode: Callable[[RenderedNote], np.ndarray], space: Space, player: PackPlayer
+) -> list[tuple[str, np.ndarray]]:
     """Titles and heard spectrograms [n, BINS] dB of the sheet, three keys in a row of panels."""
     out: list[tuple[str, np.ndarray]] = []
     for font, program in ORIGINALS:
@@ -46,7 +47,7 @@ def panels(encoder: IteratedEncoder, space: Space, player: PackPlayer) -> list[t
         notes = render_preset(font, program, strikes)
         out += [(f"original: {font} {program}, key {n.key}", spectrogram(n.audio)) for n in notes]
         for note in notes:
-            knobs = space.to_knobs(encode_note(encoder, note)[None])[0]
+            knobs = space.to_knobs(encode(note)[None])[0]
             out.append((f"reconstruction, key {note.key}", _heard(player, knobs, note.pitch)))
     names = list(player.presets)
     for a, b in ((names[0], names[1]), (names[1], names[2])):

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 
+from ..note_data import TRAIN
 from .descriptors import DESCRIPTORS, describe, probe_frames
-from .network import LATENT, Decoder, Encoder
-from .note_set import TRAIN, NoteSet
-from .training import encode
+from .note_set import NoteSet
+from .trunk import LATENT, NoteTrunk
 
 STEERED = ("brightness", "attack", "sustain", "breath", "hollow", "release", "body", "ripple")
 SWEEP = (-1.5, 1.5)
 ANCHORS = 24
 SEED = 7
+Posterior = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
+"""Rows of a note set -> means and variances of their latents, each [rows, LATENT]; a code has no variance."""
 
 
 @dataclass
@@ -35,17 +37,14 @@ class Space:
         return knobs @ self.rotation + self.mean
 
 
-@torch.no_grad()
-def posterior(encoder: Encoder, notes: NoteSet, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Posterior means and variances [rows, 16] of notes encoded from themselves."""
-    encoder.eval()
-    mean, log_variance = encode(encoder, torch.from_numpy(notes.summary[rows]).unsqueeze(1))
-    return mean.numpy(), log_variance.exp().numpy()
+def encodable(notes: NoteSet) -> np.ndarray:
+    """Rows of the training notes that show a timbre's whole course."""
+    return np.intersect1d(notes.notes(TRAIN), np.flatnonzero(notes.can_encode))
 
 
-def preset_latent(encoder: Encoder, notes: NoteSet, preset: int) -> np.ndarray:
+def preset_latent(posterior: Posterior, notes: NoteSet, preset: int) -> np.ndarray:
     """Mean latent [16] of a preset's notes."""
-    return posterior(encoder, notes, notes.sources[preset])[0].mean(0)
+    return posterior(notes.sources[preset])[0].mean(0)
 
 
 def whitening(mean: np.ndarray, variance: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -87,7 +86,7 @@ def orthogonal_basis(directions: dict[str, np.ndarray]) -> tuple[np.ndarray, lis
     return np.vstack([np.array(rows), rest]), names
 
 
-def sweep(decoder: Decoder, space: Space, anchors: np.ndarray, axis: int) -> tuple[dict[str, float], float]:
+def sweep(decoder: NoteTrunk, space: Space, anchors: np.ndarray, axis: int) -> tuple[dict[str, float], float]:
     """Change of each descriptor per knob unit along an axis, and mean spectral change in dB over the sweep."""
     low, high = anchors.copy(), anchors.copy()
     low[:, axis] += SWEEP[0]
@@ -100,10 +99,10 @@ def sweep(decoder: Decoder, space: Space, anchors: np.ndarray, axis: int) -> tup
     return change, float(np.sqrt(((x - y) ** 2).mean(2)).mean())
 
 
-def build_space(encoder: Encoder, decoder: Decoder, notes: NoteSet) -> Space:
+def build_space(posterior: Posterior, decoder: NoteTrunk, notes: NoteSet) -> Space:
     """Measure the training set's latents and return the named, ordered knob space."""
     decoder.eval()
-    mean, variance = posterior(encoder, notes, np.intersect1d(notes.notes(TRAIN), np.flatnonzero(notes.can_encode)))
+    mean, variance = posterior(encodable(notes))
     matrix, centre = whitening(mean, variance)
     rng = np.random.default_rng(SEED)
     chosen = mean[rng.choice(len(mean), min(400, len(mean)), replace=False)]
@@ -121,7 +120,7 @@ def build_space(encoder: Encoder, decoder: Decoder, notes: NoteSet) -> Space:
 
 
 def _axis_row(
-    decoder: Decoder, space: Space, anchors: np.ndarray, axis: int, names: list[str], spread: dict[str, float]
+    decoder: NoteTrunk, space: Space, anchors: np.ndarray, axis: int, names: list[str], spread: dict[str, float]
 ) -> dict:
     change, spectral_db = sweep(decoder, space, anchors, axis)
     relative = {n: change[n] / spread[n] for n in change}

@@ -18,8 +18,8 @@ from ..note_data import HELD_OUT_PRESET, KEYS, RenderedNote, held_out_keys, pres
 from ..soundfonts import Strike
 from ..spectrum import SAMPLE_RATE
 from .axes import Space
-from .network import LATENT
 from .player import PackPlayer
+from .trunk import LATENT
 
 HOLD_S, SLOT_S, LEAD_IN_S = 1.5, 3.25, 0.5
 # Position of the envelope's release knob at 3 s (`params.rs`: 5 ms to 20 s, skewed by a fourth root). Held-out notes

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..note_data import HELD_OUT_KEY, HELD_OUT_PRESET, TRAIN, UINT8_STEP_DB
+from ..note_data import HELD_OUT_KEY, TRAIN, UINT8_STEP_DB
 from ..spectrum import FLOOR_DB, HOP, SAMPLE_RATE
 from .colouring import Colouring
 
@@ -88,15 +88,21 @@ class NoteSet:
         sources = np.stack([self.encoding_sources(n, rng.random() < own_share, rng) for n in notes])
         return self._gather(notes, sources, [self.first[n] + np.arange(self.count[n]) for n in notes])
 
+    def seen(self, sources: np.ndarray, colouring: Colouring | None) -> np.ndarray:
+        """What notes are encoded from, by `sources` [notes, SOURCES]: summaries, coloured if asked for."""
+        summary = self.summary[sources]
+        if colouring is None:
+            return summary
+        return colouring.on_summaries(summary, self.table[sources, PITCH], self.table[sources, HOLD])
+
     def _gather(
         self, notes: np.ndarray, sources: np.ndarray, rows: list[np.ndarray], colouring: Colouring | None = None
     ) -> Batch:
         owner = np.repeat(np.arange(len(notes)), [len(r) for r in rows])
         index = np.concatenate(rows)
         target = self.frames[index].astype(np.float32) * UINT8_STEP_DB + FLOOR_DB
-        summary = self.summary[sources]
+        seen = self.seen(sources, colouring)  # before the frames: it levels the filter
         if colouring is not None:
-            summary = colouring.on_summaries(summary, self.table[sources, PITCH], self.table[sources, HOLD])
             target = colouring.on_frames(target, owner, self.time_on[index])
 
         def column(values: np.ndarray) -> Tensor:
@@ -105,9 +111,6 @@ class NoteSet:
         table = self.table[notes][owner]
         times = column(self.time_on[index]), column(self.time_off[index])
         return Batch(
-            torch.from_numpy(summary), torch.from_numpy(owner),
+            torch.from_numpy(seen), torch.from_numpy(owner),
             column(table[:, PITCH]), column(table[:, VELOCITY]), times, torch.from_numpy(target),
         )  # fmt: skip
-
-
-__all__ = ["HELD_OUT_KEY", "HELD_OUT_PRESET", "TRAIN", "Batch", "NoteSet"]

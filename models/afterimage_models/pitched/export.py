@@ -1,4 +1,4 @@
-"""The decoder as the plugin takes it: knob units in, gated frames out, manifest inside the ONNX file."""
+"""A decoder as the plugin takes it: knob units in, frames out, manifest inside the ONNX file."""
 
 from __future__ import annotations
 
@@ -11,18 +11,17 @@ import torch
 from torch import Tensor, nn
 
 from .leveller import Leveller
-from .network import LATENT, Decoder, gate
+from .trunk import LATENT, NoteTrunk
 
 OPSET = 17
-CEILING_DB = 6.0  # a frame above full scale is a decoder gone wrong
 INPUTS = ("latent", "pitch", "velocity", "time_on", "time_off")
 MANIFEST_KEY = "neural_audio.manifest"
 
 
 class PackDecoder(nn.Module):
-    """Knobs [batch, 16] in standard deviations of the rotated aggregate posterior -> frame [batch, BINS] dB."""
+    """Knobs [batch, 16] in standard deviations of the rotated aggregate posterior -> frame [batch, values]."""
 
-    def __init__(self, decoder: Decoder, leveller: Leveller, rotation: np.ndarray, mean: np.ndarray) -> None:
+    def __init__(self, decoder: NoteTrunk, leveller: Leveller, rotation: np.ndarray, mean: np.ndarray) -> None:
         super().__init__()
         self.decoder, self.leveller = decoder, leveller
         self.register_buffer("rotation", torch.tensor(rotation, dtype=torch.float32))
@@ -31,18 +30,24 @@ class PackDecoder(nn.Module):
     def forward(self, latent: Tensor, pitch: Tensor, velocity: Tensor, time_on: Tensor, time_off: Tensor) -> Tensor:
         """All but `latent` are [batch, 1]: MIDI note, 0..1, seconds, seconds (-1 while held)."""
         inner = latent @ self.rotation + self.mean
-        frame = self.decoder(inner, pitch, velocity, (time_on, time_off)) + self.leveller(latent)
-        return gate(torch.clamp(frame, max=CEILING_DB))
+        return self.decoder.frame(inner, pitch, velocity, (time_on, time_off), self.leveller(latent))
 
 
-def export_onnx(pack: PackDecoder, path: Path) -> None:
-    """Write the graph with a dynamic batch axis and constants folded."""
-    pack.eval()
+def export_decoder(pack: PackDecoder, path: Path) -> None:
+    """Write the decoder's graph."""
     ones = torch.ones(4, 1)
     example = (torch.zeros(4, LATENT), 60.0 * ones, 0.8 * ones, 0.1 * ones, -ones)
-    axes = {name: {0: "batch"} for name in (*INPUTS, "frame")}
+    export_graph(pack, example, INPUTS, ("frame",), path)
+
+
+def export_graph(
+    module: nn.Module, example: tuple[Tensor, ...], inputs: tuple[str, ...], outputs: tuple[str, ...], path: Path
+) -> None:
+    """Write a graph with a dynamic batch axis and constants folded."""
+    module.eval()
+    axes = {name: {0: "batch"} for name in (*inputs, *outputs)}
     torch.onnx.export(
-        pack, example, str(path), input_names=list(INPUTS), output_names=["frame"], dynamic_axes=axes,
+        module, example, str(path), input_names=list(inputs), output_names=list(outputs), dynamic_axes=axes,
         opset_version=OPSET, dynamo=False, do_constant_folding=True,
     )  # fmt: skip
 

@@ -6,9 +6,9 @@ import re
 import subprocess
 from pathlib import Path
 
-from ..spectrum import HOP, SAMPLE_RATE
+from .spectrum import HOP, SAMPLE_RATE
 
-REPOSITORY = Path(__file__).resolve().parents[3]
+REPOSITORY = Path(__file__).resolve().parents[2]
 RENDERS = 3  # tries, on a machine that does other things too
 LATE_SHARE = 0.005  # of a render's hops; concealed frames below that move no mean, and their count is recorded
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -13,12 +14,20 @@ from ..spectrum import HOP, SAMPLE_RATE
 from ..synth import note_audio
 
 ROWS_A_CALL = 64
+ToBins = Callable[[np.ndarray], np.ndarray]
+"""Frames as a graph gives them, [n, values], to bins [n, BINS] in dB."""
+
+
+def as_they_are(frames: np.ndarray) -> np.ndarray:
+    """Of a graph that gives bins."""
+    return frames
 
 
 class PackPlayer:
     """A session on a pack's decode graph and the manifest beside it."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, to_bins: ToBins = as_they_are) -> None:
+        self.to_bins = to_bins
         self.manifest = json.loads((folder / "manifest.json").read_text())
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 1
@@ -43,7 +52,7 @@ class PackPlayer:
                 "time_on": seconds[part, None],
                 "time_off": off[part, None],
             }
-            out.append(self.session.run(["frame"], feed)[0])
+            out.append(self.to_bins(self.session.run(["frame"], feed)[0]))
         return np.concatenate(out)
 
     def note(self, latent: np.ndarray, note: Note, tail_s: float = 0.9, pitch: float | None = None) -> np.ndarray:

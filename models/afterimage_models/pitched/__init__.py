@@ -1,0 +1,1 @@
+"""What the models of pitched notes share: batches, trunk, training loop, knob space, evaluation, contact sheet."""
