@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import numpy as np
-import onnx
 import torch
 from torch import Tensor, nn
 
@@ -15,7 +13,6 @@ from .trunk import LATENT, NoteTrunk
 
 OPSET = 17
 INPUTS = ("latent", "pitch", "velocity", "time_on", "time_off")
-MANIFEST_KEY = "neural_audio.manifest"
 
 
 class PackDecoder(nn.Module):
@@ -50,23 +47,3 @@ def export_graph(
         module, example, str(path), input_names=list(inputs), output_names=list(outputs), dynamic_axes=axes,
         opset_version=OPSET, dynamo=False, do_constant_folding=True,
     )  # fmt: skip
-
-
-def embed_manifest(path: Path, manifest: dict) -> None:
-    """Put the manifest and the flat keys of other ONNX audio tools into the file's metadata."""
-    model = onnx.load(str(path))
-    entries = {
-        MANIFEST_KEY: json.dumps(manifest, sort_keys=True, separators=(",", ":")),
-        "model_type": manifest["family"],
-        "sample_rate": str(manifest["representation"]["sample_rate"]),
-        "version": manifest["version"],
-        "model_author": ", ".join(manifest["authors"]),
-        "comment": manifest["description"]["short"],
-    }
-    del model.metadata_props[:]
-    onnx.helper.set_model_props(model, entries)
-    model.producer_name, model.producer_version, model.doc_string = "afterimage", "", ""
-    for node in model.graph.node:
-        node.doc_string = ""
-    onnx.checker.check_model(model)
-    onnx.save(model, str(path))

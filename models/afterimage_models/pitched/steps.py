@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import hashlib
 import json
 import time
 from collections.abc import Callable
@@ -15,6 +14,7 @@ import torch
 
 from .. import plugin_render
 from ..note_data import RenderedNote
+from ..onnx_manifest import write_manifest
 from . import evaluation, export, leveller, pack, presets, sheet
 from .axes import Posterior, Space, build_space, encodable, preset_latent
 from .note_set import NoteSet
@@ -98,16 +98,6 @@ def load_space(arguments: argparse.Namespace) -> Space:
     """The knob space of the last export."""
     saved = json.loads((arguments.build / SPACE).read_text())
     return Space(np.array(saved["rotation"]), np.array(saved["mean"]), [])
-
-
-def write_manifest(folder: Path, manifest: dict) -> None:
-    """Embed the manifest in the graph, and write manifest.json, which knows the hashes of the graphs besides."""
-    for graph in manifest["graphs"].values():
-        graph["sha256"] = ""  # no file can hold its own
-    export.embed_manifest(folder / manifest["graphs"]["decode"]["file"], manifest)
-    for graph in manifest["graphs"].values():
-        graph["sha256"] = hashlib.sha256((folder / graph["file"]).read_bytes()).hexdigest()
-    (folder / "manifest.json").write_text(json.dumps(manifest, indent=1) + "\n")
 
 
 def measure_speed(folder: Path, rows: int = 16, calls: int = 300) -> float:

@@ -1,0 +1,90 @@
+"""The steps of the tune LSTM, each from files to files: data, train, export, sheet, evaluate."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+import torch
+
+from ..events.player import EventPlayer
+from ..onnx_manifest import write_manifest
+from . import corpus, evaluation, export, golden, pack, samples, sheet
+from .network import Shape, TuneNetwork
+from .training import Settings, Trainer
+from .tune_set import VOCABULARY, TuneSet
+
+CHECKPOINT = "checkpoint.pt"
+SHIPPED_CHECKPOINT = "tune-lstm.pt"
+METRICS = "metrics.json"
+GOLDEN = "golden.json"
+
+
+def data(arguments: argparse.Namespace) -> None:
+    """Read the scores of music21's corpus."""
+    corpus.build(arguments.data)
+
+
+def train(arguments: argparse.Namespace) -> None:
+    """Train, or go on training, for the minutes given."""
+    arguments.build.mkdir(parents=True, exist_ok=True)
+    settings = Settings(minutes=arguments.minutes, learning_rate=arguments.rate)
+    checkpoint = arguments.build / CHECKPOINT
+    trainer = Trainer(TuneSet(arguments.data), settings, checkpoint)
+    if arguments.start is not None and not checkpoint.exists():
+        trainer.start_from(arguments.start)
+    trainer.resume()
+    trainer.run()
+
+
+def load_network(checkpoint: Path) -> TuneNetwork:
+    """The averaged network of a checkpoint, ready to read."""
+    saved = torch.load(checkpoint, weights_only=True)
+    network = TuneNetwork(Shape(**saved["shape"]))
+    network.load_state_dict(saved["average"])
+    return network.eval()
+
+
+def export_pack(arguments: argparse.Namespace) -> None:
+    """Write graph, manifest, golden logits and the checkpoint to resume from."""
+    folder: Path = arguments.pack
+    folder.mkdir(parents=True, exist_ok=True)
+    network, tunes = load_network(arguments.build / CHECKPOINT), TuneSet(arguments.data)
+    metrics = folder / METRICS
+    rows = json.loads(metrics.read_text())["manifest"] if metrics.exists() else []
+    state = network.shape.layers * network.shape.hidden
+    export.export_onnx(network, folder / pack.GRAPH)
+    write_manifest(folder, pack.manifest(VOCABULARY, tunes.labels, tunes.metres, state, rows))
+    (folder / GOLDEN).write_text(json.dumps(golden.golden(network, tunes)) + "\n")
+    saved = torch.load(arguments.build / CHECKPOINT, weights_only=True)
+    kept = ("average", "shape", "step", "elapsed_s", "tokens_seen")
+    torch.save({k: saved[k] for k in kept}, folder / SHIPPED_CHECKPOINT)
+
+
+def draw_sheet(arguments: argparse.Namespace) -> None:
+    """Write contact-sheet.png and the samples as MIDI files."""
+    made = samples.build(EventPlayer(arguments.pack), TuneSet(arguments.data))
+    sheet.draw(made, arguments.pack / "contact-sheet.png")
+    samples.write(made, arguments.pack / "samples")
+
+
+def evaluate(arguments: argparse.Namespace) -> None:
+    """Measure the shipped graph on held-out pieces and on pieces drawn from it; write metrics.json and the manifest."""
+    folder: Path = arguments.pack
+    found = evaluation.evaluate(EventPlayer(folder), TuneSet(arguments.data))
+    rows = evaluation.manifest_rows(found)
+    (folder / METRICS).write_text(json.dumps({"manifest": rows} | found, indent=1) + "\n")
+    write_manifest(folder, json.loads((folder / "manifest.json").read_text()) | {"metrics": rows})
+    print(json.dumps(rows, indent=1))
+
+
+STEPS = {"data": data, "train": train, "export": export_pack, "sheet": draw_sheet, "evaluate": evaluate}
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Run the step that was asked for, on one thread: small tensors on two threads wait for each other."""
+    if arguments.step not in STEPS:
+        raise SystemExit(f"tune-lstm has no step '{arguments.step}'; it has {', '.join(STEPS)}")
+    torch.set_num_threads(1)
+    STEPS[arguments.step](arguments)

@@ -1,0 +1,171 @@
+"""Loss, schedule, checkpoints and the loop that trains the LSTM on a CPU."""
+
+from __future__ import annotations
+
+import copy
+import math
+import time
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn.functional import cross_entropy
+
+from .network import Shape, TuneNetwork
+from .split import VALIDATION
+from .tune_set import PADDING, VOCABULARY, Batch, TuneSet
+
+GRADIENT_LIMIT = 1.0
+WARM_UP_STEPS = 200
+AVERAGING = 0.998
+REPORT_S = 150.0
+ROWS_MEASURED = 64
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a run is made of; seeds fixed. `minutes`: wall-clock budget, the learning rate follows it."""
+
+    minutes: float = 60.0
+    rows: int = 24
+    steps_through_time: int = 96
+    learning_rate: float = 2e-3
+    last_learning_rate: float = 2e-5
+    weight_decay: float = 1e-2
+    seed: int = 20261122
+
+
+def network_of(tunes: TuneSet) -> TuneNetwork:
+    """A fresh network of the data's sizes."""
+    return TuneNetwork(Shape(VOCABULARY.size, len(tunes.labels), len(tunes.metres)))
+
+
+@torch.no_grad()
+def token_nats(network: TuneNetwork, batch: Batch) -> np.ndarray:
+    """[steps, batch] nats of each target token, zero where there is none."""
+    network.eval()
+    label, metre = torch.from_numpy(batch.label), torch.from_numpy(batch.metre)
+    logits, _ = network(torch.from_numpy(batch.token), label, metre, network.rest(len(label)))
+    target = torch.from_numpy(batch.target)
+    return cross_entropy(logits.movedim(2, 1), target, reduction="none", ignore_index=PADDING).numpy()
+
+
+def nats_a_token(network: TuneNetwork, batches: Iterable[Batch]) -> float:
+    """Mean nats over all target tokens of the batches."""
+    total, count = 0.0, 0
+    for batch in batches:
+        total += float(token_nats(network, batch).sum())
+        count += int((batch.target != PADDING).sum())
+    return total / count
+
+
+class Trainer:
+    """Owns the network, its running average, the optimiser and the clock of a resumable run."""
+
+    def __init__(self, tunes: TuneSet, settings: Settings, checkpoint: Path) -> None:
+        torch.manual_seed(settings.seed)
+        self.tunes, self.settings, self.checkpoint = tunes, settings, checkpoint
+        self.network = network_of(tunes)
+        self.average = copy.deepcopy(self.network)
+        self.optimiser = torch.optim.AdamW(
+            self.network.parameters(), settings.learning_rate, weight_decay=settings.weight_decay
+        )
+        self.step, self.first_step, self.elapsed_s, self.tokens_seen = 0, 0, 0.0, 0
+
+    def resume(self) -> None:
+        """Continue from the checkpoint if there is one."""
+        if self.checkpoint.exists():
+            saved = self._take(self.checkpoint)
+            self.elapsed_s = saved["elapsed_s"]
+
+    def start_from(self, checkpoint: Path) -> None:
+        """Take networks and optimiser of another run, with a clock of its own."""
+        self._take(checkpoint)
+        self.first_step = self.step
+
+    def _take(self, checkpoint: Path) -> dict:
+        saved = torch.load(checkpoint, weights_only=True)
+        self.network.load_state_dict(saved.get("network", saved["average"]))  # a shipped one has the average alone
+        self.average.load_state_dict(saved["average"])
+        if "optimiser" in saved:
+            self.optimiser.load_state_dict(saved["optimiser"])
+        self.step, self.tokens_seen = saved["step"], saved["tokens_seen"]
+        return saved
+
+    def save(self) -> None:
+        """Write the checkpoint in one move, so that an interrupted run never leaves half of one."""
+        state = {name: getattr(self, name).state_dict() for name in ("network", "average", "optimiser")}
+        state |= {name: getattr(self, name) for name in ("step", "elapsed_s", "tokens_seen")}
+        scratch = self.checkpoint.with_suffix(".tmp")
+        torch.save(state | {"shape": asdict(self.network.shape)}, scratch)
+        scratch.replace(self.checkpoint)
+
+    def learning_rate(self) -> float:
+        """Cosine from the first to the last rate over the minutes, after a warm-up."""
+        done = min(self.elapsed_s / (60.0 * self.settings.minutes), 1.0)
+        low, high = self.settings.last_learning_rate, self.settings.learning_rate
+        rate = low + (high - low) * 0.5 * (1.0 + math.cos(math.pi * done))
+        return rate * min(1.0, (self.step - self.first_step + 1) / WARM_UP_STEPS)
+
+    def train_batch(self, batch: Batch) -> list[float]:
+        """One gradient step for each stretch of the pieces, the state carried on but not its gradient."""
+        self.network.train()
+        label, metre = torch.from_numpy(batch.label), torch.from_numpy(batch.metre)
+        tokens, targets = torch.from_numpy(batch.token), torch.from_numpy(batch.target)
+        state, losses = self.network.rest(len(label)), []
+        span = self.settings.steps_through_time
+        for token, target in zip(tokens.split(span), targets.split(span), strict=True):
+            # bfloat16 halves the time of a step on this kind of processor; weights and averages stay float32.
+            with torch.autocast("cpu", torch.bfloat16):
+                logits, state = self.network(token, label, metre, state)
+            state = (state[0].detach().float(), state[1].detach().float())
+            losses.append(self._update(logits.float(), target))
+        return losses
+
+    def _update(self, logits: Tensor, target: Tensor) -> float:
+        nats = cross_entropy(logits.flatten(0, 1), target.flatten(), ignore_index=PADDING, reduction="sum")
+        count = int((target != PADDING).sum())
+        self.optimiser.zero_grad(set_to_none=True)
+        # By the size of a full stretch, so that the few tokens of a batch's last one do not weigh as much.
+        (nats / (self.settings.rows * self.settings.steps_through_time)).backward()
+        for group in self.optimiser.param_groups:
+            group["lr"] = self.learning_rate()
+        torch.nn.utils.clip_grad_norm_(self.network.parameters(), GRADIENT_LIMIT)
+        self.optimiser.step()
+        share = min(AVERAGING, (self.step + 1) / (self.step + 10))
+        with torch.no_grad():
+            for a, b in zip(self.average.parameters(), self.network.parameters(), strict=True):
+                a.lerp_(b, 1.0 - share)
+        self.step += 1
+        self.tokens_seen += count
+        return nats.item() / max(count, 1)
+
+    def run(self) -> None:
+        """Train until the minutes are used, printing and saving every few minutes."""
+        rng = np.random.default_rng([self.settings.seed, self.step])
+        last, shown, losses = time.monotonic(), self.elapsed_s, []
+        while self.elapsed_s < 60.0 * self.settings.minutes:
+            for batch in self.tunes.epoch(self.settings.rows, rng):
+                losses += self.train_batch(batch)
+                now = time.monotonic()
+                self.elapsed_s, last = self.elapsed_s + now - last, now
+                if self.elapsed_s - shown > REPORT_S:
+                    shown = self.elapsed_s
+                    self._report(losses)
+                    losses = []
+                if self.elapsed_s >= 60.0 * self.settings.minutes:
+                    break
+        self._report(losses)
+
+    def _report(self, losses: list[float]) -> None:
+        validation = self.tunes.in_key(self.tunes.of_part(VALIDATION), ROWS_MEASURED)
+        nats = nats_a_token(self.average, validation)
+        print(
+            f"step {self.step} min {self.elapsed_s / 60:.1f} rate {self.learning_rate():.1e} tokens "
+            f"{self.tokens_seen / 1e6:.1f}M nats {np.mean(losses or [np.nan]):.4f} validation {nats:.4f}",
+            flush=True,
+        )
+        self.save()
