@@ -23,6 +23,7 @@ mod play;
 mod presets;
 mod settings;
 mod shape;
+mod shelf_panel;
 mod spectrogram;
 mod status;
 mod theme;
@@ -44,8 +45,10 @@ use self::grid::Grid;
 use self::header::LoadField;
 use self::keyboard_link::{KeyboardLink, PlayedKey};
 use self::layout::{Layout, MIN_SIZE, Needs};
+use self::shelf_panel::ShelfPanel;
 use self::spectrogram::Spectrogram;
 use crate::params::InstrumentParams;
+use crate::state::ShelfWish;
 use crate::view::InstrumentView;
 
 /// Between two pictures while sound comes in.
@@ -76,6 +79,7 @@ pub fn create(
         gui: None,
         facts: Facts::default(),
         load: LoadField::default(),
+        shelf: ShelfPanel::default(),
         spectrogram: Spectrogram::new(),
         pressed_key: None,
     };
@@ -90,6 +94,7 @@ pub struct Window {
     gui: Option<GuiContext>,
     facts: Facts,
     load: LoadField,
+    shelf: ShelfPanel,
     spectrogram: Spectrogram,
     pressed_key: Option<u8>,
 }
@@ -104,6 +109,7 @@ impl NiceEguiApp for Window {
         theme::install(&context);
         frame.set_clear_color(theme::GROUND.into());
         self.spectrogram.window_opened();
+        self.view.model.wish_shelf(ShelfWish::Read);
         // The framework does not say when a window closes; a key may have been down.
         if let (Some(key), Some(keys)) = (self.pressed_key.take(), &self.keys) {
             keys.play(PlayedKey {
@@ -140,7 +146,9 @@ impl Window {
         let measures = layout.measures;
         let params = &*self.view.params.clone();
         let controls = (params, &gui.param_setter());
-        header::show(ui, layout.header, &self.facts, &mut self.load);
+        if header::show(ui, layout.header, &self.facts, &self.view.model) {
+            self.shelf.toggle(&self.view.model);
+        }
         header::show_notice(
             ui,
             layout.notice,
@@ -159,6 +167,14 @@ impl Window {
         shape::show(ui, layout.shape, measures, params, controls.1);
         settings::show(ui, layout.settings, measures, params, gui);
         status::show(ui, layout.status, (&self.facts, &self.monitor), params, now);
+        let below = layout.header.union(layout.notice);
+        self.shelf.show(
+            ui,
+            (window, below),
+            &self.facts,
+            &self.view.model,
+            &mut self.load,
+        );
     }
 
     /// Draws the knobs that the pack brings.

@@ -9,6 +9,7 @@ mod opening;
 mod params;
 mod play_params;
 mod report;
+mod shelf;
 mod state;
 mod view;
 

@@ -4,7 +4,6 @@
 //! the instance goes. A load that fails leaves one sentence; the old sound goes on.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::thread::{Builder, JoinHandle};
@@ -16,11 +15,9 @@ use afterimage_neural::{LoadReport, Pack, PackError, Runtime, load};
 use crate::locate;
 use crate::opening;
 use crate::params::PackNames;
-use crate::state::{ModelReference, REFERENCE_VERSION};
+use crate::shelf::{self, Places};
+use crate::state::{ModelReference, REFERENCE_VERSION, ShelfWish};
 use crate::view::{InstrumentView, LoadStatus};
-
-/// File endings that a pack in a folder may have.
-const PACK_ENDINGS: [&str; 2] = ["onnx", "afterimage"];
 
 /// The loader of one instance.
 pub struct Loader {
@@ -91,13 +88,25 @@ impl Drop for Loader {
 impl Work {
     fn run(&self) {
         while !self.stop.load(Ordering::Acquire) {
-            match self.view.model.take_wish() {
-                Some((wish, announced)) => {
-                    self.fulfil(&wish);
-                    drop(announced);
-                }
-                None => std::thread::park(),
+            if let Some((wish, announced)) = self.view.model.take_wish() {
+                self.fulfil(&wish);
+                drop(announced);
+            } else if let Some(wish) = self.view.model.take_shelf_wish() {
+                self.read_shelf(wish);
+            } else {
+                std::thread::park();
             }
+        }
+    }
+
+    fn read_shelf(&self, wish: ShelfWish) {
+        let places = Places::here();
+        if wish == ShelfWish::ReadAndMakeFolder {
+            places.make_user_folder();
+        }
+        // A file that makes the reader fail must not end the thread that loads.
+        if let Ok(shelf) = catch_unwind(|| shelf::read(&places)) {
+            *self.view.shelf.write() = Arc::new(shelf);
         }
     }
 
@@ -140,7 +149,7 @@ impl Work {
     }
 
     fn load(&self, wish: &ModelReference) -> Result<(), String> {
-        let pack = find(wish)?;
+        let pack = shelf::find(wish, &Places::here())?;
         let report = self.install(&pack)?;
         self.publish(&pack, report.as_ref());
         self.view.status.write().sentence = self.remark(wish, &pack, report.as_ref());
@@ -188,6 +197,7 @@ impl Work {
                 .map_or(runtime().status().kind, |report| report.backend)
                 .name()
                 .to_owned(),
+            pack_hash: pack.hash().to_owned(),
             // Another instance measured it: the figure of this process stays what it was.
             real_time_factor: report.map_or(status.real_time_factor, |report| {
                 (1.0 / report.real_time_factor_one_voice.max(1e-9)) as f32
@@ -226,61 +236,4 @@ impl Work {
 fn runtime() -> &'static Runtime {
     static RUNTIME: OnceLock<Runtime> = OnceLock::new();
     RUNTIME.get_or_init(|| Runtime::discover(&locate::resource_folders()))
-}
-
-fn find(wish: &ModelReference) -> Result<Pack, String> {
-    if let Some(path) = &wish.path
-        && (path.exists() || wish.id.is_empty())
-    {
-        return Pack::open(path).map_err(|error| error.to_string());
-    }
-    let opening = opening::pack().map_err(|error| error.to_string())?;
-    if wish.id.is_empty() || wish.id == opening.manifest().id {
-        return Ok(opening);
-    }
-    for path in packs_in(&pack_folders()) {
-        if let Ok(pack) = Pack::open(&path)
-            && pack.manifest().id == wish.id
-        {
-            return Ok(pack);
-        }
-    }
-    Err(format!(
-        "This session plays the pack '{}', which is not on this machine; put it into {} and load the session again. \
-         The session keeps asking for it.",
-        wish.id,
-        locate::user_packs_folder()
-            .unwrap_or_else(|| PathBuf::from("the packs folder"))
-            .display()
-    ))
-}
-
-fn pack_folders() -> Vec<PathBuf> {
-    let bundled = locate::resource_folders()
-        .into_iter()
-        .map(|folder| folder.join("packs"));
-    bundled.chain(locate::user_packs_folder()).collect()
-}
-
-/// Files and folders that may be packs, in the order of their names.
-fn packs_in(folders: &[PathBuf]) -> Vec<PathBuf> {
-    let is_pack = |path: &Path| {
-        let ending = path.extension().and_then(|ending| ending.to_str());
-        path.join("manifest.json").is_file()
-            || ending.is_some_and(|ending| PACK_ENDINGS.contains(&ending))
-    };
-    let mut found = Vec::new();
-    for folder in folders {
-        let Ok(entries) = std::fs::read_dir(folder) else {
-            continue;
-        };
-        let mut paths: Vec<_> = entries
-            .flatten()
-            .map(|entry| entry.path())
-            .filter(|path| is_pack(path))
-            .collect();
-        paths.sort();
-        found.append(&mut paths);
-    }
-    found
 }

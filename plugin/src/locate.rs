@@ -20,23 +20,6 @@ pub fn resource_folders() -> Vec<PathBuf> {
         .collect()
 }
 
-/// Where a user's own packs lie: `~/.local/share/afterimage/packs` or the platform's equal.
-pub fn user_packs_folder() -> Option<PathBuf> {
-    let variable = |name: &str| {
-        std::env::var_os(name)
-            .filter(|value| !value.is_empty())
-            .map(PathBuf::from)
-    };
-    let base = if cfg!(target_os = "windows") {
-        variable("APPDATA")?
-    } else if cfg!(target_os = "macos") {
-        variable("HOME")?.join("Library/Application Support")
-    } else {
-        variable("XDG_DATA_HOME").or_else(|| Some(variable("HOME")?.join(".local/share")))?
-    };
-    Some(base.join("afterimage").join("packs"))
-}
-
 fn candidates_beside(binary: &Path) -> Vec<PathBuf> {
     let mut folders = Vec::new();
     if let Some(folder) = binary.parent() {

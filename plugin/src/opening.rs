@@ -1,20 +1,43 @@
-//! The pack the instrument opens with, linked into the binary: there is always a sound to play.
+//! The packs that are linked into the binary: there is always a sound to play.
+//!
+//! Which ones is said in `bundler.toml`; the build script writes the table.
 
 use std::sync::OnceLock;
 
 use afterimage_engine::contract::MAX_LATENT;
 use afterimage_neural::{Pack, PackError};
 
-const NAME: &str = "keys-vae";
-const GRAPH: &[u8] = include_bytes!("../../models/keys-vae/keys-vae.onnx");
+include!(concat!(env!("OUT_DIR"), "/embedded_packs.rs"));
+
+/// A pack that is linked into the binary.
+pub struct EmbeddedPack {
+    /// Its folder in `models/`.
+    pub name: &'static str,
+    bytes: &'static [u8],
+}
+
+impl EmbeddedPack {
+    /// Reads and checks the pack. Not for the audio thread.
+    ///
+    /// # Errors
+    /// What [`Pack::from_bytes`] says; a test keeps that from happening.
+    pub fn open(&self) -> Result<Pack, PackError> {
+        Pack::from_bytes(self.name, self.bytes)
+    }
+}
+
+/// Every embedded pack; the instrument opens with the first.
+pub fn embedded() -> &'static [EmbeddedPack] {
+    &EMBEDDED
+}
 
 /// The opening pack, read once a process. Not for the audio thread.
 ///
 /// # Errors
-/// What [`Pack::from_bytes`] says; a test keeps that from happening.
+/// What [`EmbeddedPack::open`] says.
 pub fn pack() -> Result<Pack, PackError> {
     static PACK: OnceLock<Result<Pack, PackError>> = OnceLock::new();
-    PACK.get_or_init(|| Pack::from_bytes(NAME, GRAPH)).clone()
+    PACK.get_or_init(|| EMBEDDED[0].open()).clone()
 }
 
 /// Where the latent knobs of a new instance stand: on the opening pack's default preset.
@@ -36,12 +59,20 @@ pub fn latent() -> [f32; MAX_LATENT] {
 
 #[cfg(test)]
 mod tests {
-    use super::{latent, pack};
+    use super::{embedded, latent, pack};
 
     #[test]
     fn the_opening_pack_is_sound_and_opens_on_its_default_preset() {
         let manifest_id = pack().map(|pack| pack.manifest().id.clone());
         assert_eq!(manifest_id.as_deref(), Ok("afterimage.keys-vae"));
         assert!(latent().iter().any(|knob| *knob != 0.0));
+    }
+
+    #[test]
+    fn every_embedded_pack_is_sound() {
+        for packed in embedded() {
+            let opened = packed.open().map(|pack| pack.name().to_owned());
+            assert_eq!(opened.as_deref(), Ok(packed.name));
+        }
     }
 }

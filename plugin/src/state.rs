@@ -43,6 +43,15 @@ impl Default for ModelReference {
     }
 }
 
+/// How the shelf is to be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ShelfWish {
+    /// Only read.
+    Read,
+    /// Made for a person who looks at it: with a folder to put packs into.
+    ReadAndMakeFolder,
+}
+
 /// The saved reference and the mailbox of wishes to load another.
 #[derive(Clone, Default)]
 pub struct ModelField {
@@ -53,6 +62,7 @@ pub struct ModelField {
 struct ModelCell {
     reference: Mutex<ModelReference>,
     wish: Mutex<Option<(ModelReference, Option<LoadGuard>)>>,
+    shelf_wish: Mutex<Option<ShelfWish>>,
     engine: OnceLock<Arc<Engine>>,
     loader: Mutex<Option<Thread>>,
 }
@@ -64,6 +74,21 @@ impl ModelField {
         // Announced here, so that an offline render that starts right now waits for the load.
         let announced = self.cell.engine.get().map(Engine::announce_load);
         *self.cell.wish.lock() = Some((reference, announced));
+        self.wake_loader();
+    }
+
+    /// Asks the loader to read the shelf. Window thread.
+    pub fn wish_shelf(&self, wish: ShelfWish) {
+        *self.cell.shelf_wish.lock() = Some(wish);
+        self.wake_loader();
+    }
+
+    /// Takes the newest wish for the shelf. Loader thread.
+    pub fn take_shelf_wish(&self) -> Option<ShelfWish> {
+        self.cell.shelf_wish.lock().take()
+    }
+
+    fn wake_loader(&self) {
         if let Some(loader) = &*self.cell.loader.lock() {
             loader.unpark();
         }

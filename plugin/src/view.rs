@@ -7,6 +7,7 @@ use afterimage_neural::manifest::LatentAxis;
 use parking_lot::RwLock;
 
 use crate::params::{InstrumentParams, SharedNames};
+use crate::shelf::SharedShelf;
 use crate::state::ModelField;
 
 /// How the last load went, in words for a person.
@@ -14,6 +15,8 @@ use crate::state::ModelField;
 pub struct LoadStatus {
     /// Name of the pack that sounds; empty before the first load.
     pub pack_name: String,
+    /// Hash of that pack, as sessions save it.
+    pub pack_hash: String,
     /// Short description from the manifest.
     pub description: String,
     /// SPDX licence of the pack.
@@ -44,8 +47,10 @@ pub struct InstrumentView {
     pub names: SharedNames,
     /// How loading went.
     pub status: SharedStatus,
-    /// Where the window leaves the wish for another pack.
+    /// Where the window leaves the wish for another pack, and for the shelf to be read.
     pub model: ModelField,
+    /// The packs that can be chosen.
+    pub shelf: SharedShelf,
 }
 
 impl InstrumentView {
@@ -59,6 +64,7 @@ impl InstrumentView {
             names,
             status: SharedStatus::default(),
             model,
+            shelf: SharedShelf::default(),
         }
     }
 }

@@ -11,6 +11,7 @@
 )]
 
 pub mod bundle;
+pub mod bundle_copy;
 pub mod detector;
 pub mod host;
 pub mod listen;

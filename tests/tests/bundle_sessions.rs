@@ -4,12 +4,13 @@
     reason = "a test that cannot go on should say where"
 )]
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use afterimage_tests::bundle::{self, INSTRUMENT_ID};
+use afterimage_tests::bundle_copy::BundleCopy;
 use afterimage_tests::host::{BlockPlan, RenderSpec, Rendered, Session, Timeline};
 use afterimage_tests::listen::{first_difference, rms};
-use afterimage_tests::saved_state::{ModelChoice, SavedState};
+use afterimage_tests::saved_state::SavedState;
 use afterimage_tests::scenes::CROWD;
 
 const RATE_HZ: f64 = 48_000.0;
@@ -82,94 +83,6 @@ fn a_state_names_the_model_by_id_and_hash() {
 }
 
 #[test]
-fn a_session_whose_model_is_gone_says_so_keeps_its_reference_and_still_plays() {
-    let mut session = session();
-    let mut state = SavedState::parse(&session.save().unwrap()).unwrap();
-    let gone = ModelChoice {
-        id: "a-model-that-never-was".into(),
-        hash: "0".repeat(64),
-        path: Some(PathBuf::from("/nowhere/a-model-that-never-was.onnx")),
-        ..ModelChoice::default()
-    };
-    state.set_model(&gone).unwrap();
-    session.restore(&state.bytes().unwrap()).unwrap();
-    let rendered = play(&mut session);
-    let status = rendered
-        .status
-        .clone()
-        .expect("the plugin writes its status");
-    assert!(
-        status.sentence.contains("a-model-that-never-was"),
-        "{:?}",
-        status.sentence
-    );
-    assert!(
-        rms(&rendered.audio[0]) > 1e-4,
-        "the sound that was there must go on: {:?}",
-        status
-    );
-    let kept = SavedState::parse(&session.save().unwrap())
-        .unwrap()
-        .model()
-        .unwrap();
-    assert_eq!(
-        kept.id, gone.id,
-        "saving again must not lose what the session asked for"
-    );
-}
-
-/// A state that names a pack by its place.
-fn state_with_pack(session: &mut Session, pack: &Path) -> Vec<u8> {
-    let mut state = SavedState::parse(&session.save().unwrap()).unwrap();
-    let choice = ModelChoice {
-        path: Some(pack.to_owned()),
-        ..ModelChoice::default()
-    };
-    state.set_model(&choice).unwrap();
-    state.bytes().unwrap()
-}
-
-#[test]
-fn a_pack_named_by_its_place_is_loaded_and_sounds_as_the_one_in_the_bundle() {
-    let expected = play(&mut session());
-    let copy = Copy::new("pack-by-place");
-    let pack = copy
-        .folder
-        .join("Afterimage.resources/models/keys-vae/keys-vae.onnx");
-    let mut session = session();
-    let state = state_with_pack(&mut session, &pack);
-    session.restore(&state).unwrap();
-    let rendered = play(&mut session);
-    assert_eq!(rendered.status.as_ref().unwrap().sentence, "");
-    assert_eq!(
-        first_difference(&expected.audio[0], &rendered.audio[0]),
-        None
-    );
-}
-
-#[test]
-fn a_truncated_pack_is_named_in_a_sentence_and_the_old_sound_goes_on() {
-    let expected = play(&mut session());
-    let copy = Copy::new("truncated-pack");
-    let pack = copy.folder.join("truncated.onnx");
-    let whole = copy
-        .folder
-        .join("Afterimage.resources/models/keys-vae/keys-vae.onnx");
-    let bytes = std::fs::read(whole).unwrap();
-    std::fs::write(&pack, &bytes[..bytes.len() / 2]).unwrap();
-    let mut session = session();
-    let state = state_with_pack(&mut session, &pack);
-    session.restore(&state).unwrap();
-    let rendered = play(&mut session);
-    let sentence = rendered.status.clone().unwrap().sentence;
-    assert!(sentence.contains("truncated"), "{sentence:?}");
-    assert_eq!(
-        first_difference(&expected.audio[0], &rendered.audio[0]),
-        None
-    );
-}
-
-#[test]
 fn a_state_that_is_no_state_is_refused_and_the_sound_stays() {
     let mut session = session();
     let before = play(&mut session);
@@ -185,60 +98,12 @@ fn a_state_that_is_no_state_is_refused_and_the_sound_stays() {
     );
 }
 
-/// A copy of the CLAP bundle that a test may damage.
-struct Copy {
-    folder: PathBuf,
-}
-
-impl Copy {
-    fn new(name: &str) -> Self {
-        let folder = std::env::temp_dir().join(format!("afterimage-{name}-{}", std::process::id()));
-        copy_tree(
-            &bundle::folder().join("Afterimage.resources"),
-            &folder.join("Afterimage.resources"),
-        );
-        std::fs::copy(bundle::clap().unwrap(), folder.join("Afterimage.clap")).unwrap();
-        Self { folder }
-    }
-
-    fn runtime(&self) -> PathBuf {
-        let resources = std::fs::read_dir(self.folder.join("Afterimage.resources")).unwrap();
-        let mut files = resources.map(|entry| entry.unwrap().path());
-        files
-            .find(|path| path.to_string_lossy().contains("onnxruntime"))
-            .expect("the bundle holds its runtime")
-    }
-
-    fn session(&self) -> Session {
-        Session::load(&self.folder.join("Afterimage.clap"), INSTRUMENT_ID).unwrap()
-    }
-}
-
-impl Drop for Copy {
-    fn drop(&mut self) {
-        // Best effort: a temporary folder that stays harms nobody.
-        let _ = std::fs::remove_dir_all(&self.folder);
-    }
-}
-
-fn copy_tree(from: &Path, to: &Path) {
-    std::fs::create_dir_all(to).unwrap();
-    for entry in std::fs::read_dir(from).unwrap() {
-        let entry = entry.unwrap();
-        if entry.path().is_dir() {
-            copy_tree(&entry.path(), &to.join(entry.file_name()));
-        } else {
-            std::fs::copy(entry.path(), to.join(entry.file_name())).unwrap();
-        }
-    }
-}
-
 /// Renders with the main runtime and with a damaged copy; both must sound alike.
 fn falls_back(name: &str, damage: impl Fn(&Path)) {
     let usual = play(&mut session());
-    let copy = Copy::new(name);
-    damage(&copy.runtime());
-    let rendered = play(&mut copy.session());
+    let copy = BundleCopy::new(name).unwrap();
+    damage(&copy.runtime().unwrap());
+    let rendered = play(&mut copy.session().unwrap());
     let status = rendered
         .status
         .clone()

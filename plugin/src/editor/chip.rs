@@ -65,6 +65,21 @@ pub(super) fn show_die(ui: &Ui, rect: Rect, says: &str) -> Response {
     response.on_hover_text(says)
 }
 
+/// A chip with an arrow head: to the right, or to the left where `forward` is negative.
+pub(super) fn show_arrow(ui: &Ui, rect: Rect, forward: f32, says: &str) -> Response {
+    let response = touch(ui, rect, says, false);
+    paint_box(ui, rect, &response, false);
+    let colour = if response.hovered() { INK } else { DIM };
+    let tip = rect.center() + vec2(2.5 * forward, 0.0);
+    let ends = [
+        tip + vec2(-5.0 * forward, -5.0),
+        tip + vec2(-5.0 * forward, 5.0),
+    ];
+    let stroke = Stroke::new(1.5, colour);
+    ui.painter().line(vec![ends[0], tip, ends[1]], stroke);
+    response.on_hover_text(says)
+}
+
 fn touch(ui: &Ui, rect: Rect, word: &str, chosen: bool) -> Response {
     let place = (rect.left().round() as i32, rect.top().round() as i32);
     let id = ui.scope_id().with(("chip", word, place));

@@ -2,12 +2,14 @@
 //!
 //! Copies, so that no lock is held while drawing; a lock that is taken is skipped until next time.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use afterimage_engine::Monitor;
 use afterimage_engine::contract::{MAX_CLASSES, MAX_DESCRIPTORS, MAX_LATENT};
 
 use crate::params::PackNames;
+use crate::shelf::Shelf;
 use crate::view::{InstrumentView, LoadStatus};
 
 const REFRESH: Duration = Duration::from_millis(100);
@@ -21,6 +23,8 @@ pub(super) struct Facts {
     pub(super) names: PackNames,
     /// How loading went.
     pub(super) status: LoadStatus,
+    /// The packs that can be chosen.
+    pub(super) shelf: Arc<Shelf>,
     /// What the worker said when a decoder failed.
     pub(super) decoder_sentence: Option<String>,
     /// Frames that were late since the engine was made.
@@ -44,6 +48,9 @@ impl Facts {
         }
         if let Some(status) = view.status.try_read() {
             self.status.clone_from(&status);
+        }
+        if let Some(shelf) = view.shelf.try_read() {
+            self.shelf = Arc::clone(&shelf);
         }
         self.decoder_sentence = monitor.last_error().map(|error| error.to_string());
     }

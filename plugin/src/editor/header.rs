@@ -4,7 +4,8 @@
 use std::path::PathBuf;
 
 use egui::{
-    Align2, CornerRadius, FontSelection, Key, Rect, Sense, Stroke, TextEdit, Ui, pos2, vec2,
+    Align2, CornerRadius, FontSelection, Key, Rect, Role, Sense, Stroke, TextEdit, Ui, WidgetInfo,
+    pos2, vec2,
 };
 
 use super::chip;
@@ -12,10 +13,19 @@ use super::facts::Facts;
 use super::theme::{
     self, CONTROL_RADIUS, COOL, DIM, FAINT, GROUND, INK, LINE, PANEL, Size, TextLook, WARM,
 };
+use crate::shelf::{Section, reference_to};
 use crate::state::{ModelField, ModelReference};
 
 const MARGIN: f32 = 24.0;
 const NOTICE_HEIGHT: f32 = 28.0;
+
+/// Width of a chip that steps through the instruments.
+const ARROW: f32 = 24.0;
+const GAP: f32 = 6.0;
+/// Half the width of the verb, and what the arrows take from the right half.
+const VERB: f32 = 90.0;
+/// Room for the mark behind the name that says that there are more.
+const CARET: f32 = 15.0;
 
 /// The field that takes a path to a pack.
 #[derive(Default)]
@@ -25,12 +35,19 @@ pub(super) struct LoadField {
     ask_focus: bool,
 }
 
-/// Draws product, verb, pack and the chip that opens the field.
-pub(super) fn show(ui: &Ui, rect: Rect, facts: &Facts, field: &mut LoadField) {
+impl LoadField {
+    /// Opens the field, ready for a path.
+    pub(super) fn show(&mut self) {
+        self.open = true;
+        self.ask_focus = true;
+    }
+}
+
+/// Draws product, verb and pack; true when the shelf was asked for.
+pub(super) fn show(ui: &Ui, rect: Rect, facts: &Facts, model: &ModelField) -> bool {
     let painter = ui.painter();
-    let middle = rect.center().y;
     let title = TextLook::medium(Size::Title, INK);
-    let at = pos2(rect.left() + MARGIN, middle);
+    let at = pos2(rect.left() + MARGIN, rect.center().y);
     theme::text(painter, at, Align2::LEFT_CENTER, "Afterimage", title);
     show_verb(ui, rect);
     let edge = [
@@ -38,14 +55,32 @@ pub(super) fn show(ui: &Ui, rect: Rect, facts: &Facts, field: &mut LoadField) {
         pos2(rect.right(), rect.bottom() - 0.5),
     ];
     painter.line_segment(edge, Stroke::new(1.0, LINE));
-    let pack_left = show_pack(ui, rect, facts);
-    let word = "Load pack…";
-    let size = vec2(chip::width(ui, word), 26.0);
-    let at = pos2(pack_left - 16.0 - size.x, middle - 13.0);
-    if chip::show(ui, Rect::from_min_size(at, size), word, field.open).clicked() {
-        field.open = !field.open;
-        field.ask_focus = field.open;
+    let mut pack = rect;
+    pack.max.x -= MARGIN;
+    if facts.shelf.section(Section::Instruments).nth(1).is_some() {
+        pack.max.x = show_arrows(ui, pack, facts, model) - 2.0 * GAP;
     }
+    show_pack(ui, pack, facts)
+}
+
+/// Steps through the instruments of the shelf; returns where the arrows begin.
+fn show_arrows(ui: &Ui, rect: Rect, facts: &Facts, model: &ModelField) -> f32 {
+    let size = vec2(ARROW, 26.0);
+    let top = rect.center().y - 0.5 * size.y;
+    let next_at = pos2(rect.right() - size.x, top);
+    let previous_at = pos2(next_at.x - GAP - size.x, top);
+    for (at, by, says) in [
+        (previous_at, -1, "The instrument before"),
+        (next_at, 1, "The next instrument"),
+    ] {
+        let arrow = Rect::from_min_size(at, size);
+        if chip::show_arrow(ui, arrow, by as f32, says).clicked()
+            && let Some(wanted) = facts.shelf.stepped(&facts.status.pack_hash, by)
+        {
+            model.wish(reference_to(wanted));
+        }
+    }
+    previous_at.x
 }
 
 /// The verb that is there.
@@ -58,10 +93,9 @@ fn show_verb(ui: &Ui, rect: Rect) {
     painter.line_segment(line, Stroke::new(2.0, COOL));
 }
 
-/// Draws name and licence of the pack; returns where they begin.
-fn show_pack(ui: &Ui, rect: Rect, facts: &Facts) -> f32 {
+/// Draws name and licence of the pack; true when it was clicked.
+fn show_pack(ui: &Ui, rect: Rect, facts: &Facts) -> bool {
     let painter = ui.painter();
-    let right = rect.right() - MARGIN;
     let status = &facts.status;
     let name = match (status.pack_name.as_str(), status.loading) {
         ("", true) => "Loading a pack…",
@@ -69,19 +103,32 @@ fn show_pack(ui: &Ui, rect: Rect, facts: &Facts) -> f32 {
         (name, _) => name,
     };
     let middle = rect.center().y;
+    // The middle of the window is the verb's.
+    let room = rect.width() * 0.5 - VERB;
+    let line = |y: f32, right: f32, words: &str, look: TextLook| {
+        let width = theme::text_width(painter, words, look).min(room);
+        let at = pos2(right, y);
+        theme::text_within(painter, at, Align2::RIGHT_CENTER, words, (look, room));
+        right - width
+    };
     let name_look = TextLook::medium(Size::Name, INK);
-    let name_at = pos2(right, middle - 9.0);
-    let name_rect = theme::text(painter, name_at, Align2::RIGHT_CENTER, name, name_look);
-    let note = trust(facts);
+    let name_left = line(middle - 9.0, rect.right() - CARET, name, name_look);
     let note_look = TextLook::regular(Size::Note, DIM);
-    let note_at = pos2(right, middle + 9.0);
-    let note_rect = theme::text(painter, note_at, Align2::RIGHT_CENTER, &note, note_look);
-    let whole = name_rect.union(note_rect);
-    if !status.description.is_empty() {
-        ui.interact(whole, ui.scope_id().with("pack"), Sense::hover())
-            .on_hover_text(&status.description);
-    }
-    whole.left()
+    let note_left = line(middle + 9.0, rect.right(), &trust(facts), note_look);
+    let whole = rect.shrink2(vec2(0.0, 14.0));
+    let whole = whole.with_min_x(name_left.min(note_left));
+    let response = ui.interact(whole, ui.scope_id().with("pack"), Sense::click());
+    response.widget_info(|| WidgetInfo::labeled(Role::Button, true, name));
+    let active = response.hovered() || response.has_focus();
+    let colour = if active { INK } else { DIM };
+    let tip = pos2(rect.right() - 5.0, middle - 6.0);
+    let caret = vec![tip - vec2(4.0, 4.0), tip, tip + vec2(4.0, -4.0)];
+    painter.line(caret, Stroke::new(1.5, colour));
+    let words = match status.description.as_str() {
+        "" => "Choose another pack".to_owned(),
+        description => format!("{description}\nclick to choose another pack"),
+    };
+    response.on_hover_text(words).clicked()
 }
 
 /// Licence and speed in one line.

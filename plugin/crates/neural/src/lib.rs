@@ -21,6 +21,7 @@ mod plan;
 mod playable;
 mod rows;
 mod runtime;
+pub mod shelf;
 mod trial;
 mod validate;
 
