@@ -4,7 +4,8 @@
 //! target/bundled/Afterimage.vst3/Contents/{x86_64-linux/Afterimage.so, Resources/...}
 //! target/bundled/Afterimage.clap            and beside it  Afterimage.resources/...
 //! ```
-//! The resources are the inference runtime, the packs of `models/`, and the notices. With `--debug`
+//! The resources are the inference runtime, the packs that `bundler.toml` puts beside the binary, and
+//! the notices. With `--debug`
 //! the same lies in `target/bundled-debug`, built with the guard that ends the process when the
 //! callback allocates.
 
@@ -17,7 +18,7 @@ use anyhow::{Context, Result, ensure};
 use crate::arguments::Arguments;
 use crate::platform::{self, Platform};
 use crate::process::{cargo, run, say};
-use crate::{runtime_library, system};
+use crate::{packs, runtime_library, system};
 
 /// Name of the bundles; `bundler.toml` says the same.
 pub const NAME: &str = "Afterimage";
@@ -98,6 +99,7 @@ fn build_standalone(folder: &Path) -> Result<()> {
 /// Builds and lays out the bundles; returns their folder.
 pub fn build(kind: Kind) -> Result<PathBuf> {
     let platform = platform::current()?;
+    packs::check(&packs::shipped()?)?;
     let runtime = runtime_library::provide()?;
     say(match kind {
         Kind::Release => "building the plugin (release; the first time takes minutes)",
@@ -144,18 +146,7 @@ impl Resources {
                 ),
             )?;
         }
-        for pack in packs()? {
-            let name = pack
-                .parent()
-                .and_then(Path::file_name)
-                .context("a pack lies in no folder")?;
-            let into = folder.join("models").join(name);
-            fs::create_dir_all(&into)?;
-            copy(
-                &pack,
-                &into.join(pack.file_name().context("a pack has no file name")?),
-            )?;
-        }
+        packs::install_into(folder)?;
         for notice in ["LICENSE", "NOTICES.md", "THIRD-PARTY-NOTICES.md"] {
             let from = workspace_root().join(notice);
             if from.exists() {
@@ -164,35 +155,6 @@ impl Resources {
         }
         Ok(())
     }
-}
-
-/// The `.onnx` files of `models/*/`: one file is one pack.
-fn packs() -> Result<Vec<PathBuf>> {
-    let models = workspace_root().join("models");
-    let mut packs = Vec::new();
-    for entry in
-        fs::read_dir(&models).with_context(|| format!("cannot list {}", models.display()))?
-    {
-        let folder = entry?.path();
-        // Build products and caches of training are no packs.
-        if !folder.is_dir() || !folder.join("manifest.json").exists() {
-            continue;
-        }
-        for file in fs::read_dir(&folder)? {
-            let file = file?.path();
-            if file
-                .extension()
-                .is_some_and(|extension| extension == "onnx")
-            {
-                packs.push(file);
-            }
-        }
-    }
-    packs.sort();
-    if packs.is_empty() {
-        println!("    note: models/ holds no pack yet; the bundle will be silent");
-    }
-    Ok(packs)
 }
 
 fn lay_out(platform: &Platform, built: &Path, folder: &Path, resources: &Resources) -> Result<()> {
@@ -252,7 +214,8 @@ fn mac_binary(library: &Path, contents: &Path, format: &str) -> Result<()> {
         .with_context(|| format!("cannot write into {}", contents.display()))
 }
 
-fn copy(from: &Path, to: &Path) -> Result<()> {
+/// Copies a file, with the folders above it.
+pub fn copy(from: &Path, to: &Path) -> Result<()> {
     if let Some(parent) = to.parent() {
         fs::create_dir_all(parent).with_context(|| format!("cannot make {}", parent.display()))?;
     }

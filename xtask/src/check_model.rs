@@ -8,21 +8,41 @@ use anyhow::Result;
 
 use crate::arguments::Arguments;
 
-/// `cargo xtask check-model PATH`.
+/// `cargo xtask check-model PACK`.
 #[cfg(not(feature = "models"))]
 pub fn command(_: Arguments) -> Result<()> {
     crate::with_models::again("the checker")
 }
 
-/// `cargo xtask check-model PATH`.
+/// `cargo xtask check-model PACK`.
 #[cfg(feature = "models")]
 pub fn command(mut arguments: Arguments) -> Result<()> {
-    let pack = arguments
-        .positional()
-        .context("check-model PATH says which pack: an .onnx, a folder or an .afterimage")?;
+    let pack = arguments.positional().context(
+        "check-model PACK says which: a name of the shelf, an .onnx, a folder or an .afterimage",
+    )?;
     arguments.finish()?;
-    let pack = std::path::absolute(pack).context("the working directory is gone")?;
-    check(&pack)
+    check(&place(&pack)?)
+}
+
+/// Where the pack lies that `word` names, on the shelf or by a path.
+#[cfg(feature = "models")]
+fn place(word: &str) -> Result<std::path::PathBuf> {
+    use crate::packs::{Named, named};
+    use afterimage_neural::shelf::{Place, ShelfPack, packs_in, user_packs_folder};
+
+    let id = match named(word)? {
+        Named::Shipped(pack) => return Ok(pack.path()),
+        Named::At(path) => return Ok(path),
+        Named::Other(id) => id,
+    };
+    let own = user_packs_folder().map(|folder| packs_in(&folder));
+    let is_meant = |path: &std::path::PathBuf| {
+        let content = ShelfPack::read(path, Place::User).content;
+        content.is_ok_and(|facts| facts.manifest.id == id)
+    };
+    own.into_iter().flatten().find(is_meant).with_context(|| {
+        format!("'{id}' is neither a file nor on the shelf; `cargo xtask packs` lists what is")
+    })
 }
 
 #[cfg(feature = "models")]

@@ -25,14 +25,19 @@ mod install;
 mod invert;
 #[cfg(any(feature = "models", test))]
 mod npy;
+#[path = "../../plugin/pack_list.rs"]
+mod pack_list;
 mod package;
+mod packs;
 mod picture;
 mod platform;
 mod process;
+mod provenance;
 mod python;
 mod render;
 mod report;
 mod runtime_library;
+mod shelf;
 #[cfg(any(feature = "models", test))]
 mod sound_file;
 mod spectrogram;
@@ -61,8 +66,9 @@ cargo xtask <command>
   install                    copy the bundles to this user's plugin folders
   render --out WAV --seconds S [--pack P] [--midi F] [--automation JSON] [--rate R] [--block N|mix]
          [--live] [--seed K] [--midi-out F]
-                             render through the bundled plugin
-  check-model PATH           open a pack as the plugin would, and say what is wrong with it
+                             render through the bundled plugin; P: a name of the shelf, or a path
+  packs [--json]             the packs that ship and your own; --json: each with its sources and licences
+  check-model PACK           open a pack as the plugin would, and say what is wrong with it
   analyse --input WAV --spec JSON --out NPY [--pitch HZ | --f0 NPY] [--inharmonicity B]
                              a sound's frames in a manifest's 'representation', float32 [frames, bins]
   invert --magnitudes NPY --spec JSON --method M --out WAV [--pitch HZ | --f0 NPY] [--refine STEPS]
@@ -98,6 +104,7 @@ fn run() -> Result<()> {
         "check-model" => check_model::command(arguments),
         "invert" => invert::command(arguments),
         "golden" => golden::command(arguments),
+        "packs" => shelf::command(arguments),
         "package" => package::command(arguments),
         "test" => test::command(arguments),
         "install" => install::command(arguments),

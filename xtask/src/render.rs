@@ -8,10 +8,11 @@ use afterimage_tests::host::{
 };
 use afterimage_tests::saved_state::{ModelChoice, SavedState};
 use afterimage_tests::{midi_file, wav_file};
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 
 use crate::arguments::Arguments;
 use crate::bundle::{self, Kind};
+use crate::packs::{Named, named};
 use crate::process::say;
 use crate::report::table;
 
@@ -21,7 +22,7 @@ const DEFAULT_RATE_HZ: f64 = 48_000.0;
 /// A render as asked for on the command line.
 pub struct Job {
     /// A pack instead of the one the plugin opens on.
-    pub pack: Option<PathBuf>,
+    pub pack: Option<Named>,
     /// Notes and controllers.
     pub midi: Option<PathBuf>,
     /// Drawn parameters and fractional notes.
@@ -48,7 +49,10 @@ pub fn command(mut arguments: Arguments) -> Result<()> {
         .context("--out WAV says where the sound goes")?;
     let midi_out = arguments.path("--midi-out")?;
     let job = Job {
-        pack: arguments.path("--pack")?,
+        pack: arguments
+            .value("--pack")?
+            .map(|word| named(&word))
+            .transpose()?,
         midi: arguments.path("--midi")?,
         automation: arguments.path("--automation")?,
         seconds: arguments.parsed("--seconds")?,
@@ -113,16 +117,36 @@ impl Job {
             pace: self.pace,
             ..RenderSpec::offline(self.rate_hz, seconds, timeline)
         };
-        Ok((session.render(&spec)?, notes))
+        let rendered = session.render(&spec)?;
+        if self.pack.is_some() {
+            ensure_played(&mut session, &rendered)?;
+        }
+        Ok((rendered, notes))
     }
 }
 
-/// Points the instance at a pack through its state, as a session would.
-fn open_pack(session: &mut Session, pack: &Path) -> Result<()> {
+/// Points the instance at a pack through its state, as a session would: by its id where it may lie on
+/// the plugin's own shelf.
+fn open_pack(session: &mut Session, pack: &Named) -> Result<()> {
+    let mut choice = ModelChoice::default();
+    match pack {
+        Named::Shipped(pack) => choice.id = pack.id().to_owned(),
+        Named::Other(id) => choice.id.clone_from(id),
+        Named::At(path) => choice.path = Some(path.clone()),
+    }
     let mut state = SavedState::parse(&session.save()?)?;
-    state.set_model(&ModelChoice {
-        path: Some(pack.to_owned()),
-        ..ModelChoice::default()
-    })?;
+    state.set_model(&choice)?;
     session.restore(&state.bytes()?)
+}
+
+/// Refuses the sound of another pack. A session that has loaded its pack saves its hash.
+fn ensure_played(session: &mut Session, rendered: &Rendered) -> Result<()> {
+    let model = SavedState::parse(&session.save()?)?.model()?;
+    let status = rendered.status.as_ref();
+    ensure!(
+        !model.hash.is_empty(),
+        "the pack did not play: {} If it is new here, build the bundle again: cargo xtask bundle",
+        status.map_or("", |status| status.sentence.as_str())
+    );
+    Ok(())
 }

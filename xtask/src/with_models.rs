@@ -4,11 +4,12 @@
 use afterimage_tests::bundle::workspace_root;
 use anyhow::{Context, Result};
 
-use crate::process::{cargo, say};
+use crate::process::cargo;
 
 /// Runs this very command line again with the model code; `what` names what has to be built.
 pub fn again(what: &str) -> Result<()> {
-    say(&format!("building {what} (the first time takes a minute)"));
+    // Beside the output, which a program may read.
+    eprintln!("==> building {what} (the first time takes a minute)");
     let mut again = cargo();
     again
         // Paths on the command line are relative to where the person stands.

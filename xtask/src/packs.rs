@@ -1,0 +1,255 @@
+//! The packs that ship: which of `models/` are linked in and which lie beside, and what they must be.
+//!
+//! The list is in `bundler.toml`. Reads manifests as JSON, so that bundling needs no model code.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use afterimage_tests::bundle::workspace_root;
+use anyhow::{Context, Result, anyhow, bail, ensure};
+use serde_json::Value;
+
+use crate::bundle::copy;
+use crate::pack_list::{PackList, single_file};
+use crate::provenance;
+
+/// Folder of packs among the bundle's resources; the plugin looks there.
+pub const FOLDER: &str = "packs";
+/// What all shipped graphs may weigh.
+pub const LIMIT_BYTES: u64 = 64 << 20;
+
+/// A pack of `models/` that ships.
+pub struct ShippedPack {
+    /// Its folder's name.
+    pub name: String,
+    /// Linked into the binary, not beside it.
+    pub embedded: bool,
+    /// Its `manifest.json`.
+    pub manifest: Value,
+}
+
+impl ShippedPack {
+    fn read(name: &str, embedded: bool) -> Result<Self> {
+        let path = folder(name).join("manifest.json");
+        let text = fs::read_to_string(&path).with_context(|| {
+            format!(
+                "bundler.toml names the pack '{name}', but {} cannot be read; train it or take it off the list",
+                path.display()
+            )
+        })?;
+        let manifest = serde_json::from_str(&text)
+            .with_context(|| format!("{} is no JSON", path.display()))?;
+        Ok(Self {
+            name: name.to_owned(),
+            embedded,
+            manifest,
+        })
+    }
+
+    /// The id that sessions save.
+    pub fn id(&self) -> &str {
+        self.manifest["id"].as_str().unwrap_or_default()
+    }
+
+    /// What opens as this pack: its one file, or its folder where it has several graphs.
+    pub fn path(&self) -> PathBuf {
+        match self.graphs().len() {
+            1 => single_file(workspace_root(), &self.name),
+            _ => folder(&self.name),
+        }
+    }
+
+    /// Its graph files, each once.
+    fn graphs(&self) -> Vec<PathBuf> {
+        let graphs = self.manifest["graphs"].as_object();
+        let files = graphs.into_iter().flat_map(|graphs| graphs.values());
+        let mut files: Vec<_> = files
+            .filter_map(|graph| Some(folder(&self.name).join(graph["file"].as_str()?)))
+            .collect();
+        files.sort();
+        files.dedup();
+        files
+    }
+
+    /// Bytes of its graphs.
+    pub fn bytes(&self) -> Result<u64> {
+        let size = |file: &PathBuf| {
+            let metadata = fs::metadata(file);
+            let metadata = metadata.with_context(|| format!("cannot read {}", file.display()))?;
+            Ok(metadata.len())
+        };
+        self.graphs().iter().map(size).sum()
+    }
+
+    /// Copies it into a folder of packs.
+    fn copy_into(&self, packs: &Path) -> Result<()> {
+        let path = self.path();
+        if path.is_file() {
+            return copy(&path, &packs.join(format!("{}.onnx", self.name)));
+        }
+        let into = packs.join(&self.name);
+        let manifest = path.join("manifest.json");
+        for file in self.graphs().iter().chain([&manifest]) {
+            let name = file.file_name().context("a graph has no file name")?;
+            copy(file, &into.join(name))?;
+        }
+        Ok(())
+    }
+}
+
+fn folder(name: &str) -> PathBuf {
+    workspace_root().join("models").join(name)
+}
+
+/// Every pack that ships, the embedded ones first, in the order of `bundler.toml`.
+pub fn shipped() -> Result<Vec<ShippedPack>> {
+    let path = workspace_root().join("bundler.toml");
+    let text =
+        fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
+    let list = PackList::parse(&text).map_err(|sentence| anyhow!(sentence))?;
+    let embedded = list.embedded.iter().map(|name| (name, true));
+    let installed = list.installed.iter().map(|name| (name, false));
+    embedded
+        .chain(installed)
+        .map(|(name, embedded)| ShippedPack::read(name, embedded))
+        .collect()
+}
+
+/// Refuses packs that may not ship, and says what the others weigh.
+pub fn check(packs: &[ShippedPack]) -> Result<()> {
+    let mut total = 0;
+    for pack in packs {
+        if let Some(fault) = provenance::fault(&pack.manifest) {
+            bail!("the pack '{}' may not ship: {fault}", pack.name);
+        }
+        ensure!(
+            !pack.embedded || pack.graphs().len() == 1,
+            "the pack '{}' has several graphs, so it cannot be linked in; install it beside",
+            pack.name
+        );
+        total += pack.bytes()?;
+    }
+    println!("    {} packs ship: {}", packs.len(), weigh(total)?);
+    Ok(())
+}
+
+/// The weight of all graphs in words, if it may be so much.
+fn weigh(bytes: u64) -> Result<String> {
+    let megabytes = |bytes: u64| bytes as f64 / f64::from(1 << 20);
+    let (found, limit) = (megabytes(bytes), LIMIT_BYTES >> 20);
+    ensure!(
+        bytes <= LIMIT_BYTES,
+        "the shipped graphs weigh {found:.1} MB, and may weigh {limit}; take a pack off the list in bundler.toml"
+    );
+    Ok(format!(
+        "graphs of {found:.1} MB, of {limit} that they may weigh"
+    ))
+}
+
+/// Copies the packs that lie beside the binary into its resources.
+pub fn install_into(resources: &Path) -> Result<()> {
+    let packs = shipped()?;
+    for pack in packs.iter().filter(|pack| !pack.embedded) {
+        pack.copy_into(&resources.join(FOLDER))?;
+    }
+    Ok(())
+}
+
+/// What a word on the command line names.
+pub enum Named {
+    /// A pack that ships.
+    Shipped(ShippedPack),
+    /// A pack at a path.
+    At(PathBuf),
+    /// None of these: perhaps the id of a pack in the user's own folder.
+    Other(String),
+}
+
+/// Finds a pack by a path that exists, or by a name of the shelf: its folder in `models/`, or its id.
+///
+/// # Errors
+/// When the word is a path and there is nothing, or the list of packs cannot be read.
+pub fn named(word: &str) -> Result<Named> {
+    let path = std::path::absolute(word).context("the working directory is gone")?;
+    if path.exists() {
+        return Ok(Named::At(path));
+    }
+    let found = shipped()?
+        .into_iter()
+        .find(|pack| pack.name == word || pack.id() == word);
+    match found {
+        Some(pack) => Ok(Named::Shipped(pack)),
+        None if word.contains(['/', '\\']) || word.ends_with(".onnx") => {
+            bail!("there is no pack at {}", path.display())
+        }
+        None => Ok(Named::Other(word.to_owned())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{LIMIT_BYTES, Named, check, install_into, named, shipped, weigh};
+    use afterimage_neural::Pack;
+
+    #[test]
+    fn every_pack_of_the_list_is_there_and_may_ship() {
+        let packs = shipped().unwrap();
+        assert!(packs.iter().any(|pack| pack.embedded));
+        check(&packs).unwrap();
+    }
+
+    #[test]
+    fn every_pack_of_the_list_opens_and_has_the_id_of_its_manifest() {
+        for pack in shipped().unwrap() {
+            let opened = Pack::open(&pack.path()).unwrap();
+            assert_eq!(opened.manifest().id, pack.id());
+        }
+    }
+
+    #[test]
+    fn graphs_over_the_limit_are_refused() {
+        assert!(weigh(LIMIT_BYTES).is_ok());
+        assert!(weigh(LIMIT_BYTES + 1).is_err());
+    }
+
+    #[test]
+    fn a_folder_and_an_id_name_the_pack_that_ships() {
+        for word in ["keys-vae", "afterimage.keys-vae"] {
+            let found = named(word).unwrap();
+            assert!(matches!(found, Named::Shipped(pack) if pack.name == "keys-vae"));
+        }
+    }
+
+    #[test]
+    fn a_path_to_nothing_is_refused_and_another_word_may_be_an_id() {
+        for path in ["nowhere/keys-vae", "nothing.onnx"] {
+            let sentence = named(path).err().map(|error| error.to_string());
+            assert!(
+                sentence.is_some_and(|sentence| sentence.contains(path)),
+                "{path}"
+            );
+        }
+        assert!(matches!(named("a.pack").unwrap(), Named::Other(id) if id == "a.pack"));
+    }
+
+    #[test]
+    fn a_path_that_exists_is_taken_as_it_is() {
+        let path = shipped().unwrap()[0].path();
+        let word = path.display().to_string();
+        assert!(matches!(named(&word).unwrap(), Named::At(found) if found == path));
+    }
+
+    #[test]
+    fn the_resources_hold_the_installed_packs_and_no_embedded_one() {
+        let resources =
+            std::env::temp_dir().join(format!("afterimage-packs-{}", std::process::id()));
+        install_into(&resources).unwrap();
+        for pack in shipped().unwrap() {
+            let folder = resources.join(super::FOLDER);
+            let file = folder.join(format!("{}.onnx", pack.name));
+            let is_there = file.exists() || folder.join(&pack.name).exists();
+            assert_eq!(is_there, !pack.embedded, "{}", pack.name);
+        }
+        let _ = std::fs::remove_dir_all(&resources);
+    }
+}
