@@ -15,6 +15,7 @@ use crate::provenance;
 
 /// Folder of packs among the bundle's resources; the plugin looks there.
 pub const FOLDER: &str = "packs";
+const MANIFEST: &str = "manifest.json";
 /// What all shipped graphs may weigh.
 pub const LIMIT_BYTES: u64 = 64 << 20;
 
@@ -26,11 +27,13 @@ pub struct ShippedPack {
     pub embedded: bool,
     /// Its `manifest.json`.
     pub manifest: Value,
+    folder: PathBuf,
 }
 
 impl ShippedPack {
-    fn read(name: &str, embedded: bool) -> Result<Self> {
-        let path = folder(name).join("manifest.json");
+    fn read(models: &Path, name: &str, embedded: bool) -> Result<Self> {
+        let folder = models.join(name);
+        let path = folder.join(MANIFEST);
         let text = fs::read_to_string(&path).with_context(|| {
             format!(
                 "bundler.toml names the pack '{name}', but {} cannot be read; train it or take it off the list",
@@ -43,6 +46,7 @@ impl ShippedPack {
             name: name.to_owned(),
             embedded,
             manifest,
+            folder,
         })
     }
 
@@ -54,8 +58,8 @@ impl ShippedPack {
     /// What opens as this pack: its one file, or its folder where it has several graphs.
     pub fn path(&self) -> PathBuf {
         match self.graphs().len() {
-            1 => single_file(workspace_root(), &self.name),
-            _ => folder(&self.name),
+            1 => single_file(&self.folder),
+            _ => self.folder.clone(),
         }
     }
 
@@ -64,7 +68,7 @@ impl ShippedPack {
         let graphs = self.manifest["graphs"].as_object();
         let files = graphs.into_iter().flat_map(|graphs| graphs.values());
         let mut files: Vec<_> = files
-            .filter_map(|graph| Some(folder(&self.name).join(graph["file"].as_str()?)))
+            .filter_map(|graph| Some(self.folder.join(graph["file"].as_str()?)))
             .collect();
         files.sort();
         files.dedup();
@@ -88,7 +92,7 @@ impl ShippedPack {
             return copy(&path, &packs.join(format!("{}.onnx", self.name)));
         }
         let into = packs.join(&self.name);
-        let manifest = path.join("manifest.json");
+        let manifest = path.join(MANIFEST);
         for file in self.graphs().iter().chain([&manifest]) {
             let name = file.file_name().context("a graph has no file name")?;
             copy(file, &into.join(name))?;
@@ -97,12 +101,9 @@ impl ShippedPack {
     }
 }
 
-fn folder(name: &str) -> PathBuf {
-    workspace_root().join("models").join(name)
-}
-
 /// Every pack that ships, the embedded ones first, in the order of `bundler.toml`.
 pub fn shipped() -> Result<Vec<ShippedPack>> {
+    let models = workspace_root().join("models");
     let path = workspace_root().join("bundler.toml");
     let text =
         fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
@@ -111,7 +112,7 @@ pub fn shipped() -> Result<Vec<ShippedPack>> {
     let installed = list.installed.iter().map(|name| (name, false));
     embedded
         .chain(installed)
-        .map(|(name, embedded)| ShippedPack::read(name, embedded))
+        .map(|(name, embedded)| ShippedPack::read(&models, name, embedded))
         .collect()
 }
 
@@ -188,8 +189,11 @@ pub fn named(word: &str) -> Result<Named> {
 
 #[cfg(test)]
 mod tests {
-    use super::{LIMIT_BYTES, Named, check, install_into, named, shipped, weigh};
+    use super::{
+        LIMIT_BYTES, Named, ShippedPack, check, install_into, named, shipped, weigh, workspace_root,
+    };
     use afterimage_neural::Pack;
+    use std::path::PathBuf;
 
     #[test]
     fn every_pack_of_the_list_is_there_and_may_ship() {
@@ -203,6 +207,15 @@ mod tests {
         for pack in shipped().unwrap() {
             let opened = Pack::open(&pack.path()).unwrap();
             assert_eq!(opened.manifest().id, pack.id());
+        }
+    }
+
+    #[test]
+    fn every_pack_of_the_list_is_in_the_notices() {
+        let notices = std::fs::read_to_string(workspace_root().join("NOTICES.md")).unwrap();
+        for pack in shipped().unwrap() {
+            let row = format!("| {}, ", pack.name);
+            assert!(notices.contains(&row), "{row}");
         }
     }
 
@@ -239,17 +252,74 @@ mod tests {
         assert!(matches!(named(&word).unwrap(), Named::At(found) if found == path));
     }
 
+    /// A folder that goes with the test.
+    struct Folder(PathBuf);
+
+    impl Folder {
+        fn new(name: &str) -> Self {
+            let path =
+                std::env::temp_dir().join(format!("afterimage-{name}-{}", std::process::id()));
+            std::fs::create_dir_all(&path).unwrap();
+            Self(path)
+        }
+
+        fn names(&self, below: &str) -> Vec<String> {
+            let entries = std::fs::read_dir(self.0.join(below)).into_iter().flatten();
+            let name = |entry: std::fs::DirEntry| entry.file_name().to_string_lossy().into_owned();
+            let mut names: Vec<String> = entries.flatten().map(name).collect();
+            names.sort();
+            names
+        }
+    }
+
+    impl Drop for Folder {
+        fn drop(&mut self) {
+            let _ = std::fs::remove_dir_all(&self.0); // one that stays harms nobody
+        }
+    }
+
     #[test]
     fn the_resources_hold_the_installed_packs_and_no_embedded_one() {
-        let resources =
-            std::env::temp_dir().join(format!("afterimage-packs-{}", std::process::id()));
-        install_into(&resources).unwrap();
-        for pack in shipped().unwrap() {
-            let folder = resources.join(super::FOLDER);
-            let file = folder.join(format!("{}.onnx", pack.name));
-            let is_there = file.exists() || folder.join(&pack.name).exists();
-            assert_eq!(is_there, !pack.embedded, "{}", pack.name);
+        let resources = Folder::new("resources");
+        install_into(&resources.0).unwrap();
+        let installed = shipped().unwrap().into_iter().filter(|pack| !pack.embedded);
+        assert_eq!(resources.names(super::FOLDER).len(), installed.count());
+    }
+
+    #[test]
+    fn a_pack_of_one_graph_is_copied_as_its_single_file_and_opens_there() {
+        let folder = Folder::new("single");
+        let pack = shipped().unwrap().remove(0);
+        pack.copy_into(&folder.0).unwrap();
+        let file = format!("{}.onnx", pack.name);
+        assert_eq!(folder.names(""), [file.as_str()]);
+        let copied = Pack::open(&folder.0.join(file)).unwrap();
+        assert_eq!(copied.hash(), Pack::open(&pack.path()).unwrap().hash());
+    }
+
+    #[test]
+    fn a_pack_of_several_graphs_is_copied_as_a_folder_with_nothing_else_in_it() {
+        let (models, packs) = (Folder::new("several-from"), Folder::new("several-to"));
+        let from = models.0.join("two");
+        std::fs::create_dir_all(&from).unwrap();
+        let manifest = r#"{"graphs":{"predict":{"file":"b.onnx"},"decode":{"file":"a.onnx"}}}"#;
+        for (file, text) in [
+            ("manifest.json", manifest),
+            ("a.onnx", ""),
+            ("b.onnx", ""),
+            ("two.pt", ""),
+        ] {
+            std::fs::write(from.join(file), text).unwrap();
         }
-        let _ = std::fs::remove_dir_all(&resources);
+        let pack = ShippedPack::read(&models.0, "two", false).unwrap();
+        pack.copy_into(&packs.0).unwrap();
+        assert_eq!(packs.names("two"), ["a.onnx", "b.onnx", "manifest.json"]);
+    }
+
+    #[test]
+    fn a_pack_that_the_list_names_and_nobody_made_is_missed() {
+        let models = Folder::new("nothing");
+        let sentence = ShippedPack::read(&models.0, "dream", false).err();
+        assert!(sentence.is_some_and(|error| error.to_string().contains("'dream'")));
     }
 }
