@@ -201,4 +201,4 @@ pub fn reference_to(facts: &PackFacts) -> ModelReference {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -166,7 +166,7 @@ fn the_users_folder_is_made_for_who_looks_at_it_and_by_no_reading() {
 }
 
 /// A shelf of the opening pack's manifest with these tags and tasks.
-fn shelf_of(rows: &[(&str, &[&str], &str)]) -> Shelf {
+pub(crate) fn shelf_of(rows: &[(&str, &[&str], &str)]) -> Shelf {
     let pack = opening::pack().expect("the opening pack is sound");
     let packs = rows.iter().map(|(hash, tags, task)| {
         let mut value: Value = serde_json::from_str(&pack.manifest().to_json()).expect("JSON");
