@@ -49,7 +49,7 @@ pub use engine::{Engine, HostConfig, Instrument, LoadGuard};
 pub use error::EngineError;
 pub use event::{CHANNELS, ControlChange, Event, NoteMatch, TimedEvent};
 pub use latency::{DEFAULT_LEAD_MS, Latency, LatencyInputs, LatencyMode, latency};
-pub use monitor::{Counts, Monitor};
+pub use monitor::{Counts, Monitor, MusicalTime};
 pub use play::PlayChange;
 pub use processor::{Clock, Processor, Pull, SystemClock};
 pub use render::RenderMode;

@@ -3,7 +3,7 @@
 //! Written by the audio thread and the worker, read by anyone. All counters are atomics; only the
 //! worker's last sentence lies behind a lock, which the audio thread never takes.
 
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicI64, AtomicU32, AtomicU64, Ordering::Relaxed};
 
 use parking_lot::Mutex;
 
@@ -106,6 +106,20 @@ impl SharedF32 {
     }
 }
 
+/// Stands for no piece.
+const NO_PIECE: i64 = i64::MIN;
+
+/// Where continuation stands in musical time.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct MusicalTime {
+    /// Ticks since the piece began, negative before; `None` while none runs.
+    pub piece_tick: Option<i64>,
+    /// Ticks of a bar.
+    pub bar_ticks: u32,
+    /// Quarter notes a minute.
+    pub tempo_bpm: f32,
+}
+
 /// The window's view of a running engine. Share it by `Arc`.
 #[derive(Debug)]
 pub struct Monitor {
@@ -116,6 +130,10 @@ pub struct Monitor {
     host_rate_hz: AtomicU32,
     waiting_render: AtomicU32,
     worker_load: SharedF32,
+    /// Ticks into the piece; [`NO_PIECE`] while none runs.
+    piece_tick: AtomicI64,
+    bar_ticks: AtomicU32,
+    tempo_bpm: SharedF32,
     latent: [SharedF32; MAX_LATENT],
     recent: Box<[SharedF32]>,
     recent_written: AtomicU64,
@@ -132,6 +150,9 @@ impl Default for Monitor {
             host_rate_hz: AtomicU32::new(0),
             waiting_render: AtomicU32::new(0),
             worker_load: SharedF32::default(),
+            piece_tick: AtomicI64::new(NO_PIECE),
+            bar_ticks: AtomicU32::new(0),
+            tempo_bpm: SharedF32::default(),
             latent: Default::default(),
             recent: (0..RECENT_SAMPLES).map(|_| SharedF32::default()).collect(),
             recent_written: AtomicU64::new(0),
@@ -170,6 +191,23 @@ impl Monitor {
     /// Whether the last block was rendered in waiting mode. Real-time safe.
     pub fn is_waiting_render(&self) -> bool {
         self.waiting_render.load(Relaxed) != 0
+    }
+
+    /// Where continuation stood at the end of the last block. Real-time safe.
+    pub fn musical_time(&self) -> MusicalTime {
+        let tick = self.piece_tick.load(Relaxed);
+        MusicalTime {
+            piece_tick: (tick != NO_PIECE).then_some(tick),
+            bar_ticks: self.bar_ticks.load(Relaxed),
+            tempo_bpm: self.tempo_bpm.get(),
+        }
+    }
+
+    pub(crate) fn set_musical_time(&self, time: &MusicalTime) {
+        self.piece_tick
+            .store(time.piece_tick.unwrap_or(NO_PIECE), Relaxed);
+        self.bar_ticks.store(time.bar_ticks, Relaxed);
+        self.tempo_bpm.set(time.tempo_bpm);
     }
 
     /// Share of real time that the worker spends decoding for this instance, smoothed; 1 is its

@@ -74,7 +74,7 @@ fn rig(block: usize) -> Rig {
     rig
 }
 
-/// Plays in equal blocks; composed events with their absolute samples.
+/// Plays in equal blocks; composed events with their absolute samples, the latency taken off.
 fn play(
     rig: &mut Rig,
     events: &[(u64, Event)],
@@ -99,11 +99,16 @@ fn play(
             &mut sound.right[begins..ends],
             &timed,
         );
-        let out = rig.processor.composed().iter();
-        composed.extend(out.map(|e| (begins as u64 + u64::from(e.offset_samples), e.event)));
+        composed.extend(leaving(rig, begins as u64));
         rig.work();
     }
     (sound, composed)
+}
+
+fn leaving(rig: &Rig, begins: u64) -> impl Iterator<Item = (u64, Event)> {
+    let latency = u64::from(rig.latency.reported_samples);
+    let out = rig.processor.composed().iter();
+    out.map(move |e| (begins + u64::from(e.offset_samples) - latency, e.event))
 }
 
 fn run_at(sample: u64, quantise: Quantise) -> Vec<(u64, Event)> {
@@ -309,8 +314,7 @@ fn the_host_s_tempo_and_bars_rule_where_it_names_them() {
         let (mut left, mut right) = ([0.0; 480], [0.0; 480]);
         rig.processor.process(&mut left, &mut right, &first);
         first.clear();
-        let out = rig.processor.composed().iter();
-        composed.extend(out.map(|e| (block * 480 + u64::from(e.offset_samples), e.event)));
+        composed.extend(leaving(&rig, block * 480));
         rig.work();
     }
     let quarter = 48_000 * 60 / 100;

@@ -5,6 +5,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::error::PackError;
+use crate::events::is_event_model;
 use crate::manifest::{Manifest, Task};
 use crate::pack::{MANIFEST_FILE, Pack, name_of};
 
@@ -84,6 +85,11 @@ impl PackFacts {
     /// True for a pack that notes can play: other tasks make no instrument.
     pub fn is_instrument(&self) -> bool {
         self.manifest.tasks.contains(&Task::Play)
+    }
+
+    /// Whether it can continue notes.
+    pub fn is_composer(&self) -> bool {
+        is_event_model(&self.manifest)
     }
 }
 

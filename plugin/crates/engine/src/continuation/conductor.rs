@@ -10,6 +10,7 @@ use super::{
 };
 use crate::contract::MAX_CLASSES;
 use crate::event::{Event, NoteMatch};
+use crate::monitor::MusicalTime;
 use crate::touched;
 
 /// Time between the asking for a piece and its earliest first note, in milliseconds: long enough to
@@ -190,6 +191,16 @@ impl Conductor {
     /// Whether a piece runs.
     pub(crate) fn is_running(&self) -> bool {
         self.piece.is_some()
+    }
+
+    /// Where it stands at a host sample, for the window.
+    pub(crate) fn musical_time(&self, at_host: u64) -> MusicalTime {
+        let piece = self.piece.as_ref();
+        MusicalTime {
+            piece_tick: piece.map(|piece| piece.time.tick_at(at_host).floor() as i64),
+            bar_ticks: self.beat.bar_ticks.round() as u32,
+            tempo_bpm: (self.rate() / ticks_per_sample(60.0, self.rate_hz) * 60.0) as f32,
+        }
     }
 
     /// Whether cues were sent since this was last asked.

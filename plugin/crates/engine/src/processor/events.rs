@@ -111,7 +111,7 @@ impl Processor {
         }
     }
 
-    /// Notes a composed event down for the host, at its host sample until the block is over.
+    /// Sends a composed event on its way to the host: it leaves when it sounds.
     fn give_out(&mut self, at_host: u64, event: Event) {
         const HOST_CHANNEL: u8 = 0;
         let event = match event {
@@ -131,17 +131,23 @@ impl Processor {
             }
             other => other,
         };
-        if self.composed.len() < self.composed.capacity() {
-            self.composed.push(TimedEvent::new(at_host as u32, event));
+        let sounds_at = at_host + u64::from(self.latency().reported_samples);
+        if self.leaving.len() < self.leaving.capacity() {
+            self.leaving.push_back((sounds_at, event));
         } else {
             count(&self.monitor.counters.dropped_cues, 1);
         }
     }
 
-    /// Makes the offsets of composed events count from the block's start.
-    pub(super) fn count_from(&mut self, block_begins: u64) {
-        for event in &mut self.composed {
-            event.offset_samples = event.offset_samples.wrapping_sub(block_begins as u32);
+    /// Lists the composed events that leave in the block that has just been rendered.
+    pub(super) fn let_out(&mut self, block_begins: u64) {
+        while let Some((at, event)) = self.leaving.front().copied() {
+            if at >= self.position_host || self.composed.len() == self.composed.capacity() {
+                break;
+            }
+            let offset = at.saturating_sub(block_begins) as u32;
+            self.composed.push(TimedEvent::new(offset, event));
+            self.leaving.pop_front();
         }
     }
 

@@ -8,6 +8,7 @@ mod pace;
 mod rendering;
 mod wait;
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread::Thread;
@@ -19,7 +20,7 @@ use crate::controls::Controls;
 use crate::engine::{Engine, HostConfig, HostSetup};
 use crate::envelope::fade;
 use crate::error::EngineError;
-use crate::event::TimedEvent;
+use crate::event::{Event, TimedEvent};
 use crate::latency::Latency;
 use crate::link::wake_worker;
 use crate::monitor::{Monitor, count};
@@ -30,6 +31,7 @@ use crate::render::RenderMode;
 use crate::request::Tally;
 use crate::service::Membership;
 use crate::timeline::ms_to_samples;
+use crate::touched;
 use crate::voice::Faults;
 use rendering::Rendering;
 pub use wait::{Clock, SystemClock};
@@ -74,7 +76,9 @@ pub struct Processor {
     position_host: u64,
     notes_started: u32,
     conductor: Conductor,
-    /// What the composer played in the block at hand, for the host.
+    /// Composed events on their way out, by the host sample at which they sound.
+    leaving: VecDeque<(u64, Event)>,
+    /// Those that leave in the block at hand.
     composed: Vec<TimedEvent>,
 }
 
@@ -106,6 +110,7 @@ impl Processor {
             position_host: 0,
             notes_started: 0,
             conductor: engine.connect_conductor(),
+            leaving: touched::queue(COMPOSED_EVENTS, || (0, Event::AllNotesOff)),
             composed: Vec::with_capacity(COMPOSED_EVENTS),
         }
     }
@@ -170,6 +175,7 @@ impl Processor {
         self.notes_started = 0;
         self.controls.lift_pedals();
         self.conductor.reset();
+        self.leaving.clear();
         if let Some(program) = &mut self.program {
             program.begin(0, self.epoch);
         }
@@ -187,8 +193,8 @@ impl Processor {
         self.conductor.set_transport(self.position_host, transport);
     }
 
-    /// The notes that were composed for the last block, for the host's MIDI output: offsets from its
-    /// start, on channel 0. Real-time safe.
+    /// The composed notes that sound in the last block, for the host's MIDI output: offsets from its
+    /// start, on channel 0, later by the reported latency as the sound is. Real-time safe.
     pub fn composed(&self) -> &[TimedEvent] {
         &self.composed
     }
@@ -223,7 +229,7 @@ impl Processor {
                 &mut faults,
             );
         }
-        self.count_from(block_begins);
+        self.let_out(block_begins);
         self.report(&faults);
         match faults.late_frames {
             0 => Pull::Complete,
@@ -375,6 +381,8 @@ impl Processor {
         let (late_notes, dropped_cues) = self.conductor.take_faults();
         count(&counters.late_notes, late_notes);
         count(&counters.dropped_cues, dropped_cues);
+        self.monitor
+            .set_musical_time(&self.conductor.musical_time(self.position_host));
         count(&counters.late_frames, u64::from(faults.late_frames));
         count(&counters.unheard_frames, u64::from(faults.unheard_frames));
         count(
