@@ -3,11 +3,13 @@
 //! The framework splits a block wherever automation moves a parameter, so a parameter's value is read
 //! once at the start of each stretch and holds for all of it: that is its sample.
 
+use afterimage_engine::continuation::ContinuationChange;
 use afterimage_engine::contract::{MAX_CLASSES, MAX_DESCRIPTORS, MAX_LATENT};
 use afterimage_engine::{ControlChange, Event, NoteMatch, PlayChange, TimedEvent};
 use nice_plug::midi::{Channel, Key, VoiceID, control_change};
 use nice_plug::prelude::NoteEvent;
 
+use crate::continuation_params;
 use crate::editor::keyboard_link::PlayedKey;
 use crate::params::InstrumentParams;
 
@@ -50,6 +52,7 @@ struct Snapshot {
     pressure: f32,
     sustain_pedal: bool,
     play: [PlayChange; 9],
+    continuation: [ContinuationChange; continuation_params::CHANGES],
 }
 
 impl Snapshot {
@@ -77,6 +80,7 @@ impl Snapshot {
             pressure: params.pressure.value(),
             sustain_pedal: params.sustain_pedal.value(),
             play: params.play.changes(),
+            continuation: params.continuation.changes(),
         }
     }
 }
@@ -112,6 +116,7 @@ impl Controls {
             self.state_sound(&now, before.as_ref());
             self.state_play(&now, before.as_ref());
             self.state_performance(&now, before.as_ref());
+            self.state_continuation(&now, before.as_ref());
         }
         self.take_carried();
     }
@@ -249,6 +254,14 @@ impl Controls {
         }
     }
 
+    fn state_continuation(&mut self, now: &Snapshot, before: Option<&Snapshot>) {
+        for (index, change) in now.continuation.into_iter().enumerate() {
+            if before.is_none_or(|b| b.continuation[index] != change) {
+                self.control(ControlChange::Continuation(change));
+            }
+        }
+    }
+
     // A wheel, pedal or pressure that the host plays through MIDI must not be undone by a parameter
     // that stands still: only a parameter that moved speaks.
     fn state_performance(&mut self, now: &Snapshot, before: Option<&Snapshot>) {
@@ -379,132 +392,4 @@ fn controller(channel: u8, cc: u8, value: f32) -> Option<Event> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::Controls;
-    use crate::params::InstrumentParams;
-    use crate::params::SharedNames;
-    use crate::state::ModelField;
-    use afterimage_engine::{ControlChange, Event, NoteMatch, TimedEvent};
-    use nice_plug::midi::{Channel, Key, VoiceID};
-    use nice_plug::prelude::NoteEvent;
-
-    const STRETCH: usize = 64;
-
-    fn params() -> InstrumentParams {
-        InstrumentParams::new(ModelField::default(), &SharedNames::default())
-    }
-
-    fn note_on(timing: u32) -> NoteEvent<()> {
-        NoteEvent::NoteOn {
-            timing,
-            voice_id: VoiceID::ID(7),
-            channel: Channel::Number(2),
-            key: Key::Number(60),
-            velocity: 0.5,
-        }
-    }
-
-    fn heard(timing: u32) -> TimedEvent {
-        let event = Event::NoteOn {
-            key: 60,
-            channel: 2,
-            note_id: Some(7),
-            velocity: 0.5,
-        };
-        TimedEvent::new(timing, event)
-    }
-
-    #[test]
-    fn the_first_stretch_states_every_control_and_the_next_none() {
-        let (params, mut controls) = (params(), Controls::default());
-        controls.begin(&params, STRETCH);
-        let stated = |wanted: fn(&ControlChange) -> bool| move |event: &TimedEvent| matches!(&event.event, Event::Control(change) if wanted(change));
-        let latents = controls
-            .events()
-            .iter()
-            .filter(|event| stated(|change| matches!(change, ControlChange::Latent { .. }))(event));
-        assert_eq!(latents.count(), 16);
-        assert!(
-            controls
-                .events()
-                .iter()
-                .any(stated(|change| matches!(change, ControlChange::Seed(1))))
-        );
-        controls.begin(&params, STRETCH);
-        assert!(controls.events().is_empty());
-    }
-
-    #[test]
-    fn a_note_keeps_its_sample_and_its_names() {
-        let (params, mut controls) = (params(), Controls::default());
-        controls.begin(&params, STRETCH);
-        controls.begin(&params, STRETCH);
-        controls.note(&note_on(9));
-        assert_eq!(controls.events(), [heard(9)]);
-    }
-
-    #[test]
-    fn a_note_past_the_stretch_sounds_in_the_next_at_the_same_sample() {
-        let (params, mut controls) = (params(), Controls::default());
-        controls.begin(&params, STRETCH);
-        controls.note(&note_on(STRETCH as u32 + 3));
-        controls.begin(&params, STRETCH);
-        assert_eq!(controls.events(), [heard(3)]);
-    }
-
-    #[test]
-    fn bend_is_centred_and_the_pedal_splits_at_64() {
-        let (params, mut controls) = (params(), Controls::default());
-        controls.begin(&params, STRETCH);
-        controls.begin(&params, STRETCH);
-        controls.note::<()>(&NoteEvent::MidiPitchBend {
-            timing: 0,
-            channel: 1,
-            value: 0.5,
-        });
-        for (timing, value) in [(1, 63.0 / 127.0), (2, 64.0 / 127.0)] {
-            controls.note::<()>(&NoteEvent::MidiCC {
-                timing,
-                channel: 1,
-                cc: 64,
-                value,
-            });
-        }
-        controls.note::<()>(&NoteEvent::MidiCC {
-            timing: 3,
-            channel: 1,
-            cc: 123,
-            value: 0.0,
-        });
-        let all = NoteMatch {
-            key: None,
-            channel: Some(1),
-            note_id: None,
-        };
-        let wanted = [
-            TimedEvent::new(
-                0,
-                Event::PitchBend {
-                    channel: 1,
-                    bend: 0.0,
-                },
-            ),
-            TimedEvent::new(
-                1,
-                Event::Sustain {
-                    channel: 1,
-                    down: false,
-                },
-            ),
-            TimedEvent::new(
-                2,
-                Event::Sustain {
-                    channel: 1,
-                    down: true,
-                },
-            ),
-            TimedEvent::new(3, Event::NoteOff(all)),
-        ];
-        assert_eq!(controls.events(), wanted);
-    }
-}
+mod tests;

@@ -7,14 +7,13 @@
 mod chip;
 mod colour_map;
 mod conditions;
+mod continuation;
 mod entry;
 mod facts;
 mod frequency_axis;
 mod gesture;
 mod grid;
 mod header;
-#[cfg(test)]
-mod headless;
 mod keyboard;
 pub mod keyboard_link;
 mod knob;
@@ -34,6 +33,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use afterimage_engine::Monitor;
+use afterimage_engine::contract::MAX_LATENT;
 use nice_plug::context::gui::GuiContext;
 use nice_plug::editor::dpi::LogicalSize;
 use nice_plug::prelude::{ParamSetter, ResizeHint};
@@ -44,10 +44,10 @@ use nice_plug_egui::{
 
 use self::facts::Facts;
 use self::grid::Grid;
-use self::header::LoadField;
+use self::header::{LoadField, Verb};
 use self::keyboard_link::{KeyboardLink, PlayedKey};
 use self::layout::{Layout, MIN_SIZE, Needs};
-use self::shelf_panel::ShelfPanel;
+use self::shelf_panel::{ShelfPanel, Wishes};
 use self::spectrogram::Spectrogram;
 use crate::params::InstrumentParams;
 use crate::state::ShelfWish;
@@ -84,6 +84,7 @@ pub fn create(
         shelf: ShelfPanel::default(),
         spectrogram: Spectrogram::new(),
         pressed_key: None,
+        verb: Verb::default(),
     };
     create_egui_editor(size, RepaintNotifier::new(), settings, window)
 }
@@ -99,6 +100,7 @@ pub struct Window {
     shelf: ShelfPanel,
     spectrogram: Spectrogram,
     pressed_key: Option<u8>,
+    verb: Verb,
 }
 
 impl NiceEguiApp for Window {
@@ -141,14 +143,21 @@ impl Window {
         ui.painter().rect_filled(window, 0, theme::GROUND);
         let needs = Needs {
             notice: header::has_notice(&self.facts, &self.load),
-            knobs: self.facts.pack_knobs(),
+            knobs: self.knobs(),
             keyboard: self.keys.is_some(),
         };
         let layout = Layout::new(window.size(), needs);
         let measures = layout.measures;
         let params = &*self.view.params.clone();
         let controls = (params, &gui.param_setter());
-        if header::show(ui, layout.header, &self.facts, &self.view.model) {
+        let wants_shelf = header::show(
+            ui,
+            layout.header,
+            &self.facts,
+            &self.view.model,
+            &mut self.verb,
+        );
+        if wants_shelf {
             self.shelf.toggle(&self.view.model);
         }
         header::show_notice(
@@ -163,8 +172,15 @@ impl Window {
         if let (Some(rect), Some(keys)) = (layout.keyboard, &self.keys) {
             keyboard::show(ui, rect, keys, &mut self.pressed_key);
         }
-        play::show(ui, layout.play, measures, controls, &self.facts.names);
-        self.show_pack_knobs(ui, &layout, controls);
+        if self.verb == Verb::Continue {
+            let rect = layout.play.union(layout.latents);
+            let continuation = (&params.continuation, controls.1);
+            let about = (&self.facts, self.monitor.musical_time());
+            continuation::show(ui, rect, measures, continuation, about);
+        } else {
+            play::show(ui, layout.play, measures, controls, &self.facts.names);
+            self.show_pack_knobs(ui, &layout, controls);
+        }
         presets::show(ui, layout.presets, measures, controls, &self.facts);
         shape::show(ui, layout.shape, measures, params, controls.1);
         settings::show(ui, layout.settings, measures, params, gui);
@@ -174,7 +190,10 @@ impl Window {
             ui,
             (window, below),
             &self.facts,
-            &self.view.model,
+            Wishes {
+                model: &self.view.model,
+                composer: &self.view.composer,
+            },
             &mut self.load,
         );
     }
@@ -198,6 +217,14 @@ impl Window {
         let sounding = (self.monitor.voices() > 0).then(|| self.monitor.latent());
         latents::show(ui, &grid, controls, (&self.facts, sounding));
         conditions::show(ui, (&grid, self.facts.axes()), controls, &self.facts);
+    }
+
+    /// Knobs that the lower panel makes room for.
+    fn knobs(&self) -> usize {
+        match self.verb {
+            Verb::Play => self.facts.pack_knobs(),
+            Verb::Continue => MAX_LATENT, // the same room whatever pack plays
+        }
     }
 
     /// What stands in a picture that shows nothing yet.

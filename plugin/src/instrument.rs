@@ -5,12 +5,15 @@
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
-use afterimage_engine::{Engine, HostConfig, LatencyMode, Processor, RenderMode, Service};
-use nice_plug::midi::Key;
+use afterimage_engine::continuation::Transport;
+use afterimage_engine::{
+    Engine, Event, HostConfig, LatencyMode, NoteMatch, Processor, RenderMode, Service, TimedEvent,
+};
+use nice_plug::midi::{Channel, Key, VoiceID};
 use nice_plug::prelude::{
     ActivateContext, AsyncExecutor, AudioIOLayout, AuxiliaryBuffers, Buffer, BufferConfig,
     ClapFeature, ClapPlugin, MidiConfig, NoteEvent, Params, Plugin, PortNames, ProcessContext,
-    ProcessMode, ProcessStatus, Vst3Plugin, Vst3SubCategory,
+    ProcessMode, ProcessStatus, Transport as HostTransport, Vst3Plugin, Vst3SubCategory,
 };
 
 use crate::controls::{Controls, EVENT_CAPACITY};
@@ -39,6 +42,7 @@ impl Default for Afterimage {
         service.set_on_thread_start(flush_denormals);
         let engine = Engine::new(service);
         view.model.set_engine(Arc::clone(&engine));
+        view.composer.set_engine(Arc::clone(&engine));
         Self {
             processor: Processor::new(&engine),
             loader: Loader::new(&engine, &view),
@@ -71,6 +75,52 @@ impl Afterimage {
             }
             _ => {}
         }
+    }
+}
+
+/// What the host says of musical time. Real-time safe.
+fn musical_time(transport: &HostTransport) -> Transport {
+    let numerator = transport.time_sig_numerator.filter(|n| *n > 0);
+    let denominator = transport.time_sig_denominator.filter(|n| *n > 0);
+    Transport {
+        playing: transport.playing,
+        tempo_bpm: transport.tempo,
+        position_quarters: transport.pos_beats(),
+        bar_start_quarters: transport.bar_start_pos_beats(),
+        bar_quarters: numerator
+            .zip(denominator)
+            .map(|(beats, unit)| 4.0 * f64::from(beats) / f64::from(unit)),
+    }
+}
+
+/// A composed note as the framework has it. Real-time safe.
+fn note_for_host(composed: &TimedEvent) -> Option<NoteEvent<()>> {
+    let timing = composed.offset_samples;
+    match composed.event {
+        Event::NoteOn {
+            key,
+            channel,
+            velocity,
+            ..
+        } => Some(NoteEvent::NoteOn {
+            timing,
+            voice_id: VoiceID::Wildcard,
+            channel: Channel::Number(channel),
+            key: Key::Number(key),
+            velocity,
+        }),
+        Event::NoteOff(NoteMatch {
+            key: Some(key),
+            channel: Some(channel),
+            ..
+        }) => Some(NoteEvent::NoteOff {
+            timing,
+            voice_id: VoiceID::Wildcard,
+            channel: Channel::Number(channel),
+            key: Key::Number(key),
+            velocity: 0.0,
+        }),
+        _ => None,
     }
 }
 
@@ -176,8 +226,17 @@ impl Plugin for Afterimage {
             RenderChoice::Wait => RenderMode::Wait,
         };
         self.processor.set_render(mode, self.host_is_offline);
+        self.processor
+            .set_transport(&musical_time(context.transport()));
         if let [left, right] = buffer.as_slice() {
             self.processor.process(left, right, self.controls.events());
+        }
+        for composed in self.processor.composed() {
+            if let Some(event) = note_for_host(composed) {
+                self.light(&event);
+                // A host without a MIDI output refuses; there is nobody to tell.
+                let _ = context.try_send_event(event);
+            }
         }
         ProcessStatus::KeepAlive
     }

@@ -1,5 +1,6 @@
 //! The shell: the only crate that knows the plugin framework and egui.
 
+mod continuation_params;
 mod controls;
 mod editor;
 mod instrument;

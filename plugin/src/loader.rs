@@ -3,6 +3,8 @@
 //! One thread an instance, parked between wishes, started by the first activation and joined when
 //! the instance goes. A load that fails leaves one sentence; the old sound goes on.
 
+mod composer;
+
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -52,6 +54,10 @@ impl Loader {
         if self.work.engine.instrument().is_none() && !model.has_wish() {
             model.wish(model.reference());
         }
+        let composer = &self.work.view.composer;
+        if self.work.view.composer_status.read().pack_hash.is_empty() && !composer.has_wish() {
+            composer.wish(composer.reference());
+        }
         if self.thread.is_some() {
             return;
         }
@@ -62,6 +68,7 @@ impl Loader {
         {
             Ok(thread) => {
                 model.set_loader(Some(thread.thread().clone()));
+                composer.set_loader(Some(thread.thread().clone()));
                 self.thread = Some(thread);
             }
             Err(reason) => {
@@ -78,6 +85,7 @@ impl Drop for Loader {
     fn drop(&mut self) {
         self.work.stop.store(true, Ordering::Release);
         self.work.view.model.set_loader(None);
+        self.work.view.composer.set_loader(None);
         if let Some(thread) = self.thread.take() {
             thread.thread().unpark();
             let _ = thread.join(); // a loader that panicked loaded nothing
@@ -90,6 +98,14 @@ impl Work {
         while !self.stop.load(Ordering::Acquire) {
             if let Some((wish, announced)) = self.view.model.take_wish() {
                 self.fulfil(&wish);
+                drop(announced);
+            } else if let Some((wish, announced)) = self.view.composer.take_wish() {
+                // A pack that makes the loader fail must not end its thread.
+                let outcome = catch_unwind(AssertUnwindSafe(|| self.fulfil_composer(&wish)));
+                if outcome.is_err() {
+                    self.view.composer_status.write().sentence =
+                        "The pack made the loader fail; nothing was changed.".to_owned();
+                }
                 drop(announced);
             } else if let Some(wish) = self.view.model.take_shelf_wish() {
                 self.read_shelf(wish);

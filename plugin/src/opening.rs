@@ -5,7 +5,7 @@
 use std::sync::OnceLock;
 
 use afterimage_engine::contract::MAX_LATENT;
-use afterimage_neural::{Pack, PackError};
+use afterimage_neural::{Pack, PackError, is_event_model};
 
 include!(concat!(env!("OUT_DIR"), "/embedded_packs.rs"));
 
@@ -38,6 +38,14 @@ pub fn embedded() -> &'static [EmbeddedPack] {
 pub fn pack() -> Result<Pack, PackError> {
     static PACK: OnceLock<Result<Pack, PackError>> = OnceLock::new();
     PACK.get_or_init(|| EMBEDDED[0].open()).clone()
+}
+
+/// The embedded pack that continues notes, if there is one. Not for the audio thread.
+pub fn composer() -> Option<Pack> {
+    let packs = EMBEDDED.iter().filter_map(|pack| pack.open().ok());
+    packs
+        .into_iter()
+        .find(|pack| is_event_model(pack.manifest()))
 }
 
 /// Where the latent knobs of a new instance stand: on the opening pack's default preset.

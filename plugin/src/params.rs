@@ -15,6 +15,7 @@ use nice_plug::prelude::{
 use nice_plug_egui::EguiEditorState;
 use parking_lot::RwLock;
 
+use crate::continuation_params::ContinuationParams;
 use crate::opening;
 use crate::play_params::PlayParams;
 use crate::state::ModelField;
@@ -125,6 +126,9 @@ pub struct InstrumentParams {
     /// The pack a session plays, by id and hash.
     #[persist = "model"]
     pub model: ModelField,
+    /// The pack that continues notes, by id and hash.
+    #[persist = "composer"]
+    pub composer: ModelField,
 
     /// Latent position.
     #[nested(array, group = "Latent")]
@@ -170,6 +174,10 @@ pub struct InstrumentParams {
     #[nested(group = "Spectral play")]
     pub play: PlayParams,
 
+    /// Continuation of notes.
+    #[nested(group = "Continuation")]
+    pub continuation: ContinuationParams,
+
     /// Travels the pack's path of sounds.
     #[id = "mod_wheel"]
     pub mod_wheel: FloatParam,
@@ -205,12 +213,18 @@ pub struct InstrumentParams {
 }
 
 impl InstrumentParams {
-    /// Parameters at their defaults; `names` feeds the value texts.
-    pub fn new(model: ModelField, names: &SharedNames) -> Self {
+    /// Parameters at their defaults; `names` feeds the value texts, `composer_names` those of the
+    /// continuation.
+    pub fn new(
+        (model, composer): (ModelField, ModelField),
+        names: &SharedNames,
+        composer_names: &SharedNames,
+    ) -> Self {
         let opening = opening::latent();
         Self {
             window: EguiEditorState::from_size(LogicalSize::new(WINDOW_WIDTH, WINDOW_HEIGHT), 1.0),
             model,
+            composer,
             latent: std::array::from_fn(|axis| latent(axis, opening[axis], names.clone())),
             class: std::array::from_fn(|index| class(index, names.clone())),
             descriptor: std::array::from_fn(|index| descriptor(index, names.clone())),
@@ -224,6 +238,7 @@ impl InstrumentParams {
             width: percent("Width", 0.6),
             drift: percent("Drift", 0.15),
             play: PlayParams::new(names),
+            continuation: ContinuationParams::new(composer_names),
             mod_wheel: percent("Mod Wheel", 0.0),
             pitch_bend: linear("Pitch Bend", 0.0, -1.0, 1.0, "", 2),
             bend_range: linear("Bend Range", 2.0, 0.0, 24.0, " st", 2),

@@ -34,6 +34,10 @@ struct Report {
     wait_timeouts: u64,
     decoded_frames: u64,
     worker_wakes: u64,
+    composer: String,
+    composer_sentence: String,
+    late_notes: u64,
+    dropped_cues: u64,
     worker_load: f32,
     latency_samples: u32,
 }
@@ -66,6 +70,10 @@ pub fn write(view: &InstrumentView, monitor: &Monitor, dropped_events: u64) {
         wait_timeouts: counts.wait_timeouts,
         decoded_frames: counts.decoded_frames,
         worker_wakes: counts.worker_wakes,
+        composer: view.composer_status.read().pack_name.clone(),
+        composer_sentence: view.composer_status.read().sentence.clone(),
+        late_notes: counts.late_notes,
+        dropped_cues: counts.dropped_cues,
         worker_load: monitor.worker_load(),
         latency_samples: monitor.latency_samples(),
     };

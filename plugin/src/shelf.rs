@@ -142,6 +142,8 @@ pub enum Section {
     Instruments,
     /// Packs that their makers tagged as below target.
     Lab,
+    /// Packs that continue notes.
+    Composers,
     /// Packs that do something else.
     Others,
     /// Files that cannot be opened.
@@ -150,7 +152,13 @@ pub enum Section {
 
 impl Section {
     /// In the order of the window.
-    pub const ALL: [Self; 4] = [Self::Instruments, Self::Lab, Self::Others, Self::Unreadable];
+    pub const ALL: [Self; 5] = [
+        Self::Instruments,
+        Self::Composers,
+        Self::Lab,
+        Self::Others,
+        Self::Unreadable,
+    ];
 
     /// Where `pack` stands.
     pub fn of(pack: &ShelfPack) -> Self {
@@ -158,6 +166,7 @@ impl Section {
             Err(_) => Self::Unreadable,
             Ok(facts) if facts.is_lab() => Self::Lab,
             Ok(facts) if facts.is_instrument() => Self::Instruments,
+            Ok(facts) if facts.is_composer() => Self::Composers,
             Ok(_) => Self::Others,
         }
     }
@@ -201,4 +210,4 @@ pub fn reference_to(facts: &PackFacts) -> ModelReference {
 }
 
 #[cfg(test)]
-pub(crate) mod tests;
+mod tests;

@@ -38,6 +38,22 @@ pub struct LoadStatus {
 /// Shared between loader and window.
 pub type SharedStatus = Arc<RwLock<LoadStatus>>;
 
+/// What continues notes, in words for a person.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ComposerStatus {
+    /// Name of the pack; empty while there is none.
+    pub pack_name: String,
+    /// Its hash, as sessions save it.
+    pub pack_hash: String,
+    /// Which tasks it takes on, and what runs it.
+    pub description: String,
+    /// One sentence when something needs the person's attention; empty when all is well.
+    pub sentence: String,
+}
+
+/// Shared between loader and window.
+pub type SharedComposerStatus = Arc<RwLock<ComposerStatus>>;
+
 /// Everything the window draws from.
 #[derive(Clone)]
 pub struct InstrumentView {
@@ -47,6 +63,12 @@ pub struct InstrumentView {
     pub names: SharedNames,
     /// How loading went.
     pub status: SharedStatus,
+    /// The composing pack's names for the parameters of continuation.
+    pub composer_names: SharedNames,
+    /// What composes, or why nothing does.
+    pub composer_status: SharedComposerStatus,
+    /// Where the wish for another composing pack is left.
+    pub composer: ModelField,
     /// Where the window leaves the wish for another pack, and for the shelf to be read.
     pub model: ModelField,
     /// The packs that can be chosen.
@@ -58,10 +80,15 @@ impl InstrumentView {
     pub fn new() -> Self {
         let names = SharedNames::default();
         let model = ModelField::default();
-        let params = InstrumentParams::new(model.clone(), &names);
+        let (composer, composer_names) = (ModelField::default(), SharedNames::default());
+        let fields = (model.clone(), composer.clone());
+        let params = InstrumentParams::new(fields, &names, &composer_names);
         Self {
             params: Arc::new(params),
             names,
+            composer_names,
+            composer_status: SharedComposerStatus::default(),
+            composer,
             status: SharedStatus::default(),
             model,
             shelf: SharedShelf::default(),

@@ -10,7 +10,7 @@ use afterimage_engine::contract::{MAX_CLASSES, MAX_DESCRIPTORS, MAX_LATENT};
 
 use crate::params::PackNames;
 use crate::shelf::Shelf;
-use crate::view::{InstrumentView, LoadStatus};
+use crate::view::{ComposerStatus, InstrumentView, LoadStatus};
 
 const REFRESH: Duration = Duration::from_millis(100);
 /// How long a late frame keeps the status line warm.
@@ -23,6 +23,10 @@ pub(super) struct Facts {
     pub(super) names: PackNames,
     /// How loading went.
     pub(super) status: LoadStatus,
+    /// What continues notes.
+    pub(super) composer: ComposerStatus,
+    /// Names that its pack gives.
+    pub(super) composer_names: PackNames,
     /// The packs that can be chosen.
     pub(super) shelf: Arc<Shelf>,
     /// What the worker said when a decoder failed.
@@ -49,6 +53,12 @@ impl Facts {
         if let Some(status) = view.status.try_read() {
             self.status.clone_from(&status);
         }
+        if let Some(composer) = view.composer_status.try_read() {
+            self.composer.clone_from(&composer);
+        }
+        if let Some(names) = view.composer_names.try_read() {
+            self.composer_names.clone_from(&names);
+        }
         if let Some(shelf) = view.shelf.try_read() {
             self.shelf = Arc::clone(&shelf);
         }
@@ -70,11 +80,11 @@ impl Facts {
     /// The sentence that needs the person's attention, if there is one.
     pub(super) fn sentence(&self) -> Option<&str> {
         let load = self.status.sentence.as_str();
-        if load.is_empty() {
-            self.decoder_sentence.as_deref()
-        } else {
-            Some(load)
-        }
+        let composer = self.composer.sentence.as_str();
+        [load, composer]
+            .into_iter()
+            .find(|sentence| !sentence.is_empty())
+            .or(self.decoder_sentence.as_deref())
     }
 
     /// Latent axes with a knob: the pack's, or all while there is no pack.

@@ -22,8 +22,8 @@ const NOTICE_HEIGHT: f32 = 28.0;
 /// Width of a chip that steps through the instruments.
 const ARROW: f32 = 24.0;
 const GAP: f32 = 6.0;
-/// Half the width of the verb, and what the arrows take from the right half.
-const VERB: f32 = 90.0;
+/// Width of a verb; also half of what verbs and arrows take from the right half.
+const VERB: f32 = 104.0;
 /// Room for the mark behind the name that says that there are more.
 const CARET: f32 = 15.0;
 
@@ -43,13 +43,31 @@ impl LoadField {
     }
 }
 
-/// Draws product, verb and pack; true when the shelf was asked for.
-pub(super) fn show(ui: &Ui, rect: Rect, facts: &Facts, model: &ModelField) -> bool {
+/// What the window is for now.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Verb {
+    /// Notes and knobs play the pack.
+    #[default]
+    Play,
+    /// It plays on.
+    Continue,
+}
+
+const VERBS: [(Verb, &str); 2] = [(Verb::Play, "Play"), (Verb::Continue, "Continue")];
+
+/// Draws product, verbs and pack; true when the shelf was asked for.
+pub(super) fn show(
+    ui: &Ui,
+    rect: Rect,
+    facts: &Facts,
+    model: &ModelField,
+    verb: &mut Verb,
+) -> bool {
     let painter = ui.painter();
     let title = TextLook::medium(Size::Title, INK);
     let at = pos2(rect.left() + MARGIN, rect.center().y);
     theme::text(painter, at, Align2::LEFT_CENTER, "Afterimage", title);
-    show_verb(ui, rect);
+    show_verbs(ui, rect, verb);
     let edge = [
         pos2(rect.left(), rect.bottom() - 0.5),
         pos2(rect.right(), rect.bottom() - 0.5),
@@ -83,14 +101,31 @@ fn show_arrows(ui: &Ui, rect: Rect, facts: &Facts, model: &ModelField) -> f32 {
     previous_at.x
 }
 
-/// The verb that is there.
-fn show_verb(ui: &Ui, rect: Rect) {
-    let painter = ui.painter();
-    let look = TextLook::medium(Size::Verb, COOL);
-    let words = theme::text(painter, rect.center(), Align2::CENTER_CENTER, "Play", look);
-    let y = words.bottom() + 8.0;
-    let line = [pos2(words.left() - 5.0, y), pos2(words.right() + 5.0, y)];
-    painter.line_segment(line, Stroke::new(2.0, COOL));
+/// The verbs that are there, one of them chosen.
+fn show_verbs(ui: &Ui, rect: Rect, chosen: &mut Verb) {
+    for (index, (verb, name)) in VERBS.into_iter().enumerate() {
+        let from_middle = (index as f32 - 0.5 * (VERBS.len() - 1) as f32) * VERB;
+        let centre = rect.center() + vec2(from_middle, 0.0);
+        let touched = Rect::from_center_size(centre, vec2(VERB, rect.height() - 16.0));
+        let response = ui.interact(touched, ui.scope_id().with(name), Sense::click());
+        response.widget_info(|| WidgetInfo::labeled(Role::Tab, true, name));
+        if response.clicked() {
+            *chosen = verb;
+        }
+        let painter = ui.painter();
+        let is_chosen = *chosen == verb;
+        let look = match is_chosen {
+            true => TextLook::medium(Size::Verb, COOL),
+            false if response.hovered() => TextLook::regular(Size::Verb, INK),
+            false => TextLook::regular(Size::Verb, DIM),
+        };
+        let words = theme::text(painter, centre, Align2::CENTER_CENTER, name, look);
+        if is_chosen {
+            let y = words.bottom() + 8.0;
+            let line = [pos2(words.left() - 5.0, y), pos2(words.right() + 5.0, y)];
+            painter.line_segment(line, Stroke::new(2.0, COOL));
+        }
+    }
 }
 
 /// Draws name and licence of the pack; true when it was clicked.
@@ -243,35 +278,8 @@ fn path_from_words(words: &str) -> Option<PathBuf> {
 
 #[cfg(test)]
 mod tests {
-    use super::{path_from_words, show_arrows};
-    use crate::editor::facts::Facts;
-    use crate::editor::headless::click;
-    use crate::shelf::tests::shelf_of;
-    use crate::state::ModelField;
-    use egui::{Rect, pos2, vec2};
+    use super::path_from_words;
     use std::path::Path;
-    use std::sync::Arc;
-
-    /// Hash of the pack that is wished for after a click so far from the right edge.
-    fn wished_by_a_click(from_right: f32) -> Option<String> {
-        let mut facts = Facts::default();
-        facts.status.pack_hash = "a".into();
-        let rows: [(&str, &[&str], &str); 3] =
-            [("a", &[], "play"), ("b", &[], "play"), ("c", &[], "play")];
-        facts.shelf = Arc::new(shelf_of(&rows));
-        let model = ModelField::default();
-        let header = Rect::from_min_size(pos2(0.0, 0.0), vec2(1096.0, 64.0));
-        let at = header.right_center() - vec2(from_right, 0.0);
-        click(at, |ui| show_arrows(ui, header, &facts, &model) < 0.0);
-        model.take_wish().map(|(wish, _)| wish.hash)
-    }
-
-    #[test]
-    fn the_arrows_wish_for_the_neighbours_and_the_space_beside_them_for_nothing() {
-        assert_eq!(wished_by_a_click(12.0).as_deref(), Some("b"));
-        assert_eq!(wished_by_a_click(42.0).as_deref(), Some("c"));
-        assert_eq!(wished_by_a_click(80.0), None);
-    }
 
     #[test]
     fn a_path_reads_however_it_was_pasted() {

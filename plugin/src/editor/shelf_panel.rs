@@ -25,6 +25,13 @@ const FOOTER: f32 = 40.0;
 /// Left of a row's words: the place of the dot that marks the pack that plays.
 const INDENT: f32 = 20.0;
 
+/// Where the wishes for a sound and for a composer are left.
+#[derive(Clone, Copy)]
+pub(super) struct Wishes<'a> {
+    pub(super) model: &'a ModelField,
+    pub(super) composer: &'a ModelField,
+}
+
 /// The panel: open or not.
 #[derive(Default)]
 pub(super) struct ShelfPanel {
@@ -46,7 +53,7 @@ impl ShelfPanel {
         ui: &Ui,
         (window, above): (Rect, Rect),
         facts: &Facts,
-        model: &ModelField,
+        wishes: Wishes<'_>,
         field: &mut LoadField,
     ) {
         if !self.is_open {
@@ -65,7 +72,7 @@ impl ShelfPanel {
                 ui.scope_builder(builder, |ui| {
                     ScrollArea::vertical()
                         .auto_shrink(false)
-                        .show(ui, |ui| show_list(ui, facts, model));
+                        .show(ui, |ui| show_list(ui, facts, wishes));
                 });
                 if show_footer(ui, footer, &facts.shelf) {
                     self.is_open = false;
@@ -116,7 +123,7 @@ fn content_height(shelf: &Shelf) -> f32 {
     Section::ALL.into_iter().map(height).sum::<f32>().max(ROW)
 }
 
-fn show_list(ui: &mut Ui, facts: &Facts, model: &ModelField) {
+fn show_list(ui: &mut Ui, facts: &Facts, wishes: Wishes<'_>) {
     let shelf = &facts.shelf;
     let size = vec2(ui.available_width(), content_height(shelf));
     let (area, _) = ui.allocate_exact_size(size, Sense::hover());
@@ -142,7 +149,7 @@ fn show_list(ui: &mut Ui, facts: &Facts, model: &ModelField) {
             if index == 0 {
                 show_heading(ui, take(HEADING), section);
             }
-            show_pack(ui, take(ROW), pack, &facts.status.pack_hash, model);
+            show_pack(ui, take(ROW), pack, facts, wishes);
         }
     }
 }
@@ -152,6 +159,7 @@ fn show_heading(ui: &Ui, rect: Rect, section: Section) {
     let (name, note) = match section {
         Section::Instruments => ("Instruments", "a click plays it"),
         Section::Lab => ("Lab", "below their target; their cards say by how much"),
+        Section::Composers => ("Players", "a click makes it continue your notes"),
         Section::Others => ("Other tasks", "no instruments"),
         Section::Unreadable => ("Not opened", "each says why"),
     };
@@ -164,13 +172,19 @@ fn show_heading(ui: &Ui, rect: Rect, section: Section) {
     theme::text(painter, at, Align2::RIGHT_CENTER, note, look);
 }
 
-fn show_pack(ui: &Ui, rect: Rect, pack: &ShelfPack, playing: &str, model: &ModelField) {
+fn show_pack(ui: &Ui, rect: Rect, pack: &ShelfPack, now: &Facts, wishes: Wishes<'_>) {
     let row = rect.shrink2(vec2(0.0, 2.0));
     match &pack.content {
         Ok(facts) if facts.is_instrument() => {
-            let plays = facts.hash == playing;
+            let plays = facts.hash == now.status.pack_hash;
             if show_choice(ui, row, facts, plays) && !plays {
-                model.wish(reference_to(facts));
+                wishes.model.wish(reference_to(facts));
+            }
+        }
+        Ok(facts) if facts.is_composer() => {
+            let plays = facts.hash == now.composer.pack_hash;
+            if show_choice(ui, row, facts, plays) && !plays {
+                wishes.composer.wish(reference_to(facts));
             }
         }
         Ok(facts) => show_words(ui, row, &words_of(facts), DIM),
@@ -277,10 +291,8 @@ fn show_footer(ui: &Ui, rect: Rect, shelf: &Shelf) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{PackFacts, place, show_choice};
-    use crate::editor::headless::click;
-    use crate::opening;
-    use egui::{Pos2, Rect, pos2, vec2};
+    use super::place;
+    use egui::{Rect, pos2, vec2};
 
     #[test]
     fn the_panel_stays_within_the_window_however_long_the_list() {
@@ -294,18 +306,5 @@ mod tests {
                 );
             }
         }
-    }
-
-    #[test]
-    fn a_click_on_a_row_chooses_it_and_one_beside_it_does_not() {
-        let pack = opening::pack().expect("the opening pack is sound");
-        let facts = PackFacts {
-            manifest: pack.manifest().clone(),
-            hash: pack.hash().to_owned(),
-        };
-        let row = Rect::from_min_size(pos2(640.0, 120.0), vec2(440.0, 40.0));
-        let chosen = |at: Pos2| click(at, |ui| show_choice(ui, row, &facts, false));
-        assert!(chosen(row.center()));
-        assert!(!chosen(row.right_bottom() + vec2(8.0, 8.0)));
     }
 }

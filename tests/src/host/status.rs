@@ -46,6 +46,14 @@ pub struct Status {
     pub decoded_frames: u64,
     /// Wakes of the worker.
     pub worker_wakes: u64,
+    /// Name of the pack that continues notes.
+    pub composer: String,
+    /// What the person would read about it, when something went wrong.
+    pub composer_sentence: String,
+    /// Composed notes that came after their sample.
+    pub late_notes: u64,
+    /// Messages to the composer, or its notes on their way out, that found no room.
+    pub dropped_cues: u64,
     /// Share of the worker's time that was work.
     pub worker_load: f64,
 }

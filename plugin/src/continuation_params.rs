@@ -1,0 +1,196 @@
+//! The parameters of continuation: frozen ids, ranges, units. It stands still by default.
+
+use std::sync::Arc;
+
+use afterimage_engine::continuation::{ContinuationChange, Quantise};
+use nice_plug::prelude::{
+    BoolParam, Enum, EnumParam, FloatParam, FloatRange, IntParam, IntRange, Params, formatters,
+};
+
+use crate::params::{SharedNames, linear, percent};
+
+/// Most bars that a length can name.
+const MOST_BARS: i32 = 128;
+/// Values of a continuation, always in the same order.
+pub const CHANGES: usize = 11;
+
+/// What a piece goes on from.
+#[derive(Enum, Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FromChoice {
+    /// What was played before it; from nothing where nothing was.
+    #[id = "heard"]
+    #[name = "What Was Played"]
+    Heard,
+    /// Nothing: it is imagined.
+    #[id = "nothing"]
+    #[name = "Nothing"]
+    Nothing,
+}
+
+/// On which grid line a piece begins.
+#[derive(Enum, Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StartChoice {
+    /// As soon as its first notes can be there.
+    #[id = "now"]
+    #[name = "Now"]
+    Now,
+    /// On the next beat.
+    #[id = "beat"]
+    #[name = "Beat"]
+    Beat,
+    /// On the next bar line.
+    #[id = "bar"]
+    #[name = "Bar"]
+    Bar,
+}
+
+/// Continuation of notes. Ids never change.
+#[derive(Params)]
+pub struct ContinuationParams {
+    /// Up begins a piece, down ends it.
+    #[id = "continue_run"]
+    pub run: BoolParam,
+    /// What it goes on from.
+    #[id = "continue_from"]
+    pub from: EnumParam<FromChoice>,
+    /// Where it begins.
+    #[id = "continue_start"]
+    pub start: EnumParam<StartChoice>,
+    /// Bars until it ends by itself; 0 is never.
+    #[id = "continue_bars"]
+    pub bars: IntParam,
+    /// First class condition of the composing pack.
+    #[id = "continue_label_1"]
+    pub label_1: IntParam,
+    /// Second class condition of the composing pack.
+    #[id = "continue_label_2"]
+    pub label_2: IntParam,
+    /// Factor on the pack's temperature.
+    #[id = "continue_temperature"]
+    pub temperature: FloatParam,
+    /// Factor on the pack's top-p.
+    #[id = "continue_top_p"]
+    pub top_p: FloatParam,
+    /// Brings a piece back.
+    #[id = "continue_seed"]
+    pub seed: IntParam,
+    /// Whether the plugin's own voices play it; the MIDI output does in any case.
+    #[id = "continue_sounds"]
+    pub sounds: BoolParam,
+    /// Quarter notes a minute where the host names no tempo.
+    #[id = "tempo_bpm"]
+    pub tempo_bpm: FloatParam,
+}
+
+impl ContinuationParams {
+    /// Parameters at their defaults; `names` are those of the composing pack.
+    pub fn new(names: &SharedNames) -> Self {
+        let tempo = FloatRange::Linear {
+            min: 40.0,
+            max: 300.0,
+        };
+        let seeds = IntRange::Linear { min: 0, max: 9999 };
+        Self {
+            run: BoolParam::new("Continue", false),
+            from: EnumParam::new("Continue From", FromChoice::Heard),
+            start: EnumParam::new("Continue On", StartChoice::Bar),
+            bars: bars(),
+            label_1: label(0, names.clone()),
+            label_2: label(1, names.clone()),
+            temperature: linear("Continue Freedom", 1.0, 0.0, 2.0, "x", 2),
+            top_p: percent("Continue Top-p", 1.0),
+            seed: IntParam::new("Continue Seed", 1, seeds),
+            sounds: BoolParam::new("Continue Sounds", true),
+            tempo_bpm: FloatParam::new("Tempo", 120.0, tempo)
+                .with_unit(" BPM")
+                .with_value_to_string(formatters::v2s_f32_rounded(1)),
+        }
+    }
+
+    /// The controls' values; the one that begins a piece is the last. Real-time safe.
+    pub fn changes(&self) -> [ContinuationChange; CHANGES] {
+        let quantise = match self.start.value() {
+            StartChoice::Now => Quantise::Now,
+            StartChoice::Beat => Quantise::Beat,
+            StartChoice::Bar => Quantise::Bar,
+        };
+        let label = |index: u8, param: &IntParam| ContinuationChange::Label {
+            index,
+            label: param.value().clamp(0, i32::from(u16::MAX)) as u16,
+        };
+        [
+            ContinuationChange::FollowsHeard(self.from.value() == FromChoice::Heard),
+            ContinuationChange::Quantise(quantise),
+            ContinuationChange::Bars(self.bars.value().clamp(0, MOST_BARS) as u16),
+            label(0, &self.label_1),
+            label(1, &self.label_2),
+            ContinuationChange::Temperature(self.temperature.value()),
+            ContinuationChange::TopP(self.top_p.value()),
+            ContinuationChange::Seed(self.seed.value().max(0) as u64),
+            ContinuationChange::Sounds(self.sounds.value()),
+            ContinuationChange::TempoBpm(self.tempo_bpm.value()),
+            ContinuationChange::Run(self.run.value()),
+        ]
+    }
+}
+
+fn bars() -> IntParam {
+    let range = IntRange::Linear {
+        min: 0,
+        max: MOST_BARS,
+    };
+    let text = |bars: i32| match bars {
+        0 => "until stopped".to_owned(),
+        1 => "1 bar".to_owned(),
+        bars => format!("{bars} bars"),
+    };
+    let parse = |text: &str| match text.trim() {
+        "until stopped" => Some(0),
+        text => text.split_whitespace().next()?.parse().ok(),
+    };
+    IntParam::new("Continue Bars", 0, range)
+        .with_value_to_string(Arc::new(text))
+        .with_string_to_value(Arc::new(parse))
+}
+
+fn label(index: usize, names: SharedNames) -> IntParam {
+    let text = move |value: i32| {
+        let names = names.read();
+        let labels = names.classes.get(index).map(|(_, labels)| labels);
+        let label = labels.and_then(|labels| labels.get(value as usize));
+        label.cloned().unwrap_or_else(|| value.to_string())
+    };
+    let range = IntRange::Linear { min: 0, max: 31 };
+    IntParam::new(format!("Continue Label {}", index + 1), 0, range)
+        .with_value_to_string(Arc::new(text))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{ContinuationChange, ContinuationParams};
+    use crate::params::SharedNames;
+    use nice_plug::prelude::Param;
+
+    #[test]
+    fn a_piece_begins_after_everything_it_begins_with() {
+        let params = ContinuationParams::new(&SharedNames::default());
+        let changes = params.changes();
+        assert_eq!(changes.last(), Some(&ContinuationChange::Run(false)));
+    }
+
+    #[test]
+    fn a_length_reads_as_it_is_written() {
+        let params = ContinuationParams::new(&SharedNames::default());
+        for (bars, text) in [(0, "until stopped"), (1, "1 bar"), (8, "8 bars")] {
+            let normalised = params.bars.preview_normalized(bars);
+            assert_eq!(
+                params.bars.normalized_value_to_string(normalised, true),
+                text
+            );
+            assert_eq!(
+                params.bars.string_to_normalized_value(text),
+                Some(normalised)
+            );
+        }
+    }
+}
