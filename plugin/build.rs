@@ -29,7 +29,7 @@ fn main() {
     );
     let mut rows = String::new();
     for name in &packs {
-        let file = single_file(root, name);
+        let file = single_file(&root.join("models").join(name));
         println!("cargo::rerun-if-changed={}", file.display());
         assert!(
             file.is_file(),

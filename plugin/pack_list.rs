@@ -46,7 +46,48 @@ impl PackList {
     }
 }
 
-/// The single file of the pack `name`, its manifest inside.
-pub fn single_file(root: &Path, name: &str) -> PathBuf {
-    root.join("models").join(name).join(format!("{name}.onnx"))
+/// The single file of the pack in `folder`, its manifest inside: it has the folder's name.
+pub fn single_file(folder: &Path) -> PathBuf {
+    let mut name = folder.file_name().unwrap_or_default().to_owned();
+    name.push(".onnx");
+    folder.join(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::PackList;
+
+    fn parse(lists: &str) -> Result<PackList, String> {
+        PackList::parse(&format!("[afterimage]\nname = \"A\"\n{lists}"))
+    }
+
+    #[test]
+    fn both_lists_are_read_in_their_order() {
+        let list = parse("embedded_packs = [\"b\", \"a\"]\ninstalled_packs = [\"c\"]");
+        let list = list.map(|list| (list.embedded, list.installed));
+        assert_eq!(list, Ok((vec!["b".into(), "a".into()], vec!["c".into()])));
+    }
+
+    #[test]
+    fn a_list_that_is_missing_or_none_or_names_a_pack_twice_is_refused() {
+        for (lists, named) in [
+            ("embedded_packs = [\"a\"]", "installed_packs"),
+            (
+                "embedded_packs = \"a\"\ninstalled_packs = []",
+                "embedded_packs",
+            ),
+            (
+                "embedded_packs = [1]\ninstalled_packs = []",
+                "embedded_packs",
+            ),
+            (
+                "embedded_packs = [\"a\"]\ninstalled_packs = [\"a\"]",
+                "'a' twice",
+            ),
+            ("embedded_packs = [", "no TOML"),
+        ] {
+            let sentence = parse(lists).err().unwrap_or_default();
+            assert!(sentence.contains(named), "{lists}: {sentence}");
+        }
+    }
 }

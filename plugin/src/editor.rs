@@ -14,6 +14,8 @@ mod frequency_axis;
 mod gesture;
 mod grid;
 mod header;
+#[cfg(test)]
+mod headless;
 mod keyboard;
 pub mod keyboard_link;
 mod knob;

@@ -210,4 +210,4 @@ pub fn reference_to(facts: &PackFacts) -> ModelReference {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

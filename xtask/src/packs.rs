@@ -15,6 +15,7 @@ use crate::provenance;
 
 /// Folder of packs among the bundle's resources; the plugin looks there.
 pub const FOLDER: &str = "packs";
+const MANIFEST: &str = "manifest.json";
 /// What all shipped graphs may weigh.
 pub const LIMIT_BYTES: u64 = 64 << 20;
 
@@ -26,11 +27,13 @@ pub struct ShippedPack {
     pub embedded: bool,
     /// Its `manifest.json`.
     pub manifest: Value,
+    folder: PathBuf,
 }
 
 impl ShippedPack {
-    fn read(name: &str, embedded: bool) -> Result<Self> {
-        let path = folder(name).join("manifest.json");
+    fn read(models: &Path, name: &str, embedded: bool) -> Result<Self> {
+        let folder = models.join(name);
+        let path = folder.join(MANIFEST);
         let text = fs::read_to_string(&path).with_context(|| {
             format!(
                 "bundler.toml names the pack '{name}', but {} cannot be read; train it or take it off the list",
@@ -43,6 +46,7 @@ impl ShippedPack {
             name: name.to_owned(),
             embedded,
             manifest,
+            folder,
         })
     }
 
@@ -54,8 +58,8 @@ impl ShippedPack {
     /// What opens as this pack: its one file, or its folder where it has several graphs.
     pub fn path(&self) -> PathBuf {
         match self.graphs().len() {
-            1 => single_file(workspace_root(), &self.name),
-            _ => folder(&self.name),
+            1 => single_file(&self.folder),
+            _ => self.folder.clone(),
         }
     }
 
@@ -64,7 +68,7 @@ impl ShippedPack {
         let graphs = self.manifest["graphs"].as_object();
         let files = graphs.into_iter().flat_map(|graphs| graphs.values());
         let mut files: Vec<_> = files
-            .filter_map(|graph| Some(folder(&self.name).join(graph["file"].as_str()?)))
+            .filter_map(|graph| Some(self.folder.join(graph["file"].as_str()?)))
             .collect();
         files.sort();
         files.dedup();
@@ -88,7 +92,7 @@ impl ShippedPack {
             return copy(&path, &packs.join(format!("{}.onnx", self.name)));
         }
         let into = packs.join(&self.name);
-        let manifest = path.join("manifest.json");
+        let manifest = path.join(MANIFEST);
         for file in self.graphs().iter().chain([&manifest]) {
             let name = file.file_name().context("a graph has no file name")?;
             copy(file, &into.join(name))?;
@@ -97,12 +101,9 @@ impl ShippedPack {
     }
 }
 
-fn folder(name: &str) -> PathBuf {
-    workspace_root().join("models").join(name)
-}
-
 /// Every pack that ships, the embedded ones first, in the order of `bundler.toml`.
 pub fn shipped() -> Result<Vec<ShippedPack>> {
+    let models = workspace_root().join("models");
     let path = workspace_root().join("bundler.toml");
     let text =
         fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
@@ -111,8 +112,22 @@ pub fn shipped() -> Result<Vec<ShippedPack>> {
     let installed = list.installed.iter().map(|name| (name, false));
     embedded
         .chain(installed)
-        .map(|(name, embedded)| ShippedPack::read(name, embedded))
+        .map(|(name, embedded)| ShippedPack::read(&models, name, embedded))
         .collect()
+}
+
+/// Folders of `models` that hold a pack and are none of `packs`.
+fn unlisted(models: &Path, packs: &[ShippedPack]) -> Result<Vec<String>> {
+    let folders = fs::read_dir(models);
+    let folders = folders.with_context(|| format!("cannot list {}", models.display()))?;
+    let folders = folders.filter_map(|entry| Some(entry.ok()?.path()));
+    let mut names: Vec<String> = folders
+        .filter(|folder| folder.join(MANIFEST).is_file())
+        .filter_map(|folder| Some(folder.file_name()?.to_str()?.to_owned()))
+        .filter(|name| packs.iter().all(|pack| pack.name != *name))
+        .collect();
+    names.sort();
+    Ok(names)
 }
 
 /// Refuses packs that may not ship, and says what the others weigh.
@@ -130,6 +145,10 @@ pub fn check(packs: &[ShippedPack]) -> Result<()> {
         total += pack.bytes()?;
     }
     println!("    {} packs ship: {}", packs.len(), weigh(total)?);
+    let left_out = unlisted(&workspace_root().join("models"), packs)?;
+    if !left_out.is_empty() {
+        println!("    bundler.toml leaves out: {}", left_out.join(", "));
+    }
     Ok(())
 }
 
@@ -187,69 +206,4 @@ pub fn named(word: &str) -> Result<Named> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::{LIMIT_BYTES, Named, check, install_into, named, shipped, weigh};
-    use afterimage_neural::Pack;
-
-    #[test]
-    fn every_pack_of_the_list_is_there_and_may_ship() {
-        let packs = shipped().unwrap();
-        assert!(packs.iter().any(|pack| pack.embedded));
-        check(&packs).unwrap();
-    }
-
-    #[test]
-    fn every_pack_of_the_list_opens_and_has_the_id_of_its_manifest() {
-        for pack in shipped().unwrap() {
-            let opened = Pack::open(&pack.path()).unwrap();
-            assert_eq!(opened.manifest().id, pack.id());
-        }
-    }
-
-    #[test]
-    fn graphs_over_the_limit_are_refused() {
-        assert!(weigh(LIMIT_BYTES).is_ok());
-        assert!(weigh(LIMIT_BYTES + 1).is_err());
-    }
-
-    #[test]
-    fn a_folder_and_an_id_name_the_pack_that_ships() {
-        for word in ["keys-vae", "afterimage.keys-vae"] {
-            let found = named(word).unwrap();
-            assert!(matches!(found, Named::Shipped(pack) if pack.name == "keys-vae"));
-        }
-    }
-
-    #[test]
-    fn a_path_to_nothing_is_refused_and_another_word_may_be_an_id() {
-        for path in ["nowhere/keys-vae", "nothing.onnx"] {
-            let sentence = named(path).err().map(|error| error.to_string());
-            assert!(
-                sentence.is_some_and(|sentence| sentence.contains(path)),
-                "{path}"
-            );
-        }
-        assert!(matches!(named("a.pack").unwrap(), Named::Other(id) if id == "a.pack"));
-    }
-
-    #[test]
-    fn a_path_that_exists_is_taken_as_it_is() {
-        let path = shipped().unwrap()[0].path();
-        let word = path.display().to_string();
-        assert!(matches!(named(&word).unwrap(), Named::At(found) if found == path));
-    }
-
-    #[test]
-    fn the_resources_hold_the_installed_packs_and_no_embedded_one() {
-        let resources =
-            std::env::temp_dir().join(format!("afterimage-packs-{}", std::process::id()));
-        install_into(&resources).unwrap();
-        for pack in shipped().unwrap() {
-            let folder = resources.join(super::FOLDER);
-            let file = folder.join(format!("{}.onnx", pack.name));
-            let is_there = file.exists() || folder.join(&pack.name).exists();
-            assert_eq!(is_there, !pack.embedded, "{}", pack.name);
-        }
-        let _ = std::fs::remove_dir_all(&resources);
-    }
-}
+mod tests;

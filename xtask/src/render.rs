@@ -145,7 +145,7 @@ fn ensure_played(session: &mut Session, rendered: &Rendered) -> Result<()> {
     let status = rendered.status.as_ref();
     ensure!(
         !model.hash.is_empty(),
-        "the pack did not play: {} If it is new here, build the bundle again: cargo xtask bundle",
+        "the pack did not play: {} (A bundle older than the pack does not hold it: `cargo xtask bundle` builds it again.)",
         status.map_or("", |status| status.sentence.as_str())
     );
     Ok(())

@@ -278,8 +278,35 @@ fn path_from_words(words: &str) -> Option<PathBuf> {
 
 #[cfg(test)]
 mod tests {
-    use super::path_from_words;
+    use super::{path_from_words, show_arrows};
+    use crate::editor::facts::Facts;
+    use crate::editor::headless::click;
+    use crate::shelf::tests::shelf_of;
+    use crate::state::ModelField;
+    use egui::{Rect, pos2, vec2};
     use std::path::Path;
+    use std::sync::Arc;
+
+    /// Hash of the pack that is wished for after a click so far from the right edge.
+    fn wished_by_a_click(from_right: f32) -> Option<String> {
+        let mut facts = Facts::default();
+        facts.status.pack_hash = "a".into();
+        let rows: [(&str, &[&str], &str); 3] =
+            [("a", &[], "play"), ("b", &[], "play"), ("c", &[], "play")];
+        facts.shelf = Arc::new(shelf_of(&rows));
+        let model = ModelField::default();
+        let header = Rect::from_min_size(pos2(0.0, 0.0), vec2(1096.0, 64.0));
+        let at = header.right_center() - vec2(from_right, 0.0);
+        click(at, |ui| show_arrows(ui, header, &facts, &model) < 0.0);
+        model.take_wish().map(|(wish, _)| wish.hash)
+    }
+
+    #[test]
+    fn the_arrows_wish_for_the_neighbours_and_the_space_beside_them_for_nothing() {
+        assert_eq!(wished_by_a_click(12.0).as_deref(), Some("b"));
+        assert_eq!(wished_by_a_click(42.0).as_deref(), Some("c"));
+        assert_eq!(wished_by_a_click(80.0), None);
+    }
 
     #[test]
     fn a_path_reads_however_it_was_pasted() {

@@ -291,8 +291,10 @@ fn show_footer(ui: &Ui, rect: Rect, shelf: &Shelf) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::place;
-    use egui::{Rect, pos2, vec2};
+    use super::{PackFacts, place, show_choice};
+    use crate::editor::headless::click;
+    use crate::opening;
+    use egui::{Pos2, Rect, pos2, vec2};
 
     #[test]
     fn the_panel_stays_within_the_window_however_long_the_list() {
@@ -306,5 +308,18 @@ mod tests {
                 );
             }
         }
+    }
+
+    #[test]
+    fn a_click_on_a_row_chooses_it_and_one_beside_it_does_not() {
+        let pack = opening::pack().expect("the opening pack is sound");
+        let facts = PackFacts {
+            manifest: pack.manifest().clone(),
+            hash: pack.hash().to_owned(),
+        };
+        let row = Rect::from_min_size(pos2(640.0, 120.0), vec2(440.0, 40.0));
+        let chosen = |at: Pos2| click(at, |ui| show_choice(ui, row, &facts, false));
+        assert!(chosen(row.center()));
+        assert!(!chosen(row.right_bottom() + vec2(8.0, 8.0)));
     }
 }

@@ -154,8 +154,19 @@ fn the_shelf_lists_each_pack_once_and_a_bad_file_with_its_sentence() {
     );
 }
 
+#[test]
+fn the_users_folder_is_made_for_who_looks_at_it_and_by_no_reading() {
+    let (installed, user) = (Folder::new("made-installed"), Folder::new("made-user"));
+    let mut places = places(&installed, &user);
+    let folder = user.0.join("afterimage/packs");
+    places.user = Some(folder.clone());
+    assert!(read(&places).is_read && !folder.exists());
+    places.make_user_folder();
+    assert!(folder.is_dir());
+}
+
 /// A shelf of the opening pack's manifest with these tags and tasks.
-fn shelf_of(rows: &[(&str, &[&str], &str)]) -> Shelf {
+pub(crate) fn shelf_of(rows: &[(&str, &[&str], &str)]) -> Shelf {
     let pack = opening::pack().expect("the opening pack is sound");
     let packs = rows.iter().map(|(hash, tags, task)| {
         let mut value: Value = serde_json::from_str(&pack.manifest().to_json()).expect("JSON");
