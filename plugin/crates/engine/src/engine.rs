@@ -9,7 +9,7 @@ use crossbeam::atomic::AtomicCell;
 use parking_lot::Mutex;
 use rtrb::{Consumer, Producer};
 
-use crate::continuation::{Composer, ComposerSlot, ComposingLink, Conductor, make_ends};
+use crate::continuation::{Composer, ComposerSlot, ComposingLink, ConductorEnds, make_ends};
 use crate::error::EngineError;
 use crate::latency::{DEFAULT_LEAD_MS, Latency, LatencyMode};
 use crate::monitor::Monitor;
@@ -150,8 +150,8 @@ impl Engine {
         drop(before); // outside the lock: closing a session takes a while
     }
 
-    /// A conductor, whose other half is handed to the service. Allocates.
-    pub(crate) fn connect_conductor(&self) -> Conductor {
+    /// A conductor's ends, the others handed to the service. Allocates.
+    pub(crate) fn connect_conductor(&self) -> ConductorEnds {
         let (ends, composing) = make_ends();
         let link = ComposingLink::new(
             composing,
@@ -159,7 +159,7 @@ impl Engine {
             Arc::clone(&self.monitor),
         );
         self.service.attach_composing(link);
-        Conductor::new(ends)
+        ends
     }
 
     /// Announces a load before it begins. Drop the guard after [`load`](Self::load), or when the

@@ -322,3 +322,30 @@ fn the_host_s_tempo_and_bars_rule_where_it_names_them() {
     assert_eq!(starts[0], 3 * quarter / 2); // the bar line at 3 quarters
     assert_eq!(starts[1] - starts[0], quarter / 2);
 }
+
+#[test]
+fn it_composes_after_the_host_let_go_and_came_back() {
+    let (service, engine) = {
+        let service = afterimage_engine::Service::threaded();
+        let engine = afterimage_engine::Engine::new(&service);
+        (service, engine)
+    };
+    engine.set_composer(Some(Box::<Eighths>::default()));
+    let mut processor = afterimage_engine::Processor::new(&engine);
+    processor.set_render(RenderMode::Wait, true);
+    for _ in 0..3 {
+        processor.activate(HostConfig::new(RATE_HZ, 512)).unwrap();
+        let mut notes = 0;
+        let mut events = vec![TimedEvent::new(0, change(ContinuationChange::Run(true)))];
+        for _ in 0..2 * BAR / 512 {
+            let (mut left, mut right) = ([0.0; 512], [0.0; 512]);
+            processor.process(&mut left, &mut right, &events);
+            events.clear();
+            let on = |e: &&TimedEvent| matches!(e.event, Event::NoteOn { .. });
+            notes += processor.composed().iter().filter(on).count();
+        }
+        assert!(notes > 4, "{notes} notes");
+        processor.deactivate();
+        assert!(!service.is_running());
+    }
+}

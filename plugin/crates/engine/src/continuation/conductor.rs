@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 use super::metronome::{Beat, Metronome, ticks_per_sample};
 use super::{
     ComposedNote, ConductorEnds, ContinuationChange, Cue, PASSAGE_TICKS, PieceStart, Quantise,
-    Reply, Style, TICKS_PER_QUARTER, Transport,
+    Reply, Style, TICKS_PER_QUARTER, Transport, make_ends,
 };
 use crate::contract::MAX_CLASSES;
 use crate::event::{Event, NoteMatch};
@@ -111,8 +111,8 @@ pub(crate) struct Conductor {
 }
 
 impl Conductor {
-    /// Allocates.
-    pub(crate) fn new(ends: ConductorEnds) -> Self {
+    /// A conductor that nobody answers yet. Allocates.
+    pub(crate) fn new() -> Self {
         let rest = || ComposedNote {
             tick: 0,
             duration_ticks: 0,
@@ -120,7 +120,7 @@ impl Conductor {
             velocity: 0.0,
         };
         Self {
-            ends,
+            ends: make_ends().0,
             rate_hz: 48_000,
             lead_samples: 0,
             transport: Transport::default(),
@@ -136,6 +136,12 @@ impl Conductor {
             late_notes: 0,
             dropped_cues: 0,
         }
+    }
+
+    /// Takes other ends; what was on its way is lost, so reset afterwards. Not real-time safe.
+    pub(crate) fn connect(&mut self, ends: ConductorEnds) {
+        self.ends = ends;
+        self.told = false;
     }
 
     /// Takes the host's rate and its longest block, within which no piece may begin.

@@ -109,7 +109,7 @@ impl Processor {
             epoch: first_epoch(),
             position_host: 0,
             notes_started: 0,
-            conductor: engine.connect_conductor(),
+            conductor: Conductor::new(),
             leaving: touched::queue(COMPOSED_EVENTS, || (0, Event::AllNotesOff)),
             composed: Vec::with_capacity(COMPOSED_EVENTS),
         }
@@ -125,6 +125,8 @@ impl Processor {
     pub fn activate(&mut self, config: HostConfig) -> Result<Latency, EngineError> {
         if self.membership.is_none() {
             self.membership = Some(self.engine.service().join()?);
+            // The worker that served the other half before is gone with its thread.
+            self.conductor.connect(self.engine.connect_conductor());
         }
         self.worker = self.engine.service().worker_thread();
         let current_load = self.program.as_ref().map(|program| program.load_number);
