@@ -14,7 +14,10 @@ from afterimage_models.events.sampling import nucleus
 FOLDER = Path(__file__).resolve().parent.parent / "tune-lstm"
 MEGABYTE = 1 << 20
 # Operators of opset 17 that both runtimes of the plugin carry.
-ALLOWED = {"Add", "Cast", "Concat", "Constant", "Gather", "Gemm", "MatMul", "Mul", "Sigmoid", "Slice", "Split", "Tanh"}
+ALLOWED = {
+    "Add", "Cast", "Clip", "Concat", "Constant", "ConstantOfShape", "Gather", "Gemm", "MatMul", "Mul", "ReduceSum",
+    "Reshape", "Shape", "Sigmoid", "Slice", "Softmax", "Split", "Sub", "Tanh", "Unsqueeze",
+}  # fmt: skip
 
 
 @pytest.fixture(scope="module")

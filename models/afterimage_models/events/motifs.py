@@ -55,7 +55,12 @@ def notes_at_once(piece: Piece) -> float:
     return len(piece.notes) / max(len(piece.top_line()), 1)
 
 
+def bar_length(piece: Piece) -> int:
+    """Ticks of the piece's most frequent bar; 0 without a bar."""
+    lengths = Counter(np.diff(piece.bars).tolist())
+    return max(lengths, key=lambda ticks: lengths[ticks], default=0)
+
+
 def whole_bar_share(piece: Piece) -> float:
     """Share of the bars that are as long as the piece's most frequent bar."""
-    lengths = Counter(np.diff(piece.bars).tolist())
-    return max(lengths.values()) / sum(lengths.values()) if lengths else 0.0
+    return float((np.diff(piece.bars) == bar_length(piece)).mean()) if len(piece.bars) > 1 else 0.0

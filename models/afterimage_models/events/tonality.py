@@ -25,7 +25,11 @@ def find_key(notes: np.ndarray) -> tuple[int, int]:
     return tonic, mode
 
 
+def share_in(notes: np.ndarray, tonic: int, mode: int) -> float:
+    """Share of notes [n, 3] whose pitch class is in the scale of a key."""
+    return float(np.isin((notes[:, 2] - tonic) % 12, (MAJOR_SCALE, MINOR_SCALE)[mode]).mean())
+
+
 def in_key_share(notes: np.ndarray) -> float:
     """Share of notes [n, 3] whose pitch class is in the scale of the key that they are found to be in."""
-    tonic, mode = find_key(notes)
-    return float(np.isin((notes[:, 2] - tonic) % 12, (MAJOR_SCALE, MINOR_SCALE)[mode]).mean())
+    return share_in(notes, *find_key(notes))

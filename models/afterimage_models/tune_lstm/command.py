@@ -13,7 +13,8 @@ from ..onnx_manifest import write_manifest
 from . import corpus, evaluation, export, golden, pack, samples, sheet
 from .network import Shape, TuneNetwork
 from .training import Settings, Trainer
-from .tune_set import VOCABULARY, TuneSet
+from .tune_set import TuneSet
+from .vocabulary import VOCABULARY
 
 CHECKPOINT = "checkpoint.pt"
 SHIPPED_CHECKPOINT = "tune-lstm.pt"
@@ -53,9 +54,9 @@ def export_pack(arguments: argparse.Namespace) -> None:
     network, tunes = load_network(arguments.build / CHECKPOINT), TuneSet(arguments.data)
     metrics = folder / METRICS
     rows = json.loads(metrics.read_text())["manifest"] if metrics.exists() else []
-    state = network.shape.layers * network.shape.hidden
     export.export_onnx(network, folder / pack.GRAPH)
-    write_manifest(folder, pack.manifest(VOCABULARY, tunes.labels, tunes.metres, state, rows))
+    states = export.state_widths(network.shape)
+    write_manifest(folder, pack.manifest(VOCABULARY, tunes.labels, tunes.metres, states, rows))
     (folder / GOLDEN).write_text(json.dumps(golden.golden(network, tunes)) + "\n")
     saved = torch.load(arguments.build / CHECKPOINT, weights_only=True)
     kept = ("average", "shape", "step", "elapsed_s", "tokens_seen")

@@ -22,6 +22,7 @@ from ..events.player import EventPlayer, Wish
 from ..events.tokens import decode
 from ..events.tonality import in_key_share
 from ..events.vocabulary import END, NOTE
+from . import continuation
 from .split import HELD_OUT, TRAIN
 from .tune_set import ANY, LONGEST_TOKENS, PADDING, Batch, TuneSet
 
@@ -164,6 +165,7 @@ def evaluate(player: EventPlayer, tunes: TuneSet) -> dict[str, Any]:
             "drawn": _spread(copies.longest_notes(drawn)),
             "held_out": _spread(copies.longest_notes(held)),
         },
+        "continuation": continuation.measure(player, tunes),
         "kinds": {"drawn": _kinds(judge, drawn), "held_out": _kinds(judge, held)},
         "drawn": {"pieces": len(drawn), "reached_their_end": ended, "seed": SEED},
     }

@@ -11,7 +11,8 @@ from ..events.sampling import nucleus
 from .network import TuneNetwork
 from .pack import TEMPERATURE, TOP_P
 from .split import HELD_OUT
-from .tune_set import VOCABULARY, TuneSet
+from .tune_set import TuneSet
+from .vocabulary import VOCABULARY
 
 TOKENS, EVERY = 72, 8
 

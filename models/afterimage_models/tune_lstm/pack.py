@@ -31,7 +31,8 @@ def _shelf() -> dict[str, Any]:
             "long": "Writes tunes in the manner of Irish and Scottish dance music and of Bach's chorales, or goes on "
             "from notes that are played to it. Kind and metre may be named or left open.",
             "technical": "Two LSTM layers over event tokens (note, duration, shift, bar line), conditioned on a label "
-            "and a metre at every step; one token a call, the state carried by the host.",
+            "and a metre at every step, with counts of ticks and bars and attention to the last 384 tokens; one token "
+            "a call, the state carried by the host.",
         },
         "citation": "", "links": [], "license": "MIT OR Apache-2.0",
         "training_data": [
@@ -41,32 +42,29 @@ def _shelf() -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _predict_graph(tokens: int, state: int) -> dict[str, Any]:
-    number, carried = ["batch", 1], ["batch", state]
+def _predict_graph(tokens: int, states: dict[str, int]) -> dict[str, Any]:
+    number = ["batch", 1]
     return {
         "file": GRAPH, "frames_per_call": 1, "internal_model_latency": 0,
-        "inputs": [
-            _tensor("token", "token", number), _tensor("label", "class", number), _tensor("metre", "class", number),
-            _tensor("state.h", "state", carried), _tensor("state.c", "state", carried),
-        ],
-        "outputs": [
-            _tensor("logits", "logits", ["batch", tokens], unit="nats"),
-            _tensor("state.h.out", "state", carried), _tensor("state.c.out", "state", carried),
-        ],
+        "inputs": [_tensor("token", "token", number), _tensor("label", "class", number),
+                   _tensor("metre", "class", number)]
+        + [_tensor(name, "state", ["batch", width]) for name, width in states.items()],
+        "outputs": [_tensor("logits", "logits", ["batch", tokens], unit="nats")]
+        + [_tensor(f"{name}.out", "state", ["batch", width]) for name, width in states.items()],
     }  # fmt: skip
 
 
 def manifest(
-    vocabulary: Vocabulary, labels: list[str], metres: list[str], state: int, metrics: list[dict[str, Any]]
+    vocabulary: Vocabulary, labels: list[str], metres: list[str], states: dict[str, int], metrics: list[dict[str, Any]]
 ) -> dict[str, Any]:
-    """The whole manifest but the graph's hash. `state`: layers times hidden. `metrics`: rows of name, value, set."""
+    """The whole manifest but the graph's hash. `states`: values a row of each. `metrics`: rows of name, value, set."""
     return _shelf() | {
         "metrics": metrics,
         "representation": {"kind": "events"},
-        "graphs": {"predict": _predict_graph(vocabulary.size, state)},
+        "graphs": {"predict": _predict_graph(vocabulary.size, states)},
         "state": [
             {"input": name, "output": f"{name}.out", "kind": "replace", "initial": 0.0}
-            for name in ("state.h", "state.c")
+            for name in states
         ],
         "conditions": [
             {"name": "label", "kind": "class", "labels": labels, "default": labels.index(DEFAULT_LABEL)},

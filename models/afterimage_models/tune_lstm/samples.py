@@ -9,12 +9,13 @@ import numpy as np
 
 from ..events.piece import TICKS_PER_QUARTER, Piece
 from ..events.player import EventPlayer, Wish
-from ..events.tokens import decode, prompt
+from ..events.tokens import decode
 from ..midi_file import Note, write_notes
+from . import continuation
+from .continuation import PROMPT_BARS
 from .split import HELD_OUT
 from .tune_set import ANY, LONGEST_TOKENS, TuneSet
 
-PROMPT_BARS = 4
 SEED = 7
 IMAGINED = ("reel", "jig", "air", "chorale")
 CONTINUED = ("reel", "jig")
@@ -45,14 +46,12 @@ def build(player: EventPlayer, tunes: TuneSet) -> list[Sample]:
     empty = (np.zeros((0, 3)), np.zeros(0))
     samples, wishes = [], []
     for label in CONTINUED:
-        piece, tokens = tunes.pieces[index := _shown(tunes, label)], tunes.tokens[index]
-        metre = piece.metre if piece.metre in player.metres else ANY
-        given = prompt(tokens, player.vocabulary, PROMPT_BARS)
-        end = int(decode(given, player.vocabulary, piece).bars[-1])
-        wishes.append(Wish(label, metre, tuple(given.tolist())))
+        piece = tunes.pieces[index := _shown(tunes, label)]
+        wishes.append(wish := continuation.wish(tunes, player, index, PROMPT_BARS))
+        end = int(decode(wish.prompt, player.vocabulary, piece).bars[-1])
         samples.append(Sample(f"held-out-{label}", f"held out: {piece.title} ({label})", piece))
         title = f"first {PROMPT_BARS} bars of {piece.title}, then the model"
-        samples.append(Sample(f"continued-{label}", title, Piece(*empty, label, metre, "drawn", title), end))
+        samples.append(Sample(f"continued-{label}", title, Piece(*empty, label, wish.metre, "drawn", title), end))
     for label in IMAGINED:
         wishes.append(Wish(label, ANY))
         title = f"imagined {label}"
