@@ -71,7 +71,7 @@ fn it_imagines_from_the_bar_line_on_and_every_note_ends() {
     assert!(!status.composer.is_empty(), "{status:?}");
     assert_eq!((status.late_notes, status.dropped_cues), (0, 0));
     let notes = ons(&rendered);
-    assert!(notes.len() > 20, "{} notes", notes.len());
+    assert!(notes.len() > 8, "{} notes", notes.len());
     assert_eq!(notes[0].0, BAR, "the first note is on the first bar line");
     let mut held: HashMap<u8, i32> = HashMap::new();
     for (_, bytes) in &rendered.midi_out {

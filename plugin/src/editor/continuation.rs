@@ -31,6 +31,8 @@ const SOURCES: [(FromChoice, &str); 2] = [
 ];
 /// Width of the words before chips.
 const CAPTION: f32 = 52.0;
+/// Most space between rows of chips.
+const MOST_ROW_GAP: f32 = 10.0;
 /// Points of a ring.
 const RING_POINTS: usize = 64;
 
@@ -156,9 +158,9 @@ fn words_of(runs: bool, bars: i32, time: MusicalTime) -> Words {
 }
 
 fn show_choices(ui: &Ui, rect: Rect, measures: Measures, (params, setter): Controls<'_, '_>) {
-    let step = (rect.height() - measures.chip) * 0.5;
+    let step = ((rect.height() - measures.chip) * 0.5).min(measures.chip + MOST_ROW_GAP);
     let row = |index: usize| {
-        let top = rect.top() + step * index as f32;
+        let top = rect.center().y + step * (index as f32 - 1.0) - 0.5 * measures.chip;
         Rect::from_min_size(pos2(rect.left(), top), vec2(rect.width(), measures.chip))
     };
     show_enum(ui, row(0), "Start", (&params.start, setter), &STARTS);
