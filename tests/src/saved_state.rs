@@ -32,6 +32,8 @@ pub struct SavedState {
 
 /// Name of the field that holds the pack.
 const MODEL_FIELD: &str = "model";
+/// Name of the field that holds the pack that continues notes.
+const COMPOSER_FIELD: &str = "composer";
 
 impl SavedState {
     /// Parses what [`crate::host::Session::save`] returned.
@@ -87,6 +89,18 @@ impl SavedState {
     /// # Errors
     /// When the state has no fields.
     pub fn set_model(&mut self, choice: &ModelChoice) -> Result<()> {
+        self.set_pack(MODEL_FIELD, choice)
+    }
+
+    /// Names another pack that continues notes.
+    ///
+    /// # Errors
+    /// When the state has no fields.
+    pub fn set_composer(&mut self, choice: &ModelChoice) -> Result<()> {
+        self.set_pack(COMPOSER_FIELD, choice)
+    }
+
+    fn set_pack(&mut self, field: &str, choice: &ModelChoice) -> Result<()> {
         let fields = self
             .root
             .entry("fields")
@@ -94,10 +108,7 @@ impl SavedState {
         let fields = fields
             .as_object_mut()
             .context("the fields of the state are no object")?;
-        fields.insert(
-            MODEL_FIELD.into(),
-            Value::String(serde_json::to_string(choice)?),
-        );
+        fields.insert(field.into(), Value::String(serde_json::to_string(choice)?));
         Ok(())
     }
 

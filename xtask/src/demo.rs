@@ -38,6 +38,9 @@ pub fn command(mut arguments: Arguments) -> Result<()> {
         plan: BlockPlan::Fixed(256),
         pace: Pace::Offline,
         seed: None,
+        settings: Vec::new(),
+        composer: None,
+        play_on: None,
     };
     let (rendered, notes) = job.run(&bundles.join(format!("{NAME}.clap")))?;
     let rows = table(&rendered, notes);

@@ -31,6 +31,7 @@ mod package;
 mod packs;
 mod picture;
 mod platform;
+mod play_on;
 mod process;
 mod provenance;
 mod python;
@@ -67,6 +68,9 @@ cargo xtask <command>
   render --out WAV --seconds S [--pack P] [--midi F] [--automation JSON] [--rate R] [--block N|mix]
          [--live] [--seed K] [--midi-out F]
                              render through the bundled plugin; P: a name of the shelf, or a path
+                             --set ID=VALUE: a parameter, 0 to 1 for knobs, else the number of the step
+                             --continue-at 4s|bar:N or --imagine, [--length N|4s] [--composer P]
+                             [--midi-out F]: plays on by itself from there, for N bars or seconds
   packs [--json]             the packs that ship and your own; --json: each with its sources and licences
   check-model PACK           open a pack as the plugin would, and say what is wrong with it
   analyse --input WAV --spec JSON --out NPY [--pitch HZ | --f0 NPY] [--inharmonicity B]

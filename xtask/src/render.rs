@@ -13,6 +13,7 @@ use anyhow::{Context, Result, ensure};
 use crate::arguments::Arguments;
 use crate::bundle::{self, Kind};
 use crate::packs::{Named, named};
+use crate::play_on::{self, PlayOn};
 use crate::process::say;
 use crate::report::table;
 
@@ -37,6 +38,12 @@ pub struct Job {
     pub pace: Pace,
     /// The seed parameter, 0 to 1 of its range.
     pub seed: Option<f64>,
+    /// Parameters by id, with their CLAP values.
+    pub settings: Vec<(String, f64)>,
+    /// A pack that continues notes instead of the embedded one.
+    pub composer: Option<Named>,
+    /// What is to be continued.
+    pub play_on: Option<PlayOn>,
 }
 
 /// Seconds after the last event of a render that names no length.
@@ -49,10 +56,7 @@ pub fn command(mut arguments: Arguments) -> Result<()> {
         .context("--out WAV says where the sound goes")?;
     let midi_out = arguments.path("--midi-out")?;
     let job = Job {
-        pack: arguments
-            .value("--pack")?
-            .map(|word| named(&word))
-            .transpose()?,
+        pack: pack_named(&mut arguments, "--pack")?,
         midi: arguments.path("--midi")?,
         automation: arguments.path("--automation")?,
         seconds: arguments.parsed("--seconds")?,
@@ -66,6 +70,9 @@ pub fn command(mut arguments: Arguments) -> Result<()> {
             Pace::Offline
         },
         seed: arguments.parsed("--seed")?,
+        settings: settings(&mut arguments)?,
+        composer: pack_named(&mut arguments, "--composer")?,
+        play_on: PlayOn::read(&mut arguments)?,
     };
     arguments.finish()?;
     let clap = folder().join(format!("{}.clap", bundle::NAME));
@@ -87,7 +94,13 @@ impl Job {
     pub fn run(&self, clap: &Path) -> Result<(Rendered, usize)> {
         let mut session = Session::load(clap, INSTRUMENT_ID)?;
         if let Some(pack) = &self.pack {
-            open_pack(&mut session, pack)?;
+            open_pack(&mut session, SavedState::set_model, pack)?;
+        }
+        if let Some(composer) = &self.composer {
+            open_pack(&mut session, SavedState::set_composer, composer)?;
+        }
+        for (id, value) in &self.settings {
+            play_on::set(&mut session, id, *value)?;
         }
         if let Some(seed) = self.seed {
             let parameter = session.parameters().find("seed")?.clone();
@@ -112,6 +125,9 @@ impl Job {
         let seconds = self.seconds.unwrap_or(last_note_s + TAIL_S);
         timeline.automate(&drawn, session.parameters(), self.rate_hz, seconds)?;
         let notes = timeline.note_count();
+        if let Some(play_on) = &self.play_on {
+            play_on.lay(&mut session, &mut timeline, self.rate_hz)?;
+        }
         let spec = RenderSpec {
             plan: self.plan,
             pace: self.pace,
@@ -125,9 +141,27 @@ impl Job {
     }
 }
 
+/// The pack that a word of the command line names.
+fn pack_named(arguments: &mut Arguments, word: &str) -> Result<Option<Named>> {
+    let pack = arguments.value(word)?;
+    pack.map(|pack| named(&pack)).transpose()
+}
+
+/// Every `--set ID=VALUE`.
+fn settings(arguments: &mut Arguments) -> Result<Vec<(String, f64)>> {
+    let mut settings = Vec::new();
+    while let Some(word) = arguments.value("--set")? {
+        settings.push(play_on::setting(&word)?);
+    }
+    Ok(settings)
+}
+
+/// Names a pack in a saved state.
+type SetPack = fn(&mut SavedState, &ModelChoice) -> Result<()>;
+
 /// Points the instance at a pack through its state, as a session would: by its id where it may lie on
 /// the plugin's own shelf.
-fn open_pack(session: &mut Session, pack: &Named) -> Result<()> {
+fn open_pack(session: &mut Session, set: SetPack, pack: &Named) -> Result<()> {
     let mut choice = ModelChoice::default();
     match pack {
         Named::Shipped(pack) => choice.id = pack.id().to_owned(),
@@ -135,7 +169,7 @@ fn open_pack(session: &mut Session, pack: &Named) -> Result<()> {
         Named::At(path) => choice.path = Some(path.clone()),
     }
     let mut state = SavedState::parse(&session.save()?)?;
-    state.set_model(&choice)?;
+    set(&mut state, &choice)?;
     session.restore(&state.bytes()?)
 }
 

@@ -16,6 +16,8 @@ pub fn table(rendered: &Rendered, notes: usize) -> String {
             "concealed frames",
             counter(|status| status.concealed_frames),
         ),
+        ("late notes", counter(|status| status.late_notes)),
+        ("composed notes", composed(rendered).to_string()),
         (
             "offline waits that ran out",
             counter(|status| status.wait_timeouts),
@@ -64,4 +66,11 @@ fn callback(rendered: &Rendered) -> String {
 fn peak(rendered: &Rendered) -> String {
     let peak = f64::from(rendered.peak());
     format!("{peak:.3} ({:.1} dB)", 20.0 * peak.max(1e-9).log10())
+}
+/// Notes that the plugin sent to the host.
+fn composed(rendered: &Rendered) -> usize {
+    let messages = rendered.midi_out.iter();
+    messages
+        .filter(|(_, bytes)| bytes[0] & 0xf0 == 0x90 && bytes[2] > 0)
+        .count()
 }

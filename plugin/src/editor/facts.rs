@@ -41,8 +41,11 @@ impl Facts {
     /// Copies what may have changed.
     pub(super) fn refresh(&mut self, view: &InstrumentView, monitor: &Monitor, now: Instant) {
         let counts = monitor.counts();
-        // A note that had to begin late is as late as a frame.
-        self.count_late(counts.late_frames + counts.cold_attacks, now);
+        // A note that had to begin late, or was left out, is as late as a frame.
+        self.count_late(
+            counts.late_frames + counts.cold_attacks + counts.late_notes,
+            now,
+        );
         if self.refreshed.is_some_and(|at| now < at + REFRESH) {
             return;
         }
