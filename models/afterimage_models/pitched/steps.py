@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,6 +26,8 @@ CHECKPOINT = "checkpoint.pt"
 SPACE = "space.json"
 METRICS = "metrics.json"
 SINGLE_NOTES, SINGLE_SEED = 3000, 29
+Rows = Sequence[dict[str, str | float]]
+"""Rows of a manifest's metrics: name, value, set."""
 Infer = Callable[[RenderedNote], np.ndarray]
 """A rendered note -> its latent [LATENT]."""
 
@@ -136,8 +138,13 @@ def held_out_scores(encode: Infer, space: Space, others: dict[str, Infer]) -> di
     return scores
 
 
-def evaluate(arguments: argparse.Namespace, model: Trained, scores: dict[str, evaluation.Score]) -> None:
-    """Render scores and presets through the plugin, judge the WAVs, write metrics.json and the manifest."""
+def evaluate(
+    arguments: argparse.Namespace, model: Trained, scores: dict[str, evaluation.Score], known: Rows = ()
+) -> None:
+    """Render scores and presets through the plugin, judge the WAVs, write metrics.json and the manifest.
+
+    `known`: rows of metrics that no WAV tells.
+    """
     player = PackPlayer(arguments.pack, model.to_bins)
     folder: Path = arguments.build / "evaluation"
     tables, late = {}, {}
@@ -156,10 +163,11 @@ def evaluate(arguments: argparse.Namespace, model: Trained, scores: dict[str, ev
         list(player.presets), folder / "shipped-presets.mid", folder / "shipped-presets.wav"
     )
     through = "NumPy stand-in" if arguments.stand_in else "plugin"
-    write_metrics(arguments.pack, {"tables": tables, "shipped": shipped, "late_frames": late, "through": through})
+    found = {"tables": tables, "shipped": shipped, "late_frames": late, "through": through}
+    write_metrics(arguments.pack, found, known)
 
 
-def write_metrics(folder: Path, found: dict) -> None:
+def write_metrics(folder: Path, found: dict, known: Rows) -> None:
     """Write metrics.json and put its main rows into the manifest. `found`: tables, shipped, late_frames, through."""
     rows, through = [], found["through"]
     for name, table in found["tables"].items():
@@ -169,6 +177,7 @@ def write_metrics(folder: Path, found: dict) -> None:
     place = f"shipped presets, WAV of the {through}"
     shipped = found["shipped"].items()
     rows += [_row(f"share_{k}" if k.startswith("within") else k, v, place) for k, v in shipped]
+    rows += known
     (folder / METRICS).write_text(json.dumps({"manifest": rows} | found, indent=1) + "\n")
     manifest = json.loads((folder / "manifest.json").read_text()) | {"metrics": rows}
     write_manifest(folder, manifest)

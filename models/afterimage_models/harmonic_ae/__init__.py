@@ -1,0 +1,1 @@
+"""A plain autoencoder of pitched notes over partials, inharmonicity and noise bands."""
