@@ -5,13 +5,14 @@ use anyhow::{Result, bail};
 use crate::host::{BlockPlan, Event, Pace, ParameterTable, RenderSpec, Timeline, parameter_hash};
 
 /// Every scene by name.
-pub const SCENES: [&str; 9] = [
+pub const SCENES: [&str; 10] = [
     "notes",
     "automation",
     "model-change",
     "block-sizes",
     "bypass",
     "reset",
+    "continuation",
     "crowd",
     "zero-length",
     "fault",
@@ -53,6 +54,7 @@ pub fn scene(name: &str, parameters: &ParameterTable, state: Vec<u8>) -> Result<
             resets: vec![SECOND / 2, SECOND, SECOND + 1000],
             ..spec(2.0, playing(2))
         },
+        "continuation" => spec(5.0, continued(parameters)),
         "crowd" => spec(1.0, crowd()),
         "zero-length" => RenderSpec {
             blocks: Some([0, 128, 0, 0, 1, 64].repeat(200)),
@@ -74,6 +76,20 @@ fn bypassing(parameters: &ParameterTable) -> Timeline {
         if let Some(bypass) = parameters.iter().find(|parameter| parameter.bypass) {
             let id = bypass.id;
             timeline.push(at, Event::Parameter { id, value });
+        }
+    }
+    timeline
+}
+
+/// Music that is continued, stopped, and continued again while the player goes on.
+fn continued(parameters: &ParameterTable) -> Timeline {
+    let mut timeline = playing(4);
+    let runs = parameters
+        .iter()
+        .filter(|p| p.id == parameter_hash("continue_run"));
+    for run in runs {
+        for (at, value) in [(SECOND, 1.0), (7 * SECOND / 2, 0.0), (4 * SECOND - 99, 1.0)] {
+            timeline.push(at, Event::Parameter { id: run.id, value });
         }
     }
     timeline

@@ -210,6 +210,11 @@ fn the_callback_asks_nothing_of_the_system_while_attacks_are_made_ahead() {
 }
 
 #[test]
+fn the_callback_asks_nothing_of_the_system_while_it_plays_on() {
+    instrument_is_clean_in("continuation", &["continue_start=0"]);
+}
+
+#[test]
 fn ten_thousand_notes_in_a_block_cost_only_the_frameworks_event_queue() {
     let clap = bundle::clap().unwrap();
     let report = watched(&[clap.to_str().unwrap(), INSTRUMENT_ID, "crowd"]).report;
@@ -241,6 +246,7 @@ fn the_guard_finds_no_allocation_in_any_scene() {
         "block-sizes",
         "bypass",
         "reset",
+        "continuation",
         "zero-length",
     ] {
         guarded(scene, &[]);
