@@ -152,6 +152,9 @@ impl Window {
         let measures = layout.measures;
         let params = &*self.view.params.clone();
         let controls = (params, &gui.param_setter());
+        if self.view.model.take_chosen(&self.facts.status.pack_hash) {
+            presets::open(params, controls.1, &self.facts.status.opening);
+        }
         let wants_shelf = header::show(
             ui,
             layout.header,

@@ -63,6 +63,8 @@ struct ModelCell {
     reference: Mutex<ModelReference>,
     wish: Mutex<Option<(ModelReference, Option<LoadGuard>)>>,
     shelf_wish: Mutex<Option<ShelfWish>>,
+    /// Hash of the pack that a person chose, until its controls were set.
+    chosen: Mutex<Option<String>>,
     engine: OnceLock<Arc<Engine>>,
     loader: Mutex<Option<Thread>>,
 }
@@ -75,6 +77,21 @@ impl ModelField {
         let announced = self.cell.engine.get().map(Engine::announce_load);
         *self.cell.wish.lock() = Some((reference, announced));
         self.wake_loader();
+    }
+
+    /// Asks the loader for a pack of the shelf that a person chose: once it plays, its controls go to
+    /// where it opens. Window thread.
+    pub fn choose(&self, reference: ModelReference) {
+        *self.cell.chosen.lock() = Some(reference.hash.clone());
+        self.wish(reference);
+    }
+
+    /// Whether the pack that plays now was chosen and its controls were not set yet; says so once.
+    /// Window thread.
+    pub fn take_chosen(&self, playing_hash: &str) -> bool {
+        let mut chosen = self.cell.chosen.lock();
+        let plays = chosen.as_deref() == Some(playing_hash);
+        plays && chosen.take().is_some()
     }
 
     /// Asks the loader to read the shelf. Window thread.
@@ -176,5 +193,20 @@ mod tests {
     fn an_older_record_without_fields_still_reads() {
         let old: ModelReference = serde_json::from_str(r#"{"id":"a"}"#).expect("reads");
         assert_eq!(old, reference("a"));
+    }
+
+    #[test]
+    fn a_chosen_pack_asks_for_its_opening_once_and_only_when_it_plays() {
+        let field = ModelField::default();
+        let reference = ModelReference {
+            hash: "ab".to_owned(),
+            ..ModelReference::default()
+        };
+        field.wish(reference.clone());
+        assert!(!field.take_chosen("ab"), "a session's knobs stay");
+        field.choose(reference);
+        assert!(!field.take_chosen("cd"));
+        assert!(field.take_chosen("ab"));
+        assert!(!field.take_chosen("ab"));
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use afterimage_neural::Manifest;
-use afterimage_neural::manifest::LatentAxis;
+use afterimage_neural::manifest::{ConditionKind, LatentAxis, LatentPreset};
 use parking_lot::RwLock;
 
 use crate::params::{InstrumentParams, SharedNames};
@@ -31,8 +31,46 @@ pub struct LoadStatus {
     pub sentence: String,
     /// Presets of the pack: name and latent, in the pack's knob units.
     pub presets: Vec<(String, Vec<f32>)>,
+    /// Where the pack wants its controls to stand when a person chooses it.
+    pub opening: Opening,
     /// What each latent axis changes most, one short text an axis.
     pub axis_effects: Vec<String>,
+}
+
+/// Where a pack opens.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Opening {
+    /// Its default preset, in its knob units; the mean where it names none.
+    pub latent: Vec<f32>,
+    /// Its class conditions' default labels.
+    pub classes: Vec<i32>,
+    /// Its descriptors' defaults, as places in their ranges.
+    pub descriptors: Vec<f32>,
+}
+
+impl Opening {
+    fn of(manifest: &Manifest) -> Self {
+        let mut opening = Self::default();
+        let presets = manifest.latent.iter().flat_map(|latent| &latent.presets);
+        let named = |preset: &&LatentPreset| preset.name == manifest.play.default_preset;
+        if let Some(preset) = presets.into_iter().find(named) {
+            opening.latent.clone_from(&preset.latent);
+        }
+        for condition in &manifest.conditions {
+            match condition.kind {
+                ConditionKind::Class { default, .. } => opening.classes.push(default as i32),
+                ConditionKind::Continuous {
+                    range: [low, high],
+                    default,
+                    ..
+                } => {
+                    let place = (default - low) / (high - low).max(f32::MIN_POSITIVE);
+                    opening.descriptors.push(place.clamp(0.0, 1.0));
+                }
+            }
+        }
+        opening
+    }
 }
 
 /// Shared between loader and window.
@@ -115,6 +153,7 @@ impl LoadStatus {
             pack_name: manifest.name.clone(),
             description: manifest.description.short.clone(),
             license: manifest.license.clone(),
+            opening: Opening::of(manifest),
             presets: latent
                 .map(|latent| {
                     latent
@@ -129,5 +168,26 @@ impl LoadStatus {
                 .unwrap_or_default(),
             ..Self::default()
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Manifest, Opening};
+    use crate::opening;
+
+    #[test]
+    fn a_pack_opens_on_its_default_preset_with_its_default_conditions() {
+        let pack = opening::pack().expect("the opening pack is linked in");
+        let mut value: serde_json::Value =
+            serde_json::from_str(&pack.manifest().to_json()).expect("JSON");
+        value["conditions"] = serde_json::json!([
+            {"name": "Drum", "kind": "class", "labels": ["kick", "snare"], "default": "snare"},
+            {"name": "Air", "kind": "continuous", "range": [-1.0, 3.0], "default": 0.0},
+        ]);
+        let manifest = Manifest::parse(value.to_string().as_bytes(), "test").expect("a manifest");
+        let opens = Opening::of(&manifest);
+        assert_eq!((opens.classes, opens.descriptors), (vec![1], vec![0.25]));
+        assert_eq!(opens.latent[..], opening::latent()[..opens.latent.len()]);
     }
 }

@@ -95,7 +95,7 @@ fn show_arrows(ui: &Ui, rect: Rect, facts: &Facts, model: &ModelField) -> f32 {
         if chip::show_arrow(ui, arrow, by as f32, says).clicked()
             && let Some(wanted) = facts.shelf.stepped(&facts.status.pack_hash, by)
         {
-            model.wish(reference_to(wanted));
+            model.choose(reference_to(wanted));
         }
     }
     previous_at.x

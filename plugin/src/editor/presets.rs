@@ -10,6 +10,7 @@ use super::gesture;
 use super::layout::Measures;
 use super::theme;
 use crate::params::{InstrumentParams, LATENT_LIMIT};
+use crate::view::Opening;
 
 const TITLE_HEIGHT: f32 = 24.0;
 const GAP: f32 = 5.0;
@@ -79,6 +80,17 @@ fn stands_on(params: &InstrumentParams, latent: &[f32]) -> bool {
         let now = params.latent[axis].value.unmodulated_plain_value();
         (now - wanted(latent, axis)).abs() < SAME
     })
+}
+
+/// Sets the controls that a pack brings to where it opens.
+pub(super) fn open(params: &InstrumentParams, setter: &ParamSetter<'_>, opening: &Opening) {
+    recall(params, setter, &opening.latent);
+    for (class, label) in params.class.iter().zip(&opening.classes) {
+        gesture::set_once(setter, &class.value, *label);
+    }
+    for (descriptor, place) in params.descriptor.iter().zip(&opening.descriptors) {
+        gesture::set_once(setter, &descriptor.value, *place);
+    }
 }
 
 fn recall(params: &InstrumentParams, setter: &ParamSetter<'_>, latent: &[f32]) {

@@ -178,7 +178,7 @@ fn show_pack(ui: &Ui, rect: Rect, pack: &ShelfPack, now: &Facts, wishes: Wishes<
         Ok(facts) if facts.is_instrument() => {
             let plays = facts.hash == now.status.pack_hash;
             if show_choice(ui, row, facts, plays) && !plays {
-                wishes.model.wish(reference_to(facts));
+                wishes.model.choose(reference_to(facts));
             }
         }
         Ok(facts) if facts.is_composer() => {

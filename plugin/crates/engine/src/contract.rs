@@ -24,7 +24,7 @@ pub struct Conditions {
     pub latent: [f32; MAX_LATENT],
     /// Index into each class condition's labels.
     pub class: [u16; MAX_CLASSES],
-    /// Continuous descriptors in the unit the manifest states.
+    /// Continuous descriptors: places in the range that the manifest states, 0 to 1.
     pub descriptor: [f32; MAX_DESCRIPTORS],
     /// Sampling temperature of stochastic packs.
     pub temperature: f32,

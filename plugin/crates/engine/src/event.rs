@@ -136,7 +136,7 @@ pub enum ControlChange {
     Descriptor {
         /// Which descriptor, from 0.
         index: u8,
-        /// In the unit that the manifest states.
+        /// Place in the range that the manifest states, 0 to 1.
         value: f32,
     },
     /// Sampling temperature.

@@ -9,7 +9,7 @@ use crate::backend::{Backend, BackendKind, InputBuffer, Values};
 use crate::error::PackError;
 use crate::hits::Hits;
 use crate::magnitudes::Magnitudes;
-use crate::manifest::{LatentAxis, Manifest};
+use crate::manifest::{ConditionKind, LatentAxis, Manifest};
 use crate::native::set_flush_denormals;
 use crate::pack::Pack;
 use crate::plan::{DecodePlan, Fill, MAX_ROWS};
@@ -34,6 +34,8 @@ pub(crate) struct Feed {
     pack: String,
     inputs: Vec<(Fill, f32)>,
     axes: Vec<LatentAxis>,
+    /// Range of each continuous condition.
+    ranges: Vec<[f32; 2]>,
     manifest: Arc<Manifest>,
 }
 
@@ -49,10 +51,16 @@ impl Feed {
             .iter()
             .map(|input| (input.fill, input.latest))
             .collect();
+        let conditions = pack.manifest().conditions.iter();
+        let ranges = conditions.filter_map(|condition| match condition.kind {
+            ConditionKind::Continuous { range, .. } => Some(range),
+            ConditionKind::Class { .. } => None,
+        });
         Self {
             pack: pack.name().to_owned(),
             inputs,
             axes,
+            ranges: ranges.collect(),
             manifest: pack.shared_manifest(),
         }
     }
@@ -97,12 +105,17 @@ impl Feed {
             Fill::Class(first) => {
                 f32::from(conditions.class.get(first + column).copied().unwrap_or(0))
             }
-            Fill::Descriptor(first) => conditions
-                .descriptor
-                .get(first + column)
-                .copied()
-                .unwrap_or(0.0),
+            Fill::Descriptor(first) => self.descriptor(first + column, &conditions.descriptor),
         }
+    }
+
+    /// The tensor's value of one continuous condition, from its place in the range.
+    fn descriptor(&self, index: usize, places: &[f32]) -> f32 {
+        let Some([low, high]) = self.ranges.get(index) else {
+            return 0.0;
+        };
+        let place = places.get(index).copied().unwrap_or(0.0);
+        low + (high - low) * place.clamp(0.0, 1.0)
     }
 
     /// The tensor's value of one latent axis: from its knob, or drawn by the seed where it has none.

@@ -152,6 +152,21 @@ fn values_become_magnitudes_by_unit_reference_and_gate() {
 }
 
 #[test]
+fn a_descriptor_s_place_is_within_its_range() {
+    let loaded = load_embedded("conditioned").unwrap();
+    let mut decoder = loaded.decoder;
+    let at = |place: f32| {
+        let mut request = request(2);
+        request.conditions.descriptor[1] = place;
+        request
+    };
+    let [low, below, high, above, middle] = [0.0, -3.0, 1.0, 9.0, 0.5]
+        .map(|place| decode(&mut decoder, &[at(place)])[0].magnitudes.clone());
+    assert_eq!((&low, &high), (&below, &above));
+    assert!(low != middle && middle != high);
+}
+
+#[test]
 fn knobs_labels_noise_and_descriptors_reach_the_graph() {
     let mut loaded = load_embedded("conditioned").unwrap();
     let base = request(1);
