@@ -12,7 +12,7 @@ use crate::params::{SharedNames, linear, percent};
 /// Most bars that a length can name.
 const MOST_BARS: i32 = 128;
 /// Values of a continuation, always in the same order.
-pub const CHANGES: usize = 11;
+pub const CHANGES: usize = 14;
 
 /// What a piece goes on from.
 #[derive(Enum, Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,6 +44,19 @@ pub enum StartChoice {
     Bar,
 }
 
+/// When a piece begins.
+#[derive(Enum, Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WhenChoice {
+    /// When it is run.
+    #[id = "run"]
+    #[name = "At Once"]
+    AtOnce,
+    /// When no key has been held for a beat.
+    #[id = "stop"]
+    #[name = "When I Stop"]
+    WhenStopped,
+}
+
 /// Continuation of notes. Ids never change.
 #[derive(Params)]
 pub struct ContinuationParams {
@@ -59,6 +72,15 @@ pub struct ContinuationParams {
     /// Bars until it ends by itself; 0 is never.
     #[id = "continue_bars"]
     pub bars: IntParam,
+    /// Whether it waits for the player to stop.
+    #[id = "continue_when"]
+    pub when: EnumParam<WhenChoice>,
+    /// Whether it ends when the player plays.
+    #[id = "continue_until_i_play"]
+    pub until_played: BoolParam,
+    /// Bars for the player after each piece; 0 is none.
+    #[id = "continue_trade"]
+    pub trade: IntParam,
     /// First class condition of the composing pack.
     #[id = "continue_label_1"]
     pub label_1: IntParam,
@@ -94,7 +116,10 @@ impl ContinuationParams {
             run: BoolParam::new("Continue", false),
             from: EnumParam::new("Continue From", FromChoice::Heard),
             start: EnumParam::new("Continue On", StartChoice::Bar),
-            bars: bars(),
+            bars: bars("Continue Bars", "until stopped"),
+            when: EnumParam::new("Continue When", WhenChoice::AtOnce),
+            until_played: BoolParam::new("Continue Until I Play", false),
+            trade: bars("Continue Trade", "off"),
             label_1: label(0, names.clone()),
             label_2: label(1, names.clone()),
             temperature: linear("Continue Freedom", 1.0, 0.0, 2.0, "x", 2),
@@ -121,6 +146,9 @@ impl ContinuationParams {
         [
             ContinuationChange::FollowsHeard(self.from.value() == FromChoice::Heard),
             ContinuationChange::Quantise(quantise),
+            ContinuationChange::WhenStopped(self.when.value() == WhenChoice::WhenStopped),
+            ContinuationChange::UntilPlayed(self.until_played.value()),
+            ContinuationChange::TradeBars(self.trade.value().clamp(0, MOST_BARS) as u16),
             ContinuationChange::Bars(self.bars.value().clamp(0, MOST_BARS) as u16),
             label(0, &self.label_1),
             label(1, &self.label_2),
@@ -134,21 +162,21 @@ impl ContinuationParams {
     }
 }
 
-fn bars() -> IntParam {
+fn bars(name: &str, none: &'static str) -> IntParam {
     let range = IntRange::Linear {
         min: 0,
         max: MOST_BARS,
     };
-    let text = |bars: i32| match bars {
-        0 => "until stopped".to_owned(),
+    let text = move |bars: i32| match bars {
+        0 => none.to_owned(),
         1 => "1 bar".to_owned(),
         bars => format!("{bars} bars"),
     };
-    let parse = |text: &str| match text.trim() {
-        "until stopped" => Some(0),
+    let parse = move |text: &str| match text.trim() {
+        text if text == none => Some(0),
         text => text.split_whitespace().next()?.parse().ok(),
     };
-    IntParam::new("Continue Bars", 0, range)
+    IntParam::new(name, 0, range)
         .with_value_to_string(Arc::new(text))
         .with_string_to_value(Arc::new(parse))
 }

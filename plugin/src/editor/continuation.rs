@@ -13,13 +13,15 @@ use super::grid::place;
 use super::knob::{self, KnobLook};
 use super::layout::{Measures, knob_height};
 use super::theme::{self, COOL, DIM, FAINT, INK, LINE, Size, TextLook, WARM};
-use crate::continuation_params::{ContinuationParams, FromChoice, StartChoice};
+use crate::continuation_params::{ContinuationParams, FromChoice, StartChoice, WhenChoice};
 use crate::params::PackNames;
 
 /// Two labels, three knobs, the seed, and whether it sounds.
 const CELLS: usize = 7;
 /// Lengths that chips name, in bars; 0 goes on.
 const LENGTHS: [(i32, &str); 5] = [(0, "on"), (2, "2 bars"), (4, "4"), (8, "8"), (16, "16")];
+/// Bars that are the player's between pieces; 0 is no exchange.
+const TRADES: [(i32, &str); 4] = [(0, "off"), (1, "1 bar"), (2, "2"), (4, "4")];
 const STARTS: [(StartChoice, &str); 3] = [
     (StartChoice::Now, "now"),
     (StartChoice::Beat, "beat"),
@@ -31,6 +33,8 @@ const SOURCES: [(FromChoice, &str); 2] = [
 ];
 /// Width of the words before chips.
 const CAPTION: f32 = 52.0;
+/// Rows of chips.
+const ROWS: f32 = 4.0;
 /// Most space between rows of chips.
 const MOST_ROW_GAP: f32 = 10.0;
 /// Points of a ring.
@@ -78,7 +82,9 @@ fn show_state(
     if response.clicked() {
         gesture::set_once(setter, &params.run, !runs);
     }
-    let words = words_of(runs, bars, time);
+    let waits = params.when.unmodulated_plain_value() == WhenChoice::WhenStopped;
+    let exchanges = waits || params.trade.unmodulated_plain_value() > 0;
+    let words = words_of(runs, bars, exchanges, time);
     let painter = ui.painter();
     let ring = if response.hovered() { DIM } else { LINE };
     painter.circle_stroke(centre, radius - 2.0, Stroke::new(3.0, ring));
@@ -124,7 +130,7 @@ struct Words {
     sounds: bool,
 }
 
-fn words_of(runs: bool, bars: i32, time: MusicalTime) -> Words {
+fn words_of(runs: bool, bars: i32, exchanges: bool, time: MusicalTime) -> Words {
     let bar_ticks = i64::from(time.bar_ticks.max(1));
     let words = |ring: &str, title: &str| Words {
         ring: ring.to_owned(),
@@ -152,20 +158,30 @@ fn words_of(runs: bool, bars: i32, time: MusicalTime) -> Words {
                 ..words(&ring, "Playing on")
             }
         }
+        None if runs && exchanges => words("yours", "Your turn"),
         None if runs => words("done", "It has ended; click twice for another"),
         None => words("play on", "Listening"),
     }
 }
 
 fn show_choices(ui: &Ui, rect: Rect, measures: Measures, (params, setter): Controls<'_, '_>) {
-    let step = ((rect.height() - measures.chip) * 0.5).min(measures.chip + MOST_ROW_GAP);
+    let step = ((rect.height() - measures.chip) / (ROWS - 1.0)).min(measures.chip + MOST_ROW_GAP);
     let row = |index: usize| {
-        let top = rect.center().y + step * (index as f32 - 1.0) - 0.5 * measures.chip;
+        let from_middle = step * (index as f32 - 0.5 * (ROWS - 1.0));
+        let top = rect.center().y + from_middle - 0.5 * measures.chip;
         Rect::from_min_size(pos2(rect.left(), top), vec2(rect.width(), measures.chip))
     };
-    show_enum(ui, row(0), "Start", (&params.start, setter), &STARTS);
+    let end = show_enum(ui, row(0), "Start", (&params.start, setter), &STARTS);
+    let waits = params.when.unmodulated_plain_value() == WhenChoice::WhenStopped;
+    if show_more(ui, row(0), end, "when I stop", waits) {
+        let when = match waits {
+            true => WhenChoice::AtOnce,
+            false => WhenChoice::WhenStopped,
+        };
+        gesture::set_once(setter, &params.when, when);
+    }
     let bars = params.bars.unmodulated_plain_value();
-    let picked = show_row(
+    let (picked, end) = show_row(
         ui,
         row(1),
         "Length",
@@ -175,7 +191,19 @@ fn show_choices(ui: &Ui, rect: Rect, measures: Measures, (params, setter): Contr
     if let Some(index) = picked {
         gesture::set_once(setter, &params.bars, LENGTHS[index].0);
     }
-    show_enum(ui, row(2), "From", (&params.from, setter), &SOURCES);
+    let until = params.until_played.unmodulated_plain_value();
+    if show_more(ui, row(1), end, "until I play", until) {
+        gesture::set_once(setter, &params.until_played, !until);
+    }
+    let trade = params.trade.unmodulated_plain_value();
+    let words = TRADES.map(|(_, word)| word);
+    let (picked, _) = show_row(ui, row(2), "Trade", &words, |index| {
+        TRADES[index].0 == trade
+    });
+    if let Some(index) = picked {
+        gesture::set_once(setter, &params.trade, TRADES[index].0);
+    }
+    show_enum(ui, row(3), "From", (&params.from, setter), &SOURCES);
 }
 
 fn show_enum<T: nice_plug::prelude::Enum + PartialEq + Copy + 'static>(
@@ -184,22 +212,31 @@ fn show_enum<T: nice_plug::prelude::Enum + PartialEq + Copy + 'static>(
     caption: &str,
     (param, setter): (&EnumParam<T>, &ParamSetter<'_>),
     choices: &[(T, &str)],
-) {
+) -> f32 {
     let now = param.unmodulated_plain_value();
     let words: Vec<&str> = choices.iter().map(|(_, word)| *word).collect();
-    if let Some(index) = show_row(ui, rect, caption, &words, |index| choices[index].0 == now) {
+    let (picked, end) = show_row(ui, rect, caption, &words, |index| choices[index].0 == now);
+    if let Some(index) = picked {
         gesture::set_once(setter, param, choices[index].0);
     }
+    end
 }
 
-/// A caption and chips; the chip that was clicked.
+/// A chip of its own behind a row; whether it was clicked.
+fn show_more(ui: &Ui, row: Rect, end: f32, word: &str, chosen: bool) -> bool {
+    let size = vec2(chip::width(ui, word), row.height());
+    let rect = Rect::from_min_size(pos2(end + 10.0, row.top()), size);
+    chip::show(ui, rect, word, chosen).clicked()
+}
+
+/// A caption and chips; the chip that was clicked, and where the row ends.
 fn show_row(
     ui: &Ui,
     rect: Rect,
     caption: &str,
     words: &[&str],
     chosen: impl Fn(usize) -> bool,
-) -> Option<usize> {
+) -> (Option<usize>, f32) {
     let look = TextLook::regular(Size::Note, DIM);
     theme::text(
         ui.painter(),
@@ -218,7 +255,7 @@ fn show_row(
         }
         x += size.x + 6.0;
     }
-    clicked
+    (clicked, x)
 }
 
 fn show_knobs(
@@ -367,16 +404,17 @@ mod tests {
 
     #[test]
     fn the_ring_counts_bars_from_one() {
-        assert_eq!(words_of(true, 4, at(Some(0))).ring, "1 of 4");
-        assert_eq!(words_of(true, 4, at(Some(383))).ring, "4 of 4");
-        assert_eq!(words_of(true, 0, at(Some(96))).ring, "bar 2");
-        assert_eq!(words_of(true, 4, at(Some(192))).share, Some(0.5));
+        assert_eq!(words_of(true, 4, false, at(Some(0))).ring, "1 of 4");
+        assert_eq!(words_of(true, 4, false, at(Some(383))).ring, "4 of 4");
+        assert_eq!(words_of(true, 0, false, at(Some(96))).ring, "bar 2");
+        assert_eq!(words_of(true, 4, false, at(Some(192))).share, Some(0.5));
     }
 
     #[test]
     fn before_and_after_a_piece_it_says_so() {
-        assert_eq!(words_of(true, 0, at(Some(-24))).share, Some(0.75));
-        assert_eq!(words_of(false, 0, at(None)).title, "Listening");
-        assert!(words_of(true, 2, at(None)).title.contains("ended"));
+        assert_eq!(words_of(true, 0, false, at(Some(-24))).share, Some(0.75));
+        assert_eq!(words_of(false, 0, false, at(None)).title, "Listening");
+        assert!(words_of(true, 2, false, at(None)).title.contains("ended"));
+        assert_eq!(words_of(true, 2, true, at(None)).title, "Your turn");
     }
 }

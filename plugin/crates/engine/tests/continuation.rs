@@ -324,6 +324,76 @@ fn the_host_s_tempo_and_bars_rule_where_it_names_them() {
 }
 
 #[test]
+fn player_and_composer_trade_bars_with_another_piece_each_time() {
+    let mut events = run_at(0, Quantise::Bar);
+    events.insert(0, (0, change(ContinuationChange::Bars(1))));
+    events.insert(0, (0, change(ContinuationChange::TradeBars(2))));
+    let (_, composed) = play(&mut rig(256), &events, 8 * BAR as usize, 256);
+    let bars: Vec<u64> = ons(&composed).iter().map(|at| at / BAR).collect();
+    let count = |bar| bars.iter().filter(|b| **b == bar).count();
+    assert_eq!(
+        [0, 1, 2, 3, 4, 5, 6, 7].map(count),
+        [0, 8, 0, 0, 8, 0, 0, 8]
+    );
+    assert_eq!(ons(&composed)[8], 4 * BAR, "on the very sample");
+    let keys = keys(&composed);
+    assert_ne!(keys[..8], keys[8..16]);
+}
+
+#[test]
+fn it_waits_until_the_player_stops_and_stops_when_the_player_plays() {
+    let mut events = vec![
+        (0, change(ContinuationChange::WhenStopped(true))),
+        (0, change(ContinuationChange::UntilPlayed(true))),
+        (0, change(ContinuationChange::Quantise(Quantise::Beat))),
+        (0, change(ContinuationChange::Run(true))),
+    ];
+    let phrase = |at: u64, key| [(at, note_on(key, 0.8)), (at + BEAT / 2, note_off(key))];
+    events.extend(phrase(BAR, 60));
+    events.extend(phrase(BAR + BEAT, 64)); // a rest shorter than a beat is no stop
+    events.extend(phrase(3 * BAR + BEAT / 4, 62)); // ends what was played on
+    let (_, composed) = play(&mut rig(256), &events, 5 * BAR as usize, 256);
+    let starts = ons(&composed);
+    // Let go half a beat into the second beat; a beat later it is wished for, then the next beat.
+    assert_eq!(starts[0], BAR + 3 * BEAT);
+    let ends = 3 * BAR + BEAT / 4;
+    let pause = 3 * BAR + 2 * BEAT;
+    assert!(
+        starts.iter().all(|at| *at < ends || *at >= pause),
+        "{starts:?}"
+    );
+    assert!(starts.iter().any(|at| *at >= pause), "it answers again");
+    let lasts = composed
+        .iter()
+        .filter(|(at, _)| *at < pause)
+        .map(|(at, _)| *at);
+    assert_eq!(
+        lasts.max(),
+        Some(ends),
+        "its notes end where the player comes in"
+    );
+}
+
+#[test]
+fn a_piece_that_is_stopped_and_run_on_one_sample_leaves_no_note_behind() {
+    let mut events = run_at(0, Quantise::Beat);
+    let again = 3 * BAR + 700;
+    events.push((again, change(ContinuationChange::Run(false))));
+    events.push((again, change(ContinuationChange::Run(true))));
+    events.push((6 * BAR, change(ContinuationChange::Run(false))));
+    let (_, composed) = play(&mut rig(256), &events, 7 * BAR as usize, 256);
+    let held = |until: u64| {
+        let before = composed.iter().filter(move |(at, _)| *at <= until);
+        before.fold(0_i32, |held, (_, event)| match event {
+            Event::NoteOn { .. } => held + 1,
+            _ => held - 1,
+        })
+    };
+    assert!(held(again - 1) > 0);
+    assert_eq!((held(again), held(7 * BAR)), (0, 0));
+}
+
+#[test]
 fn it_composes_after_the_host_let_go_and_came_back() {
     let (service, engine) = {
         let service = afterimage_engine::Service::threaded();

@@ -31,6 +31,9 @@ struct Knobs {
     follows_heard: bool,
     quantise: Quantise,
     bars: u16,
+    when_stopped: bool,
+    until_played: bool,
+    trade_bars: u16,
     style: Style,
     seed: u64,
     tempo_bpm: f32,
@@ -44,6 +47,9 @@ impl Default for Knobs {
             follows_heard: false,
             quantise: Quantise::default(),
             bars: 0,
+            when_stopped: false,
+            until_played: false,
+            trade_bars: 0,
             style: Style::default(),
             seed: 0,
             tempo_bpm: DEFAULT_TEMPO_BPM,
@@ -61,6 +67,8 @@ struct Piece {
     asked_tick: u32,
     through_tick: u32,
     end_tick: Option<u32>,
+    /// It ended because the player wished so, not by its length.
+    cut: bool,
 }
 
 /// A note that is held.
@@ -84,6 +92,7 @@ pub(crate) enum Next {
 enum Act {
     End,
     Off(usize),
+    Begin,
     On,
     Ask,
 }
@@ -98,6 +107,12 @@ pub(crate) struct Conductor {
     knobs: Knobs,
     piece: Option<Piece>,
     pieces: u32,
+    /// The sample at which the next piece is wished for, without the player's doing.
+    begins_at: Option<u64>,
+    /// Pieces since it was run: each has a seed of its own.
+    exchanges: u64,
+    /// Keys that the player holds, a bit each.
+    held: u128,
     pending: VecDeque<ComposedNote>,
     sounding: [Option<Sounding>; SOUNDING],
     /// Everything before this host sample has happened.
@@ -128,6 +143,9 @@ impl Conductor {
             knobs: Knobs::default(),
             piece: None,
             pieces: 0,
+            begins_at: None,
+            exchanges: 0,
+            held: 0,
             pending: touched::queue(PENDING, rest),
             sounding: [None; SOUNDING],
             passed: 0,
@@ -154,6 +172,7 @@ impl Conductor {
     /// Forgets piece, notes and time; controls stay, but a piece begins only when it is run anew.
     pub(crate) fn reset(&mut self) {
         self.piece = None;
+        (self.begins_at, self.held) = (None, 0);
         self.pending.clear();
         self.sounding = [None; SOUNDING];
         self.knobs.run = false;
@@ -260,11 +279,16 @@ impl Conductor {
                 let begins = run && !knobs.run;
                 knobs.run = run;
                 if begins {
-                    self.begin(at_host);
+                    self.exchanges = 0;
+                    self.begins_at = (!knobs.when_stopped).then_some(at_host);
                 } else if !run {
+                    self.begins_at = None;
                     self.end_at(at_host);
                 }
             }
+            ContinuationChange::WhenStopped(waits) => knobs.when_stopped = waits,
+            ContinuationChange::UntilPlayed(until) => knobs.until_played = until,
+            ContinuationChange::TradeBars(bars) => knobs.trade_bars = bars,
             ContinuationChange::FollowsHeard(follows) => knobs.follows_heard = follows,
             ContinuationChange::Quantise(quantise) => knobs.quantise = quantise,
             ContinuationChange::Bars(bars) => knobs.bars = bars,
@@ -293,6 +317,7 @@ impl Conductor {
     /// Hears what the player plays, and tells the worker.
     pub(crate) fn hear(&mut self, at_host: u64, event: &Event) {
         let tick = self.beat.time.tick_at(at_host).round() as i64;
+        self.attend(at_host, event);
         match *event {
             Event::NoteOn { key, velocity, .. } if velocity > 0.0 => {
                 self.told = true;
@@ -311,7 +336,52 @@ impl Conductor {
         }
     }
 
+    /// Notices whether the player plays or has stopped.
+    fn attend(&mut self, at_host: u64, event: &Event) {
+        let (key, down) = match *event {
+            Event::NoteOn { key, velocity, .. } => (key.min(127), velocity > 0.0),
+            Event::NoteOff(NoteMatch { key: Some(key), .. })
+            | Event::Choke(NoteMatch { key: Some(key), .. }) => (key.min(127), false),
+            _ => return,
+        };
+        let bit = 1_u128 << key;
+        let waits = self.knobs.run && self.knobs.when_stopped;
+        if down {
+            self.held |= bit;
+            if waits {
+                self.begins_at = None;
+            }
+            if self.knobs.until_played && self.piece_sounds(at_host) {
+                self.end_at(at_host);
+            }
+        } else if self.held & bit != 0 {
+            self.held &= !bit;
+            if self.held == 0 && waits && self.piece.is_none() {
+                let quarter = self.beat.time.tick_at(at_host) + f64::from(TICKS_PER_QUARTER);
+                self.begins_at = Some(self.beat.time.sample_at(quarter));
+            }
+        }
+    }
+
+    fn piece_sounds(&self, at_host: u64) -> bool {
+        self.piece
+            .as_ref()
+            .is_some_and(|piece| piece.time.tick_at(at_host) >= 0.0)
+    }
+
+    /// What follows a piece that is over: the player's bars, and then another.
+    fn finish(&mut self, at_host: u64) {
+        let cut = self.piece.take().is_some_and(|piece| piece.cut);
+        if self.knobs.run && !cut && self.knobs.trade_bars > 0 && !self.knobs.when_stopped {
+            let bars = f64::from(self.knobs.trade_bars) * self.beat.bar_ticks;
+            let line = self.beat.time.tick_at(at_host) + bars;
+            let starts = self.beat.time.sample_at(line);
+            self.begins_at = Some(starts.saturating_sub(self.lead_samples).max(at_host));
+        }
+    }
+
     fn begin(&mut self, at_host: u64) {
+        self.begins_at = None;
         let grid = match self.knobs.quantise {
             Quantise::Now => None,
             Quantise::Beat => Some(f64::from(TICKS_PER_QUARTER)),
@@ -338,13 +408,16 @@ impl Conductor {
             asked_tick: 0,
             through_tick: 0,
             end_tick: (bars > 0).then(|| bars * bar_ticks),
+            cut: false,
         });
+        let seed = self.knobs.seed.wrapping_add(self.exchanges);
+        self.exchanges += 1;
         self.send(Cue::Begin {
             piece: self.pieces,
             heard_origin: tick.round() as i64,
             follows_heard: self.knobs.follows_heard,
             start: PieceStart {
-                seed: self.knobs.seed,
+                seed,
                 bar_ticks,
                 bar_phase_ticks: (phase.round() as u32) % bar_ticks.max(1),
                 style: self.knobs.style,
@@ -358,6 +431,7 @@ impl Conductor {
         if let Some(piece) = &mut self.piece {
             let here = piece.time.tick_at(at_host).max(0.0) as u32;
             piece.end_tick = Some(here.min(piece.end_tick.unwrap_or(u32::MAX)));
+            piece.cut = true;
         }
     }
 
@@ -378,7 +452,8 @@ impl Conductor {
                         };
                     }
                 }
-                Act::End => self.piece = None,
+                Act::End => self.finish(at_host),
+                Act::Begin => self.begin(at_host),
                 Act::Ask => self.ask(),
                 Act::On => {
                     if let Some(event) = self.strike() {
@@ -392,6 +467,11 @@ impl Conductor {
     }
 
     fn next_act(&self) -> Option<(u64, Act)> {
+        let begins = self.begins_at.map(|at| (at, Act::Begin));
+        begins.into_iter().chain(self.next_of_piece()).min()
+    }
+
+    fn next_of_piece(&self) -> Option<(u64, Act)> {
         let piece = self.piece.as_ref()?;
         let ends = |tick: u32| piece.end_tick.map_or(tick, |end| tick.min(end));
         let at = |tick: u32| piece.time.sample_at(f64::from(tick));

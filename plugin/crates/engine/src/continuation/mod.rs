@@ -139,6 +139,13 @@ pub enum ContinuationChange {
     Quantise(Quantise),
     /// Bars until it ends by itself; 0 is never.
     Bars(u16),
+    /// Whether it waits until the player has stopped: no key held for a quarter note.
+    WhenStopped(bool),
+    /// Whether it ends as soon as the player plays.
+    UntilPlayed(bool),
+    /// Bars that are the player's after those of a piece that ended by its length; then another
+    /// begins, with the next seed. 0 is none.
+    TradeBars(u16),
     /// A class condition of the composer's pack. Indices past [`MAX_CLASSES`] are ignored.
     Label {
         /// Which condition, from 0.
