@@ -12,8 +12,8 @@ use anyhow::Result;
 
 use crate::arguments::Arguments;
 use crate::bundle::{self, Kind, NAME};
-use crate::comparison;
 use crate::process::{cargo, run, say};
+use crate::{comparison, continuations};
 
 const RATE_HZ: f64 = 48_000.0;
 const SECONDS: f64 = 4.0;
@@ -59,6 +59,9 @@ const LOADS: [Load; 4] = [
 
 /// `cargo xtask bench`.
 pub fn command(mut arguments: Arguments) -> Result<()> {
+    if arguments.switch("--continuations") {
+        return continuations::command(arguments);
+    }
     let quick = arguments.switch("--quick");
     let quality = arguments.switch("--quality");
     arguments.finish()?;

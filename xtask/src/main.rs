@@ -17,6 +17,7 @@ mod bench;
 mod bundle;
 mod check_model;
 mod comparison;
+mod continuations;
 mod demo;
 #[cfg(any(feature = "models", test))]
 mod frames;
@@ -78,9 +79,9 @@ cargo xtask <command>
   invert --magnitudes NPY --spec JSON --method M --out WAV [--pitch HZ | --f0 NPY] [--refine STEPS]
                              the sound of such frames; M: spsi, rtpghi0, rtpghi1, pghi-fgla, f0-lock
   golden [--write]           compare the golden vectors with their independent source, or write them anew
-  bench [--quick | --quality]
+  bench [--quick | --quality | --continuations [--count N] [--prompts DIR]]
                              measure the callback and the worker against their deadlines, and the
-                             spectral inverse beside others
+                             spectral inverse beside others, and a thousand continuations of notes
   package                    an archive of the bundles for this platform
 ";
 

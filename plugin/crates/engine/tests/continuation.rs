@@ -374,6 +374,53 @@ fn it_waits_until_the_player_stops_and_stops_when_the_player_plays() {
     );
 }
 
+/// Long notes on few keys, and more at once than can be held.
+struct Crowd(u32);
+
+impl Composer for Crowd {
+    fn begin(&mut self, _: &PieceStart, _: &[HeardNote]) {
+        self.0 = 0;
+    }
+
+    fn compose(
+        &mut self,
+        _: &Style,
+        until_tick: u32,
+        notes: &mut Vec<ComposedNote>,
+    ) -> Result<Progress, DecodeError> {
+        notes.extend((self.0..until_tick).flat_map(|tick| {
+            [tick * 5 % 128, 60].map(|key| ComposedNote {
+                tick,
+                duration_ticks: 96,
+                key: key as u8,
+                velocity: 0.5,
+            })
+        }));
+        self.0 = until_tick;
+        Ok(Progress::Done)
+    }
+}
+
+#[test]
+fn a_key_that_is_struck_again_is_let_go_before() {
+    let mut rig = rig(256);
+    rig.engine.set_composer(Some(Box::new(Crowd(0))));
+    let mut events = run_at(0, Quantise::Beat);
+    events.push((3 * BAR, change(ContinuationChange::Run(false))));
+    let (_, composed) = play(&mut rig, &events, 4 * BAR as usize, 256);
+    let mut held = [0_i32; 128];
+    for (_, event) in &composed {
+        match event {
+            Event::NoteOn { key, .. } => held[usize::from(*key)] += 1,
+            Event::NoteOff(NoteMatch { key: Some(key), .. }) => held[usize::from(*key)] -= 1,
+            _ => {}
+        }
+        assert!(held.iter().all(|count| (0..=1).contains(count)));
+        assert!(held.iter().sum::<i32>() <= 64);
+    }
+    assert!(composed.len() > 500 && held == [0; 128]);
+}
+
 #[test]
 fn a_piece_that_is_stopped_and_run_on_one_sample_leaves_no_note_behind() {
     let mut events = run_at(0, Quantise::Beat);

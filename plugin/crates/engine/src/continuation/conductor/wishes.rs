@@ -1,0 +1,174 @@
+//! What the player does to continuation: controls, notes, stopping and starting. Real-time safe.
+
+use super::{Conductor, Piece};
+use crate::contract::MAX_CLASSES;
+use crate::event::{Event, NoteMatch};
+
+use super::super::metronome::Metronome;
+use super::super::{ContinuationChange, Cue, PieceStart, Quantise, TICKS_PER_QUARTER};
+
+impl Conductor {
+    /// Takes a control at a host sample. What was composed before it must have been asked for.
+    pub(crate) fn change(&mut self, at_host: u64, change: ContinuationChange) {
+        let knobs = &mut self.knobs;
+        match change {
+            ContinuationChange::Run(run) => {
+                let begins = run && !knobs.run;
+                knobs.run = run;
+                if begins {
+                    self.exchanges = 0;
+                    self.begins_at = (!knobs.when_stopped).then_some(at_host);
+                } else if !run {
+                    self.begins_at = None;
+                    self.end_at(at_host);
+                }
+            }
+            ContinuationChange::WhenStopped(waits) => knobs.when_stopped = waits,
+            ContinuationChange::UntilPlayed(until) => knobs.until_played = until,
+            ContinuationChange::TradeBars(bars) => knobs.trade_bars = bars,
+            ContinuationChange::FollowsHeard(follows) => knobs.follows_heard = follows,
+            ContinuationChange::Quantise(quantise) => knobs.quantise = quantise,
+            ContinuationChange::Bars(bars) => knobs.bars = bars,
+            ContinuationChange::Label { index, label } if usize::from(index) < MAX_CLASSES => {
+                knobs.style.class[usize::from(index)] = label;
+            }
+            ContinuationChange::Label { .. } => {}
+            ContinuationChange::Temperature(value) if value.is_finite() => {
+                knobs.style.temperature = value.max(0.0);
+            }
+            ContinuationChange::TopP(value) if value.is_finite() => {
+                knobs.style.top_p = value.clamp(0.0, 1.0);
+            }
+            ContinuationChange::TempoBpm(value) if value.is_finite() => {
+                knobs.tempo_bpm = value;
+                self.keep_time(at_host);
+            }
+            ContinuationChange::Temperature(_)
+            | ContinuationChange::TopP(_)
+            | ContinuationChange::TempoBpm(_) => {}
+            ContinuationChange::Seed(seed) => knobs.seed = seed,
+            ContinuationChange::Sounds(sounds) => knobs.sounds = sounds,
+        }
+    }
+
+    /// Hears what the player plays, and tells the worker.
+    pub(crate) fn hear(&mut self, at_host: u64, event: &Event) {
+        let tick = self.beat.time.tick_at(at_host).round() as i64;
+        self.attend(at_host, event);
+        match *event {
+            Event::NoteOn { key, velocity, .. } if velocity > 0.0 => {
+                self.told = true;
+                self.send(Cue::Heard {
+                    tick,
+                    key: key.min(127),
+                    velocity,
+                });
+            }
+            Event::NoteOn { key, .. } => self.send(Cue::Released { tick, key }),
+            Event::NoteOff(NoteMatch { key: Some(key), .. })
+            | Event::Choke(NoteMatch { key: Some(key), .. }) => {
+                self.send(Cue::Released { tick, key });
+            }
+            _ => {}
+        }
+    }
+
+    /// Notices whether the player plays or has stopped.
+    fn attend(&mut self, at_host: u64, event: &Event) {
+        let (key, down) = match *event {
+            Event::NoteOn { key, velocity, .. } => (key.min(127), velocity > 0.0),
+            Event::NoteOff(NoteMatch { key: Some(key), .. })
+            | Event::Choke(NoteMatch { key: Some(key), .. }) => (key.min(127), false),
+            _ => return,
+        };
+        let bit = 1_u128 << key;
+        let waits = self.knobs.run && self.knobs.when_stopped;
+        if down {
+            self.held |= bit;
+            if waits {
+                self.begins_at = None;
+            }
+            if self.knobs.until_played && self.piece_sounds(at_host) {
+                self.end_at(at_host);
+            }
+        } else if self.held & bit != 0 {
+            self.held &= !bit;
+            if self.held == 0 && waits && self.piece.is_none() {
+                let quarter = self.beat.time.tick_at(at_host) + f64::from(TICKS_PER_QUARTER);
+                self.begins_at = Some(self.beat.time.sample_at(quarter));
+            }
+        }
+    }
+
+    fn piece_sounds(&self, at_host: u64) -> bool {
+        self.piece
+            .as_ref()
+            .is_some_and(|piece| piece.time.tick_at(at_host) >= 0.0)
+    }
+
+    /// What follows a piece that is over: the player's bars, and then another.
+    pub(super) fn finish(&mut self, at_host: u64) {
+        let cut = self.piece.take().is_some_and(|piece| piece.cut);
+        if self.knobs.run && !cut && self.knobs.trade_bars > 0 && !self.knobs.when_stopped {
+            let bars = f64::from(self.knobs.trade_bars) * self.beat.bar_ticks;
+            let line = self.beat.time.tick_at(at_host) + bars;
+            let starts = self.beat.time.sample_at(line);
+            self.begins_at = Some(starts.saturating_sub(self.lead_samples).max(at_host));
+        }
+    }
+
+    pub(super) fn begin(&mut self, at_host: u64) {
+        self.begins_at = None;
+        let grid = match self.knobs.quantise {
+            Quantise::Now => None,
+            Quantise::Beat => Some(f64::from(TICKS_PER_QUARTER)),
+            Quantise::Bar => Some(self.beat.bar_ticks),
+        };
+        let earliest = at_host + self.lead_samples;
+        let (starts, tick) = match grid {
+            None => (earliest, self.beat.time.tick_at(earliest)),
+            Some(grid) => self.beat.next_line(earliest, grid),
+        };
+        // A piece from nothing begins with its own bar.
+        let phase = if self.knobs.follows_heard {
+            self.beat.phase(tick)
+        } else {
+            0.0
+        };
+        let bar_ticks = self.beat.bar_ticks.round() as u32;
+        self.pieces = self.pieces.wrapping_add(1);
+        self.pending.clear();
+        let bars = u32::from(self.knobs.bars);
+        self.piece = Some(Piece {
+            number: self.pieces,
+            time: Metronome::new(starts, 0.0, self.rate()),
+            asked_tick: 0,
+            through_tick: 0,
+            end_tick: (bars > 0).then(|| bars * bar_ticks),
+            cut: false,
+        });
+        let seed = self.knobs.seed.wrapping_add(self.exchanges);
+        self.exchanges += 1;
+        self.send(Cue::Begin {
+            piece: self.pieces,
+            heard_origin: tick.round() as i64,
+            follows_heard: self.knobs.follows_heard,
+            start: PieceStart {
+                seed,
+                bar_ticks,
+                bar_phase_ticks: (phase.round() as u32) % bar_ticks.max(1),
+                style: self.knobs.style,
+            },
+        });
+    }
+
+    /// Ends the piece at a sample: what is held is let go there, what waits is forgotten.
+    fn end_at(&mut self, at_host: u64) {
+        self.pending.clear();
+        if let Some(piece) = &mut self.piece {
+            let here = piece.time.tick_at(at_host).max(0.0) as u32;
+            piece.end_tick = Some(here.min(piece.end_tick.unwrap_or(u32::MAX)));
+            piece.cut = true;
+        }
+    }
+}
