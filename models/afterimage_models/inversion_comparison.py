@@ -23,6 +23,7 @@ from pesq import pesq
 from scipy.signal import resample_poly
 
 from . import real_clips
+from .reference.bands import BandInverse, log_frequency_bank, mel_bank
 from .reference.pghi import pghi_fgla
 from .reference.rtpghi import rtpghi
 from .reference.spsi import spsi
@@ -39,6 +40,8 @@ PESQ_RATE = 16_000
 SHORT_SUPPORT = 256  # samples to each side, of 512
 OURS = ("spsi", "rtpghi0", "rtpghi1", "pghi-fgla")
 SHORTENED = ("rtpghi0", "rtpghi1")
+MEL_BANDS, OCTAVE_BANDS, LOWEST_HZ = 128, 48, 32.70  # the lowest band of 48 an octave is a C
+BAND_STEPS = 2  # non-negative steps after the matrix, as the plugin makes them
 
 
 @dataclass(frozen=True)
@@ -65,6 +68,23 @@ def ours(program: Path, method: str, support: int, task: Task) -> Real:
         geometry = [str(SPEC.fft_size), str(SPEC.hop), str(task.rate)]
         subprocess.run([program, frames, out, *geometry, method, "0", "0", str(support)], check=True)
         return np.frombuffer(out.read_bytes(), "<f4")[::2][: task.samples].astype(np.float64)
+
+
+def bands_of(name: str, rate: int) -> Real:
+    """A filter bank `[bands, bins]`: librosa's mel bands up to half the rate, or 48 bands an octave."""
+    nyquist = rate / 2.0
+    if name.startswith("mel"):
+        return mel_bank(rate, SPEC.fft_size, MEL_BANDS, 0.0, nyquist, "slaney", "slaney")
+    count = int(np.log2(nyquist / LOWEST_HZ) * OCTAVE_BANDS) + 1
+    highest = LOWEST_HZ * 2.0 ** ((count - 1) / OCTAVE_BANDS)
+    return log_frequency_bank(rate, SPEC.fft_size, count, LOWEST_HZ, highest)
+
+
+def banded(name: str, sound_of: Callable[[Task], Real], task: Task) -> Real:
+    """The sound of frames that went through bands and back."""
+    bank = bands_of(name, task.rate)
+    frames = BandInverse(bank, power=1).apply(task.frames @ bank.T, BAND_STEPS)
+    return sound_of(Task(_f32(frames), task.rate, task.samples))
 
 
 def griffin_lim(momentum: float, task: Task) -> Real:
@@ -101,6 +121,8 @@ def methods(program: Path, with_reference: bool) -> dict[str, Callable[[Task], R
     """Every method by its column's name."""
     table = {name: partial(ours, program, name, SPEC.fft_size // 2) for name in OURS}
     table |= {f"{name} ±{SHORT_SUPPORT}": partial(ours, program, name, SHORT_SUPPORT) for name in SHORTENED}
+    for bands in (f"mel {MEL_BANDS}", f"{OCTAVE_BANDS} an octave"):
+        table |= {f"{bands} {name}": partial(banded, bands, table[name]) for name in SHORTENED}
     table |= {"GL 100": partial(griffin_lim, 0.0), "fast GL 100": partial(griffin_lim, 0.99)}
     if with_reference:
         table |= {f"NumPy {name}": partial(reference, name) for name in OURS}
