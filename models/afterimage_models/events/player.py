@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import onnxruntime
 
+from ..onnx_session import open_session
 from .sampling import draw, nucleus
 from .vocabulary import END, START, Vocabulary
 
@@ -27,10 +27,7 @@ class EventPlayer:
 
     def __init__(self, folder: Path) -> None:
         self.manifest = json.loads((folder / "manifest.json").read_text())
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = 1
-        path = folder / self.manifest["graphs"]["predict"]["file"]
-        self.session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        self.session = open_session(folder / self.manifest["graphs"]["predict"]["file"])
         self.vocabulary = Vocabulary.from_manifest(self.manifest["vocabulary"])
         self.labels, self.metres = (c["labels"] for c in self.manifest["conditions"])
         self._outputs = ["logits"] + [pair["output"] for pair in self.manifest["state"]]

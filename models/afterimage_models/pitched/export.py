@@ -8,10 +8,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from ..exporting.graph import export_graph
 from .leveller import Leveller
 from .trunk import LATENT, NoteTrunk
 
-OPSET = 17
 INPUTS = ("latent", "pitch", "velocity", "time_on", "time_off")
 
 
@@ -35,15 +35,3 @@ def export_decoder(pack: PackDecoder, path: Path) -> None:
     ones = torch.ones(4, 1)
     example = (torch.zeros(4, LATENT), 60.0 * ones, 0.8 * ones, 0.1 * ones, -ones)
     export_graph(pack, example, INPUTS, ("frame",), path)
-
-
-def export_graph(
-    module: nn.Module, example: tuple[Tensor, ...], inputs: tuple[str, ...], outputs: tuple[str, ...], path: Path
-) -> None:
-    """Write a graph with a dynamic batch axis and constants folded."""
-    module.eval()
-    axes = {name: {0: "batch"} for name in (*inputs, *outputs)}
-    torch.onnx.export(
-        module, example, str(path), input_names=list(inputs), output_names=list(outputs), dynamic_axes=axes,
-        opset_version=OPSET, dynamo=False, do_constant_folding=True,
-    )  # fmt: skip

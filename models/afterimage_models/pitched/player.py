@@ -7,9 +7,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-import onnxruntime
 
 from ..midi_file import Note
+from ..onnx_session import open_session
 from ..spectrum import HOP, SAMPLE_RATE
 from ..synth import note_audio
 
@@ -29,10 +29,7 @@ class PackPlayer:
     def __init__(self, folder: Path, to_bins: ToBins = as_they_are) -> None:
         self.to_bins = to_bins
         self.manifest = json.loads((folder / "manifest.json").read_text())
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = 1
-        path = folder / self.manifest["graphs"]["decode"]["file"]
-        self.session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        self.session = open_session(folder / self.manifest["graphs"]["decode"]["file"])
         self.presets = {p["name"]: np.array(p["latent"], np.float32) for p in self.manifest["latent"]["presets"]}
 
     def frames(self, latent: np.ndarray, pitch: float, velocity: float, hold_s: float, length_s: float) -> np.ndarray:

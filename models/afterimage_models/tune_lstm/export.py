@@ -7,10 +7,10 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from ..exporting.graph import export_graph
 from .network import Shape, TuneNetwork
 from .places import BAR_PLACES, BAR_TOKEN, TICK_PLACES, TICKS_A_PLACE, TOKEN_TICKS, Count
 
-OPSET = 17
 STATES = ("state.h", "state.c", "state.clock", "state.memory")
 INPUTS = ("token", "label", "metre", *STATES)
 OUTPUTS = ("logits", *(f"{name}.out" for name in STATES))
@@ -112,8 +112,4 @@ def export_onnx(network: TuneNetwork, path: Path) -> None:
     batch = 2
     number = torch.zeros(batch, 1, dtype=torch.int64)
     states = [torch.zeros(batch, width) for width in state_widths(network.shape).values()]
-    torch.onnx.export(
-        StepNetwork(network.eval()).eval(), (number, number.clone(), number.clone(), *states), str(path),
-        input_names=list(INPUTS), output_names=list(OUTPUTS), opset_version=OPSET,
-        dynamic_axes={name: {0: "batch"} for name in (*INPUTS, *OUTPUTS)}, dynamo=False, do_constant_folding=True,
-    )  # fmt: skip
+    export_graph(StepNetwork(network.eval()), (number, number.clone(), number.clone(), *states), INPUTS, OUTPUTS, path)
