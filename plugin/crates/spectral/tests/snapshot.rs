@@ -4,14 +4,8 @@ mod signals;
 
 use afterimage_spectral::stft::magnitudes;
 use afterimage_spectral::{PhaseMethod, StftSpec, SynthesisFrame, VoiceInverse};
-use signals::{harmonics, render, rms, spec};
+use signals::{METHODS, harmonics, render, rms, spec};
 
-const METHODS: [PhaseMethod; 4] = [
-    PhaseMethod::F0Lock,
-    PhaseMethod::Rtpghi,
-    PhaseMethod::RtpghiLookahead,
-    PhaseMethod::Spsi,
-];
 const RATE: f64 = 48_000.0;
 const F0_HZ: f32 = 330.0;
 

@@ -5,15 +5,10 @@ mod signals;
 use afterimage_spectral::stft::magnitudes;
 use afterimage_spectral::{PhaseMethod, StftSpec, SynthesisFrame, VoiceInverse};
 use signals::{
-    FFT_SIZES, Lcg, REDUNDANCIES, db, harmonics, invert, render, rms, spec, spectral_convergence_db,
+    FFT_SIZES, Lcg, METHODS, REDUNDANCIES, db, harmonics, invert, render, rms, spec,
+    spectral_convergence_db,
 };
 
-const METHODS: [PhaseMethod; 4] = [
-    PhaseMethod::F0Lock,
-    PhaseMethod::Rtpghi,
-    PhaseMethod::RtpghiLookahead,
-    PhaseMethod::Spsi,
-];
 const RATE: f64 = 48_000.0;
 
 fn note(spec: &StftSpec) -> Vec<f32> {

@@ -169,3 +169,11 @@ pub fn db(ratio: f64) -> f64 {
 pub fn rms(sound: &[f32]) -> f64 {
     (sound.iter().map(|x| f64::from(*x).powi(2)).sum::<f64>() / sound.len() as f64).sqrt()
 }
+
+/// Every method that a voice can have.
+pub const METHODS: [PhaseMethod; 4] = [
+    PhaseMethod::F0Lock,
+    PhaseMethod::Rtpghi,
+    PhaseMethod::RtpghiLookahead,
+    PhaseMethod::Spsi,
+];
