@@ -30,7 +30,50 @@ pub struct ShippedPack {
     folder: PathBuf,
 }
 
+/// Half the range of the plugin's latent knobs, in the packs' knob units.
+const LATENT_LIMIT: f64 = 3.0;
+/// Steps of the plugin's class parameters, less one.
+const LAST_LABEL: f64 = 31.0;
+
 impl ShippedPack {
+    /// Where the pack wants the plugin's controls to stand: parameters by id, normalised.
+    pub fn opening(&self) -> Vec<(String, f64)> {
+        let items = |value: &Value| value.as_array().cloned().unwrap_or_default();
+        let mut opening = Vec::new();
+        let default = &self.manifest["play"]["default_preset"];
+        let presets = items(&self.manifest["latent"]["presets"]);
+        let preset = presets.iter().find(|preset| preset["name"] == *default);
+        for (axis, knob) in items(&preset.map_or(Value::Null, |p| p["latent"].clone()))
+            .iter()
+            .enumerate()
+            .take(16)
+        {
+            let knob = knob.as_f64().unwrap_or(0.0);
+            let place = (knob + LATENT_LIMIT) / (2.0 * LATENT_LIMIT);
+            opening.push((format!("latent_{}", axis + 1), place.clamp(0.0, 1.0)));
+        }
+        let (mut classes, mut descriptors) = (0, 0);
+        for condition in items(&self.manifest["conditions"]) {
+            let default = &condition["default"];
+            if condition["kind"] == "class" {
+                classes += 1;
+                let labels = items(&condition["labels"]);
+                let named = labels.iter().position(|label| label == default);
+                let index = named.map_or(default.as_f64().unwrap_or(0.0), |index| index as f64);
+                opening.push((format!("class_{classes}"), index / LAST_LABEL));
+            } else {
+                descriptors += 1;
+                let range = items(&condition["range"]);
+                let end = |index: usize| range.get(index).and_then(Value::as_f64);
+                let (low, high) = (end(0).unwrap_or(0.0), end(1).unwrap_or(1.0));
+                let value = default.as_f64().unwrap_or(0.5 * (low + high));
+                let place = (value - low) / (high - low).max(f64::MIN_POSITIVE);
+                opening.push((format!("descriptor_{descriptors}"), place.clamp(0.0, 1.0)));
+            }
+        }
+        opening
+    }
+
     fn read(models: &Path, name: &str, embedded: bool) -> Result<Self> {
         let folder = models.join(name);
         let path = folder.join(MANIFEST);

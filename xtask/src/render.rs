@@ -95,6 +95,12 @@ impl Job {
         let mut session = Session::load(clap, INSTRUMENT_ID)?;
         if let Some(pack) = &self.pack {
             open_pack(&mut session, SavedState::set_model, pack)?;
+            // As in the window: a chosen pack opens where its maker put it.
+            if let Named::Shipped(pack) = pack {
+                for (id, normalised) in pack.opening() {
+                    session.set(&id, normalised)?;
+                }
+            }
         }
         if let Some(composer) = &self.composer {
             open_pack(&mut session, SavedState::set_composer, composer)?;

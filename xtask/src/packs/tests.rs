@@ -5,6 +5,7 @@ use super::{
     workspace_root,
 };
 use afterimage_neural::Pack;
+use serde_json::json;
 use std::path::PathBuf;
 
 #[test]
@@ -20,6 +21,35 @@ fn every_pack_of_the_list_opens_and_has_the_id_of_its_manifest() {
         let opened = Pack::open(&pack.path()).unwrap();
         assert_eq!(opened.manifest().id, pack.id());
     }
+}
+
+#[test]
+fn a_pack_opens_on_its_default_preset_and_conditions() {
+    let packs = shipped().unwrap();
+    let mut pack = packs
+        .into_iter()
+        .find(|pack| pack.name == "keys-vae")
+        .unwrap();
+    pack.manifest["latent"]["presets"] = json!([
+        {"name": "Other", "latent": [0.0, 0.0]},
+        {"name": "Mine", "latent": [-3.0, 1.5, 9.0]},
+    ]);
+    pack.manifest["play"]["default_preset"] = json!("Mine");
+    pack.manifest["conditions"] = json!([
+        {"name": "Drum", "kind": "class", "labels": ["kick", "snare"], "default": "snare"},
+        {"name": "Air", "kind": "continuous", "range": [-1.0, 3.0], "default": 0.0},
+    ]);
+    let expected = [
+        ("latent_1", 0.0),
+        ("latent_2", 0.75),
+        ("latent_3", 1.0),
+        ("class_1", 1.0 / 31.0),
+        ("descriptor_1", 0.25),
+    ];
+    assert_eq!(
+        pack.opening(),
+        expected.map(|(id, place)| (id.to_owned(), place))
+    );
 }
 
 #[test]
