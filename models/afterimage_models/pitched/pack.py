@@ -39,6 +39,7 @@ class Shelf:
     mod_wheel: tuple[str, ...]
     representation: dict[str, Any]
     frame: dict[str, Any]
+    gain_db: float = GAIN_DB
 
     @property
     def slug(self) -> str:
@@ -98,7 +99,8 @@ def manifest(
         "graphs": {"decode": _decode_graph(shelf)},
         "play": {
             "mode": "pitched", "range": PLAY_RANGE, "default_preset": shelf.mod_wheel[0],
-            "mod_wheel_path": [knobs[name] for name in shelf.mod_wheel], "gain_db": GAIN_DB, "release_s": RELEASE_S,
+            "mod_wheel_path": [knobs[name] for name in shelf.mod_wheel],
+            "gain_db": shelf.gain_db, "release_s": RELEASE_S,
         },
         "latent": {
             "size": LATENT,

@@ -90,9 +90,9 @@ def export_pack(arguments: argparse.Namespace, model: Trained, notes: NoteSet, p
 
 
 def ship_checkpoint(arguments: argparse.Namespace, model: Trained, more: dict | None = None) -> None:
-    """Write the networks to go on from, without the optimiser, beside the graph."""
+    """Write the averaged networks, which another run can go on from, beside the graph."""
     saved = torch.load(arguments.build / CHECKPOINT, weights_only=True)
-    kept = {k: v for k, v in saved.items() if k != "optimiser"}
+    kept = {k: v for k, v in saved.items() if k not in ("encoder", "decoder", "optimiser")}
     torch.save(kept | (more or {}), arguments.pack / f"{model.shelf.slug}.pt")
 
 

@@ -121,9 +121,11 @@ class NoteTrainer(ABC):
 
     def _load(self, path: Path) -> dict:
         saved = torch.load(path, weights_only=True)
-        for name in (*NETWORKS, "optimiser"):
-            if name in saved:
-                getattr(self, name).load_state_dict(saved[name])
+        for name in NETWORKS:
+            averages = saved[f"average_{name.removeprefix('average_')}"]  # all that a shipped checkpoint holds
+            getattr(self, name).load_state_dict(saved.get(name, averages))
+        if "optimiser" in saved:
+            self.optimiser.load_state_dict(saved["optimiser"])
         return saved
 
     def save(self) -> None:
