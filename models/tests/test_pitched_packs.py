@@ -12,7 +12,7 @@ from pitched_pack import ALLOWED, Pack, feed, is_gated, random_feed, without_has
 from afterimage_models.spectrum import FLOOR_DB, GATE_DB, HOP, N_FFT, REFERENCE, SAMPLE_RATE
 
 MEGABYTE = 1 << 20
-PACKS = {"keys-vae": "vae", "harmonic-ae": "ae"}
+PACKS = {"keys-vae": "vae", "harmonic-ae": "ae", "logfreq-vq": "vq-vae"}
 
 
 @pytest.fixture(scope="module", params=PACKS)
