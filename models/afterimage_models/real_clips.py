@@ -58,13 +58,18 @@ def _speech(cache: Path, name: str) -> tuple[np.ndarray, int]:
     return soundfile.read(folder / f"{name}.wav")
 
 
-def _loop(cache: Path, name: str) -> tuple[np.ndarray, int]:
+def sample_folder(cache: Path) -> Path:
+    """The folder of the npm package's samples (.flac), fetched into `cache` where it is missing."""
     folder = cache / "package" / "samples"
     if not folder.exists():
         _run(["npm", "pack", "--silent", SAMPLES], cache)
         (archive,) = cache.glob("supersonic-scsynth-samples-*.tgz")
         _run(["tar", "xzf", archive.name], cache)
-    return soundfile.read(folder / f"{name}.flac")
+    return folder
+
+
+def _loop(cache: Path, name: str) -> tuple[np.ndarray, int]:
+    return soundfile.read(sample_folder(cache) / f"{name}.flac")
 
 
 def _played(cache: Path, events: list[tuple[float, bytes]]) -> tuple[np.ndarray, int]:

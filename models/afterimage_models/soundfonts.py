@@ -52,17 +52,20 @@ def font_path(font: str) -> Path:
     return path
 
 
-def render_strikes(font: str, program: int, strikes: list[Strike]) -> list[np.ndarray]:
-    """Mono recordings [samples] at 48 kHz of each strike, dry, from note-on to its recorded length."""
-    events: list[tuple[float, bytes]] = [(0.0, bytes([0xC0, program]))]
+def render_strikes(font: str, program: int, strikes: list[Strike], channel: int = 0) -> list[np.ndarray]:
+    """Mono recordings [samples] at 48 kHz of each strike, dry, from note-on to its recorded length.
+
+    `channel`: 9 plays drum kits, every other one melodic presets.
+    """
+    events: list[tuple[float, bytes]] = [(0.0, bytes([0xC0 | channel, program]))]
     starts, at = [], 0.2
     for strike in strikes:
         at = np.ceil(at / 0.016) * 0.016  # 768 samples = 12 synthesis blocks: note-ons fall on a block
         starts.append(at)
-        events.append((at, bytes([0x90, strike.key, strike.velocity])))
-        events.append((at + strike.hold_s, bytes([0x80, strike.key, 0])))
+        events.append((at, bytes([0x90 | channel, strike.key, strike.velocity])))
+        events.append((at + strike.hold_s, bytes([0x80 | channel, strike.key, 0])))
         at += strike.length_s + 0.04
-        events.append((at - 0.01, b"\xb0\x78\x00"))
+        events.append((at - 0.01, bytes([0xB0 | channel, 0x78, 0])))
     with tempfile.TemporaryDirectory() as folder:
         midi, wav = Path(folder) / "notes.mid", Path(folder) / "notes.wav"
         write_events(midi, events)
