@@ -132,8 +132,9 @@ impl ContinuationParams {
         }
     }
 
-    /// The controls' values; the one that begins a piece is the last. Real-time safe.
-    pub fn changes(&self) -> [ContinuationChange; CHANGES] {
+    /// The controls' values; the one that begins a piece is the last. While the plugin is bypassed no
+    /// piece runs. Real-time safe.
+    pub fn changes(&self, bypassed: bool) -> [ContinuationChange; CHANGES] {
         let quantise = match self.start.value() {
             StartChoice::Now => Quantise::Now,
             StartChoice::Beat => Quantise::Beat,
@@ -157,7 +158,7 @@ impl ContinuationParams {
             ContinuationChange::Seed(self.seed.value().max(0) as u64),
             ContinuationChange::Sounds(self.sounds.value()),
             ContinuationChange::TempoBpm(self.tempo_bpm.value()),
-            ContinuationChange::Run(self.run.value()),
+            ContinuationChange::Run(self.run.value() && !bypassed),
         ]
     }
 }
@@ -202,7 +203,7 @@ mod tests {
     #[test]
     fn a_piece_begins_after_everything_it_begins_with() {
         let params = ContinuationParams::new(&SharedNames::default());
-        let changes = params.changes();
+        let changes = params.changes(false);
         assert_eq!(changes.last(), Some(&ContinuationChange::Run(false)));
     }
 

@@ -80,7 +80,7 @@ impl Snapshot {
             pressure: params.pressure.value(),
             sustain_pedal: params.sustain_pedal.value(),
             play: params.play.changes(),
-            continuation: params.continuation.changes(),
+            continuation: params.continuation.changes(params.bypass.value()),
         }
     }
 }

@@ -142,11 +142,11 @@ impl Engine {
     }
 
     /// Makes `composer` the one that continues notes, from the next piece on; `None` takes it away.
-    /// A piece that sounds goes on with the new one only when it begins again.
+    /// A piece that sounds falls silent: the new one knows nothing of it.
     ///
     /// For a loader thread: waits for a step of the worker.
     pub fn set_composer(&self, composer: Option<Box<dyn Composer>>) {
-        let before = std::mem::replace(&mut *self.composer.lock(), composer);
+        let before = self.composer.lock().take_turns(composer);
         drop(before); // outside the lock: closing a session takes a while
     }
 

@@ -108,7 +108,12 @@ fn play(
 fn leaving(rig: &Rig, begins: u64) -> impl Iterator<Item = (u64, Event)> {
     let latency = u64::from(rig.latency.reported_samples);
     let out = rig.processor.composed().iter();
-    out.map(move |e| (begins + u64::from(e.offset_samples) - latency, e.event))
+    out.map(move |e| {
+        (
+            (begins + u64::from(e.offset_samples)).saturating_sub(latency),
+            e.event,
+        )
+    })
 }
 
 fn run_at(sample: u64, quantise: Quantise) -> Vec<(u64, Event)> {
@@ -202,10 +207,16 @@ fn every_composed_note_ends_by_stop_by_length_and_by_reset() {
     assert_eq!(composed.last().unwrap().0, BEAT + 2 * BAR);
 
     let mut rig = rig(256);
-    play(&mut rig, &run_at(0, Quantise::Beat), BAR as usize, 256);
+    play(
+        &mut rig,
+        &run_at(0, Quantise::Beat),
+        BAR as usize + 6_000,
+        256,
+    );
     rig.processor.reset();
     let (sound, composed) = play(&mut rig, &[], BAR as usize, 256);
-    assert!(composed.is_empty());
+    let off = |(_, event): &(u64, Event)| matches!(event, Event::NoteOff(_));
+    assert!(!composed.is_empty() && composed.iter().all(off));
     assert!(sound.peak() < 1e-6);
 }
 
@@ -294,6 +305,21 @@ fn a_composer_that_fails_says_so_and_leaves_no_note_hanging() {
 }
 
 #[test]
+fn another_composer_waits_for_its_own_beginning() {
+    let mut rig = rig(512);
+    play(&mut rig, &run_at(0, Quantise::Beat), BAR as usize, 512);
+    rig.engine.set_composer(Some(Box::<Eighths>::default()));
+    let silent_from = rig.processor.latency().reported_samples as usize + BAR as usize;
+    play(&mut rig, &[], silent_from, 512);
+    assert!(ons(&play(&mut rig, &[], BAR as usize, 512).1).is_empty());
+    let again = [
+        (0, change(ContinuationChange::Run(false))),
+        (10, change(ContinuationChange::Run(true))),
+    ];
+    assert!(!ons(&play(&mut rig, &again, BAR as usize, 512).1).is_empty());
+}
+
+#[test]
 fn the_host_s_tempo_and_bars_rule_where_it_names_them() {
     let mut rig = rig(480);
     let mut composed = Vec::new();
@@ -351,7 +377,9 @@ fn it_waits_until_the_player_stops_and_stops_when_the_player_plays() {
     let phrase = |at: u64, key| [(at, note_on(key, 0.8)), (at + BEAT / 2, note_off(key))];
     events.extend(phrase(BAR, 60));
     events.extend(phrase(BAR + BEAT, 64)); // a rest shorter than a beat is no stop
-    events.extend(phrase(3 * BAR + BEAT / 4, 62)); // ends what was played on
+    // Ends what was played on; a controller lets go of it.
+    events.push((3 * BAR + BEAT / 4, note_on(62, 0.8)));
+    events.push((3 * BAR + 3 * BEAT / 4, Event::AllNotesOff));
     let (_, composed) = play(&mut rig(256), &events, 5 * BAR as usize, 256);
     let starts = ons(&composed);
     // Let go half a beat into the second beat; a beat later it is wished for, then the next beat.

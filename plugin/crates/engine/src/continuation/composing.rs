@@ -19,7 +19,25 @@ use crate::monitor::{Monitor, count};
 const MEMORY_NOTES: usize = 2048;
 
 /// Where a loader puts a composer, and where the worker finds it.
-pub(crate) type ComposerSlot = Mutex<Option<Box<dyn Composer>>>;
+pub(crate) type ComposerSlot = Mutex<Seat>;
+
+/// A composer, and the number of those that sat there before it.
+#[derive(Default)]
+pub(crate) struct Seat {
+    composer: Option<Box<dyn Composer>>,
+    serial: u64,
+}
+
+impl Seat {
+    /// Seats another; gives the one before back, to be dropped without the lock.
+    pub(crate) fn take_turns(
+        &mut self,
+        composer: Option<Box<dyn Composer>>,
+    ) -> Option<Box<dyn Composer>> {
+        self.serial += 1;
+        std::mem::replace(&mut self.composer, composer)
+    }
+}
 
 /// A remembered note, on the scale of the beat.
 #[derive(Clone, Copy, Debug)]
@@ -47,6 +65,8 @@ pub(crate) struct ComposingLink {
     passage: Option<Passage>,
     /// The piece whose composer failed: it stays silent.
     failed_piece: Option<u32>,
+    /// Who began the piece: another composer knows nothing of it.
+    began_by: u64,
     notes: Vec<ComposedNote>,
     sent: usize,
     done: bool,
@@ -66,6 +86,7 @@ impl ComposingLink {
             memory: VecDeque::with_capacity(MEMORY_NOTES),
             passage: None,
             failed_piece: None,
+            began_by: 0,
             notes: Vec::with_capacity(MAX_PASSAGE_NOTES),
             sent: 0,
             done: false,
@@ -105,12 +126,12 @@ impl ComposingLink {
                 } else {
                     Vec::new()
                 };
-                let begun = match self.composer.lock().as_mut() {
-                    Some(composer) => {
-                        catch_unwind(AssertUnwindSafe(|| composer.begin(&start, &heard))).is_ok()
-                    }
-                    None => false,
-                };
+                let mut seat = self.composer.lock();
+                self.began_by = seat.serial;
+                let begun = seat.composer.as_mut().is_some_and(|composer| {
+                    catch_unwind(AssertUnwindSafe(|| composer.begin(&start, &heard))).is_ok()
+                });
+                drop(seat);
                 if !begun {
                     self.failed_piece = Some(piece);
                 }
@@ -198,8 +219,9 @@ impl ComposingLink {
 
     /// One step of the composer; whether the passage is complete, or given up.
     fn compose(&mut self, passage: &Passage) -> bool {
-        let mut slot = self.composer.lock();
-        let Some(composer) = slot.as_mut() else {
+        let mut seat = self.composer.lock();
+        let is_another = seat.serial != self.began_by;
+        let Some(composer) = seat.composer.as_mut().filter(|_| !is_another) else {
             return true;
         };
         let notes = &mut self.notes;

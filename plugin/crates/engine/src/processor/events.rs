@@ -139,6 +139,17 @@ impl Processor {
         }
     }
 
+    /// Forgets the events on their way out, but what the host holds is let go with the next block.
+    pub(super) fn let_go_given(&mut self) {
+        const HOST_CHANNEL: u8 = 0;
+        self.leaving.clear();
+        let given = self.given;
+        for key in (0..128).filter(|key| given >> key & 1 == 1) {
+            let off = Event::NoteOff(NoteMatch::key(key, HOST_CHANNEL));
+            self.leaving.push_back((0, off));
+        }
+    }
+
     /// Lists the composed events that leave in the block that has just been rendered.
     pub(super) fn let_out(&mut self, block_begins: u64) {
         while let Some((at, event)) = self.leaving.front().copied() {
@@ -146,6 +157,11 @@ impl Processor {
                 break;
             }
             let offset = at.saturating_sub(block_begins) as u32;
+            match event {
+                Event::NoteOn { key, .. } => self.given |= 1 << key,
+                Event::NoteOff(NoteMatch { key: Some(key), .. }) => self.given &= !(1 << key),
+                _ => {}
+            }
             self.composed.push(TimedEvent::new(offset, event));
             self.leaving.pop_front();
         }

@@ -78,6 +78,8 @@ pub struct Processor {
     conductor: Conductor,
     /// Composed events on their way out, by the host sample at which they sound.
     leaving: VecDeque<(u64, Event)>,
+    /// Keys that the host was given and that were not let go, a bit each.
+    given: u128,
     /// Those that leave in the block at hand.
     composed: Vec<TimedEvent>,
 }
@@ -111,6 +113,7 @@ impl Processor {
             notes_started: 0,
             conductor: Conductor::new(),
             leaving: touched::queue(COMPOSED_EVENTS, || (0, Event::AllNotesOff)),
+            given: 0,
             composed: Vec::with_capacity(COMPOSED_EVENTS),
         }
     }
@@ -177,7 +180,7 @@ impl Processor {
         self.notes_started = 0;
         self.controls.lift_pedals();
         self.conductor.reset();
-        self.leaving.clear();
+        self.let_go_given();
         if let Some(program) = &mut self.program {
             program.begin(0, self.epoch);
         }

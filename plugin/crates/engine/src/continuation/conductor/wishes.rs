@@ -65,6 +65,16 @@ impl Conductor {
                 });
             }
             Event::NoteOn { key, .. } => self.send(Cue::Released { tick, key }),
+            Event::NoteOff(NoteMatch { key: None, .. })
+            | Event::Choke(NoteMatch { key: None, .. })
+            | Event::AllNotesOff => {
+                let held = self.held;
+                for key in (0..128_u8).filter(|key| held >> key & 1 == 1) {
+                    let off = Event::NoteOff(NoteMatch::key(key, 0));
+                    self.attend(at_host, &off);
+                    self.send(Cue::Released { tick, key });
+                }
+            }
             Event::NoteOff(NoteMatch { key: Some(key), .. })
             | Event::Choke(NoteMatch { key: Some(key), .. }) => {
                 self.send(Cue::Released { tick, key });
