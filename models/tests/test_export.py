@@ -214,5 +214,16 @@ def test_an_example_that_the_module_does_not_take_is_told(tmp_path):
         export(Step(), DECODER, torch.zeros(1, 7), folder=tmp_path)
 
 
+def test_a_module_that_returns_a_dict_is_told(tmp_path):
+    with pytest.raises(ExportError, match="does not run on its example: a dict stands where"):
+        export(Step(change=lambda y: {"frame": y}), DECODER, torch.zeros(1, 4), folder=tmp_path)
+
+
+def test_an_example_that_lacks_a_graph_is_told(tmp_path):
+    manifest = DECODER | {"inputs": {"decode": ["latent"]}}
+    with pytest.raises(ExportError, match="'inputs' names 1 tensors, but the module has 0"):
+        export({"decode": Step()}, manifest, {}, folder=tmp_path)
+
+
 def test_the_tool_that_is_not_there_is_not_asked():
     assert find_xtask() is None

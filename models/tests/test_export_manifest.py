@@ -179,7 +179,9 @@ def test_manifests_that_cannot_be_filled_are_told(given, rows, sentence):
         filled(given, rows)
 
 
-@pytest.mark.parametrize(("field", "value"), [("license", ""), ("representation", None), ("colour", "blue")])
+@pytest.mark.parametrize(
+    ("field", "value"), [("license", ""), ("representation", None), ("colour", "blue"), ("representation", "mel")]
+)
 def test_fields_that_lack_or_that_nothing_reads_are_named(field, value):
     with pytest.raises(ExportError, match=f"'{field}'"):
         check_given(GIVEN | {field: value})

@@ -53,7 +53,7 @@ def write_graph(graph: Graph, path: Path) -> None:
         fixed = trace_warnings(graph.module, example, graph.names, path)
     except Exception as error:  # the exporter raises whatever its parts do
         raise ExportError(
-            f"'{graph.name}' does not export: {_first_line(error)}; write that step in operators that ONNX has"
+            f"'{graph.name}' does not export: {first_line(error)}; write that step in operators that ONNX has"
         ) from error
     if fixed:
         raise ExportError(
@@ -91,7 +91,7 @@ def _run_rows(graph: Graph, values: list[np.ndarray]) -> list[np.ndarray]:
         return graph.run(values)
     except Exception as error:  # a module may raise whatever it likes
         raise ExportError(
-            f"'{graph.name}' runs with 1 row but not with {len(values[0])}: {_first_line(error)}; keep the batch the "
+            f"'{graph.name}' runs with 1 row but not with {len(values[0])}: {first_line(error)}; keep the batch the "
             "first axis of every tensor, states too"
         ) from error
 
@@ -139,7 +139,8 @@ def _difference(a: np.ndarray, b: np.ndarray) -> float:
     return float(np.abs(np.nan_to_num(a) - np.nan_to_num(b)).max(initial=0.0)) / peak
 
 
-def _first_line(error: Exception) -> str:
+def first_line(error: Exception) -> str:
+    """What an error says, without its explanations."""
     return (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(". ")
 
 

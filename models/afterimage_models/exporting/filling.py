@@ -35,6 +35,8 @@ def check_given(given: Given) -> None:
     for field, meaning in NEEDED.items():
         if not given.get(field):
             raise ExportError(f"the manifest has no '{field}': say {meaning}")
+    if not isinstance(given["representation"], Mapping):
+        raise ExportError(f"'representation' is not a dict: say {NEEDED['representation']}")
     unknown = [field for field in given if field not in (*NEEDED, *FREE)]
     if unknown:
         known = ", ".join((*NEEDED, *FREE))

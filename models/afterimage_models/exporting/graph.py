@@ -78,5 +78,9 @@ class OneSound(nn.Module):
 
 
 def as_tuple(output: Tensor | Sequence[Tensor]) -> tuple[Tensor, ...]:
-    """What a module gives, as a tuple."""
-    return (output,) if isinstance(output, Tensor) else tuple(output)
+    """What a module takes or gives, as a tuple. Raises TypeError for anything but tensors, alone or in a row."""
+    if isinstance(output, Tensor):
+        return (output,)
+    if isinstance(output, (tuple, list)) and all(isinstance(part, Tensor) for part in output):
+        return tuple(output)
+    raise TypeError(f"a {type(output).__name__} stands where one tensor or a tuple of tensors should")

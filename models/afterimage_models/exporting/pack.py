@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from ..onnx_manifest import embed_manifest, write_manifest
 from .agreement import check_agreement
-from .checks import Graph, check_graph, example_rows, write_graph
+from .checks import Graph, check_graph, example_rows, first_line, write_graph
 from .errors import ExportError
 from .filling import ONE_SOUND, check_given, fill, slug
 from .graph import OneSound, TurnedLatent
@@ -54,7 +54,8 @@ def export(
     try:
         given, graphs = dict(manifest), []
         for name, part in modules.items():
-            graph, given = _graph(name, part.eval(), given, example if module is part else example[name])
+            given_example = example if module is part else example.get(name, ())
+            graph, given = _graph(name, part.eval(), given, given_example)
             graphs.append(graph)
         return _pack(given, graphs, (_array(latents), presets or {}), Path(folder))
     finally:
@@ -102,7 +103,10 @@ def _run(graph: Graph) -> list[np.ndarray]:
     try:
         return graph.run(graph.example)
     except Exception as error:  # a module may raise whatever it likes
-        raise ExportError(f"'{graph.name}' does not run on its example: {error}; give what forward takes") from error
+        raise ExportError(
+            f"'{graph.name}' does not run on its example: {first_line(error)}; give CPU tensors as forward takes them, "
+            "and return tensors"
+        ) from error
 
 
 def _with_class(graph: Graph) -> Graph:
