@@ -10,6 +10,7 @@ import pytest
 
 from afterimage_models.events.player import EventPlayer, Wish
 from afterimage_models.events.sampling import nucleus
+from afterimage_models.midi_file import read_notes
 
 FOLDER = Path(__file__).resolve().parent.parent / "tune-lstm"
 MEGABYTE = 1 << 20
@@ -43,6 +44,7 @@ def read(player, tokens, label, metre, rows=1):
 def test_the_graph_is_small_and_names_its_hash(player):
     graph = FOLDER / player.manifest["graphs"]["predict"]["file"]
     assert graph.stat().st_size < 10 * MEGABYTE
+    assert (FOLDER / "tune-lstm.pt").stat().st_size < 20 * MEGABYTE
     assert player.manifest["graphs"]["predict"]["sha256"] == hashlib.sha256(graph.read_bytes()).hexdigest()
 
 
@@ -97,3 +99,13 @@ def test_draws_of_a_seed_are_the_same_and_of_another_are_not(player):
     once, again, other = (player.draw([Wish("reel", "any")], seed, 80)[0] for seed in (1, 1, 2))
     np.testing.assert_array_equal(once, again)
     assert not np.array_equal(once, other)
+
+
+def test_the_samples_are_midi_files_of_notes_in_range(player):
+    paths = sorted((FOLDER / "samples").glob("*.mid"))
+    assert len(paths) == 6
+    low, *_, high = player.vocabulary.values["note"]
+    for path in paths:
+        notes = read_notes(path)
+        assert len(notes) > 16
+        assert all(low <= note.key <= high for note in notes)

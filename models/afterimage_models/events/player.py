@@ -54,20 +54,24 @@ class EventPlayer:
 
     def draw(self, wishes: list[Wish], seed: int, longest: int) -> list[np.ndarray]:
         """A piece for each wish, from `start` to `end` or to `longest` tokens, as the manifest says to sample."""
-        row = self.manifest["vocabulary"]
+        how = self.manifest["vocabulary"]
         start, end = self.vocabulary.token(START), self.vocabulary.token(END)
         rng = np.random.default_rng(seed)
         conditions, state = self.conditions(wishes), self.rest(len(wishes))
         pieces = [[start] for _ in wishes]
-        prompts = [w.prompt[1:] for w in wishes]
-        token = np.full(len(wishes), start)
-        while len(pieces[0]) < longest and not np.all(token == end):
+        at_work = np.arange(len(wishes))  # the rows that have not ended; the others leave the batch
+        for at in range(1, longest):
+            token = np.array([pieces[row][-1] for row in at_work])
             logits, state = self.step(token, conditions, state)
             allowed = self.vocabulary.may_follow[token]
-            allowed[token == end, end] = True  # a finished row waits for the others
-            drawn = draw(nucleus(logits, allowed, row["temperature"], row["top_p"]), rng)
-            at = len(pieces[0]) - 1
-            token = np.array([p[at] if at < len(p) else d for p, d in zip(prompts, drawn, strict=True)])
-            for piece, value in zip(pieces, token, strict=True):
-                piece.append(int(value))
-        return [np.array(p[: p.index(end) + 1] if end in p else p) for p in pieces]
+            chances = nucleus(logits, allowed, how["temperature"], how["top_p"])
+            for row, drawn in zip(at_work, draw(chances, rng), strict=True):
+                given = wishes[row].prompt
+                pieces[row].append(given[at] if at < len(given) else int(drawn))
+            goes_on = np.array([pieces[row][-1] != end for row in at_work])
+            if not goes_on.any():
+                break
+            if not goes_on.all():
+                at_work = at_work[goes_on]
+                conditions, state = ({k: v[goes_on] for k, v in part.items()} for part in (conditions, state))
+        return [np.array(piece) for piece in pieces]

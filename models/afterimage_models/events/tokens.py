@@ -57,6 +57,6 @@ def decode(tokens: Sequence[int] | np.ndarray, vocabulary: Vocabulary, like: Pie
 
 
 def prompt(tokens: np.ndarray, vocabulary: Vocabulary, bars: int) -> np.ndarray:
-    """The tokens up to and with the bar line that ends bar `bars`, an anacrusis not counted as far as it is short."""
+    """The tokens up to and with the bar line that ends bar `bars`; an anacrusis counts as a bar."""
     lines = np.flatnonzero(tokens == vocabulary.token(BAR))
     return tokens[: lines[min(bars, len(lines) - 1)] + 1]

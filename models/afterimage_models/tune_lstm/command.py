@@ -71,9 +71,10 @@ def draw_sheet(arguments: argparse.Namespace) -> None:
 
 
 def evaluate(arguments: argparse.Namespace) -> None:
-    """Measure the shipped graph on held-out pieces and on pieces drawn from it; write metrics.json and the manifest."""
+    """Measure held-out pieces and pieces drawn from the shipped graph; write metrics.json and the manifest."""
     folder: Path = arguments.pack
-    found = evaluation.evaluate(EventPlayer(folder), TuneSet(arguments.data))
+    network = load_network(folder / SHIPPED_CHECKPOINT)
+    found = evaluation.evaluate(network, EventPlayer(folder), TuneSet(arguments.data))
     rows = evaluation.manifest_rows(found)
     (folder / METRICS).write_text(json.dumps({"manifest": rows} | found, indent=1) + "\n")
     write_manifest(folder, json.loads((folder / "manifest.json").read_text()) | {"metrics": rows})

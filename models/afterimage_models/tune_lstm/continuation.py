@@ -33,7 +33,7 @@ def _between(piece: Piece, first_bar: int, last_bar: int) -> Piece | None:
     return Piece(notes, bars, piece.label, piece.metre, piece.source, piece.title) if len(notes) else None
 
 
-def _fit(piece: Piece) -> tuple[float, float] | None:
+def fit(piece: Piece) -> tuple[float, float] | None:
     """Of the bars after the prompt: share of notes in the prompt's key, share of bars as long as the prompt's."""
     before, after = _between(piece, 0, PROMPT_BARS), _between(piece, PROMPT_BARS, PROMPT_BARS + NEXT_BARS)
     if before is None or after is None:
@@ -45,11 +45,11 @@ def _fit(piece: Piece) -> tuple[float, float] | None:
 def measure(player: EventPlayer, tunes: TuneSet) -> dict[str, dict[str, float]]:
     """Means over held-out folk tunes that are long enough, and the share of continuations that ended too soon."""
     rows = [int(i) for i in tunes.of_part(HELD_OUT) if tunes.pieces[i].label != "chorale"]
-    rows = [i for i in rows if _fit(tunes.pieces[i]) is not None][:TUNES]
+    rows = [i for i in rows if fit(tunes.pieces[i]) is not None][:TUNES]
     drawn = player.draw([wish(tunes, player, i, PROMPT_BARS) for i in rows], SEED, LONGEST_TOKENS)
-    made = [_fit(decode(t, player.vocabulary, tunes.pieces[i])) for i, t in zip(rows, drawn, strict=True)]
+    made = [fit(decode(t, player.vocabulary, tunes.pieces[i])) for i, t in zip(rows, drawn, strict=True)]
     out = {}
-    for name, fits in (("drawn", made), ("true", [_fit(tunes.pieces[i]) for i in rows])):
+    for name, fits in (("drawn", made), ("true", [fit(tunes.pieces[i]) for i in rows])):
         there = np.array([f for f in fits if f is not None])
         out[name] = {
             "in_prompts_key": float(there[:, 0].mean()), "bars_of_prompts_length": float(there[:, 1].mean()),

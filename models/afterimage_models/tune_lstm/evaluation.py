@@ -1,8 +1,9 @@
-"""Measures the shipped graph: nats of held-out pieces, and what is drawn from it beside held-out pieces."""
+"""Measures what is shipped: nats of held-out pieces, and pieces drawn from the graph beside held-out ones."""
 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -23,11 +24,16 @@ from ..events.tokens import decode
 from ..events.tonality import in_key_share
 from ..events.vocabulary import END, NOTE
 from . import continuation
+from .network import TuneNetwork
 from .split import HELD_OUT, TRAIN
+from .training import token_nats
 from .tune_set import ANY, LONGEST_TOKENS, PADDING, Batch, TuneSet
+from .vocabulary import NOTES, VOCABULARY
 
 DRAWN_A_LABEL, SEED = 20, 53
 ROWS = 64
+TRAINING_PIECES, LABEL_TUNES = 150, 100
+WRONG_STEPS = (1, 3, 5, 7)  # to other labels in the list of folk labels
 COPY_LIMIT_NOTES = 8
 MEASURES = {
     "in_key_share": lambda p: in_key_share(p.notes),
@@ -38,33 +44,28 @@ MEASURES = {
     "notes": lambda p: float(len(p.notes)),
 }
 
-
-def _batch_nats(player: EventPlayer, batch: Batch) -> np.ndarray:
-    """[steps, batch] nats of each target by the shipped graph; zero at padding."""
-    conditions = {"label": batch.label[:, None].astype(np.int64), "metre": batch.metre[:, None].astype(np.int64)}
-    state, out = player.rest(len(batch.label)), np.zeros(batch.target.shape)
-    for step, (token, target) in enumerate(zip(batch.token, batch.target, strict=True)):
-        logits, state = player.step(token, conditions, state)
-        top = logits.max(axis=1, keepdims=True)
-        norm = np.log(np.exp(logits - top).sum(axis=1)) + top[:, 0]
-        there = target != PADDING
-        chosen = logits[np.arange(len(target)), np.maximum(target, 0)]
-        out[step] = np.where(there, norm - chosen, 0.0)
-    return out
+Change = Callable[[Batch], Batch]
 
 
-def _nats(player: EventPlayer, tunes: TuneSet, indices: np.ndarray, change: Any = None) -> dict[str, float]:
+def nats(network: TuneNetwork, tunes: TuneSet, indices: np.ndarray, change: Change | None = None) -> dict[str, float]:
     """Nats a token and a note over pieces; `change(batch)` gives the batch that is read instead."""
     total, tokens, notes = 0.0, 0, 0
-    first, count = player.vocabulary.first[NOTE], len(player.vocabulary.values[NOTE])
+    first, count = VOCABULARY.first[NOTE], len(NOTES)
     for batch in tunes.in_key(indices, ROWS):
-        total += _batch_nats(player, change(batch) if change else batch).sum()
+        total += float(token_nats(network, change(batch) if change else batch).sum())
         tokens += int((batch.target != PADDING).sum())
         notes += int(((batch.target >= first) & (batch.target < first + count)).sum())
-    return {"nats_a_token": total / tokens, "nats_a_note": total / notes}
+    return {"nats_a_token": total / tokens, "nats_a_note": total / notes, "tokens": tokens, "notes": notes}
 
 
-def _relabelled(tunes: TuneSet, step: int) -> Any:
+def _together(parts: dict[str, dict[str, float]]) -> dict[str, Any]:
+    """The nats of all parts in one, and of each under its name."""
+    tokens, notes = (sum(p[unit] for p in parts.values()) for unit in ("tokens", "notes"))
+    total = sum(p["nats_a_token"] * p["tokens"] for p in parts.values())
+    return {"nats_a_token": total / tokens, "nats_a_note": total / notes, "tokens": tokens, "notes": notes} | parts
+
+
+def _relabelled(tunes: TuneSet, step: int) -> Change:
     """Gives each labelled piece of a batch another label, `step` places on among the folk labels; metre left open."""
     folk = np.array([n for n, name in enumerate(tunes.labels) if name not in (ANY, "chorale")])
 
@@ -76,28 +77,28 @@ def _relabelled(tunes: TuneSet, step: int) -> Any:
     return change
 
 
-def _label_nats(player: EventPlayer, tunes: TuneSet, indices: np.ndarray) -> dict[str, float]:
-    """Nats a token of labelled folk tunes by the right label, by each wrong one in the mean, and by none."""
+def label_nats(network: TuneNetwork, tunes: TuneSet, indices: np.ndarray) -> dict[str, float]:
+    """Nats a token of labelled folk tunes by the right label, by wrong ones in the mean, and by none."""
     open_labels = [tunes.labels.index(ANY), tunes.labels.index("chorale")]
     folk = indices[~np.isin(tunes.label[indices], open_labels)]
-    by_step = [_nats(player, tunes, folk, _relabelled(tunes, s))["nats_a_token"] for s in range(len(tunes.labels) - 2)]
+    folk = folk[:: max(len(folk) // LABEL_TUNES, 1)]
+    by_step = [nats(network, tunes, folk, _relabelled(tunes, s))["nats_a_token"] for s in (0, *WRONG_STEPS)]
 
     def left_open(batch: Batch) -> Batch:
         return Batch(batch.token, batch.target, np.zeros_like(batch.label), np.zeros_like(batch.metre))
 
-    none = _nats(player, tunes, folk, left_open)["nats_a_token"]
+    none = nats(network, tunes, folk, left_open)["nats_a_token"]
     return {"right": by_step[0], "wrong": float(np.mean(by_step[1:])), "none": none}
 
 
 def draw_pieces(player: EventPlayer, labels: list[str]) -> tuple[list[Piece], float]:
     """DRAWN_A_LABEL pieces of each label, metre left open, and the share that reached its own end."""
-    wishes = [Wish(label, ANY) for label in labels for _ in range(DRAWN_A_LABEL)]
-    tokens = player.draw(wishes, SEED, LONGEST_TOKENS)
-    ended = [t[-1] == player.vocabulary.token(END) for t in tokens]
-    pieces = [
-        decode(t, player.vocabulary, Piece(np.zeros((0, 3)), np.zeros(0), w.label, w.metre, "drawn", w.label))
-        for t, w in zip(tokens, wishes, strict=True)
-    ]
+    pieces, ended = [], []
+    for number, label in enumerate(labels):
+        about = Piece(np.zeros((0, 3)), np.zeros(0), label, ANY, "drawn", label)
+        for tokens in player.draw([Wish(label, ANY)] * DRAWN_A_LABEL, SEED + number, LONGEST_TOKENS):
+            ended.append(tokens[-1] == player.vocabulary.token(END))
+            pieces.append(decode(tokens, player.vocabulary, about))
     return [p for p in pieces if len(p.notes) > 1], float(np.mean(ended))
 
 
@@ -118,13 +119,12 @@ def _music(drawn: list[Piece], real: list[Piece], held: list[Piece]) -> dict[str
         row: dict[str, Any] = {"pieces": {name: len(s) for name, s in sets.items()}}
         for measure, of in MEASURES.items():
             row[measure] = {name: float(np.mean([of(p) for p in s])) for name, s in sets.items()}
-        others = [p for p in sets["real"] if not any(p is h for h in sets["held_out"])]
-        like = [others[i] for i in rng.permutation(len(others))[: len(sets["drawn"])]]
+        others = [p for p in sets["real"] if id(p) not in {id(h) for h in sets["held_out"]}]
+        mixed = [others[i] for i in rng.permutation(len(others))]
+        some, rest = mixed[: len(sets["drawn"])], mixed[len(sets["drawn"]) :]
         row["rhythm_divergence_nats"] = {
-            "drawn_to_real": divergence_nats(_rhythms(sets["drawn"]), _rhythms(others)),
-            "as_many_real_to_real": divergence_nats(
-                _rhythms(like), _rhythms([p for p in others if not any(p is x for x in like)])
-            ),
+            "drawn_to_real": divergence_nats(_rhythms(sets["drawn"]), _rhythms(rest)),
+            "as_many_real_to_real": divergence_nats(_rhythms(some), _rhythms(rest)),
         }
         out[label] = row
     return out
@@ -146,8 +146,8 @@ def _kinds(judge: KindJudge, pieces: list[Piece]) -> dict[str, Any]:
     }
 
 
-def evaluate(player: EventPlayer, tunes: TuneSet) -> dict[str, Any]:
-    """All measures. Every random choice has a fixed seed."""
+def evaluate(network: TuneNetwork, player: EventPlayer, tunes: TuneSet) -> dict[str, Any]:
+    """All measures: nats of the network, music drawn from its graph. Every random choice has a fixed seed."""
     held_rows, train_rows = tunes.of_part(HELD_OUT), tunes.of_part(TRAIN)
     held, train = [tunes.pieces[i] for i in held_rows], [tunes.pieces[i] for i in train_rows]
     drawn, ended = draw_pieces(player, tunes.labels)
@@ -155,11 +155,12 @@ def evaluate(player: EventPlayer, tunes: TuneSet) -> dict[str, Any]:
     judge = KindJudge(train, [name for name in tunes.labels if name != ANY])
     chorale = tunes.label[held_rows] == tunes.labels.index("chorale")
     return {
-        "held_out": _nats(player, tunes, held_rows)
-        | {"folk": _nats(player, tunes, held_rows[~chorale]), "chorales": _nats(player, tunes, held_rows[chorale])}
+        "held_out": _together(
+            {"folk": nats(network, tunes, held_rows[~chorale]), "chorales": nats(network, tunes, held_rows[chorale])}
+        )
         | {"pieces": len(held_rows)},
-        "training": _nats(player, tunes, train_rows[:: max(len(train_rows) // 300, 1)]),
-        "label_nats_a_token": _label_nats(player, tunes, held_rows),
+        "training": nats(network, tunes, train_rows[:: len(train_rows) // TRAINING_PIECES]),
+        "label_nats_a_token": label_nats(network, tunes, held_rows),
         "music": _music(drawn, tunes.pieces, held),
         "longest_copy_notes": {
             "drawn": _spread(copies.longest_notes(drawn)),
@@ -171,6 +172,10 @@ def evaluate(player: EventPlayer, tunes: TuneSet) -> dict[str, Any]:
     }
 
 
+def _mean_of_labels(found: dict[str, Any], measure: str, of: str) -> float:
+    return float(np.mean([row[measure][of] for row in found["music"].values()]))
+
+
 def manifest_rows(found: dict[str, Any]) -> list[dict[str, Any]]:
     """The main figures as the manifest's rows."""
     held = f"{found['held_out']['pieces']} held-out pieces"
@@ -180,6 +185,8 @@ def manifest_rows(found: dict[str, Any]) -> list[dict[str, Any]]:
         ("nats_a_token", found["held_out"]["nats_a_token"], held),
         ("nats_a_note", found["held_out"]["nats_a_note"], held),
         ("in_key_share_largest_difference", max(in_key), f"{drawn} against real ones, by label"),
+        ("motif_recurrence", _mean_of_labels(found, "motif_recurrence", "drawn"), drawn),
+        ("motif_recurrence", _mean_of_labels(found, "motif_recurrence", "held_out"), held),
         ("longest_copy_notes_median", found["longest_copy_notes"]["drawn"]["p50"], drawn),
         ("longest_copy_notes_median", found["longest_copy_notes"]["held_out"]["p50"], held),
         ("kind_accuracy", found["kinds"]["drawn"]["accuracy"], drawn),

@@ -8,7 +8,7 @@ from ..events.vocabulary import Vocabulary
 
 VERSION = "0.1.0"
 GRAPH = "tune-lstm.onnx"
-TEMPERATURE, TOP_P = 0.9, 0.95
+TEMPERATURE, TOP_P = 0.92, 0.96  # lower ones repeat more than real tunes do, higher ones less
 SOURCES = (
     ("Ryan's Mammoth Collection (1883)", "ryansMammoth"), ("O'Neill's Music of Ireland (1903)", "oneills1850"),
     ("Aird's Airs (1778-1801)", "airdsAirs"), ("Bach chorales", "bach/*.mxl"),
