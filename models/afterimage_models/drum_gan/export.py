@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from ..exporting.graph import export_graph
 from .axes import Space
 from .calibration import Loss
 from .frames import FRAMES, KNOTS, between_knots
@@ -16,7 +17,6 @@ from .hit_score import HitScore
 from .kit import LATENT
 from .network import CLASSES, DESCRIPTORS, Generator, Leveller, expected_level, gate
 
-OPSET = 17
 INPUTS = ("latent", "noise", "class", "descriptor")
 NORMAL_TO_UNIFORM = 1.702  # the logistic curve that is nearest to the normal distribution's
 
@@ -67,14 +67,9 @@ class PackGenerator(nn.Module):
 
 def export_onnx(pack: PackGenerator, path: Path) -> None:
     """Write the graph with a dynamic batch axis and constants folded."""
-    pack.eval()
     column = torch.zeros(4, 1)
     example = (torch.zeros(4, LATENT), column, column.long(), torch.full((4, DESCRIPTORS), 0.5))
-    axes = {name: {0: "batch"} for name in (*INPUTS, "frame")}
-    torch.onnx.export(
-        pack, example, str(path), input_names=list(INPUTS), output_names=["frame"], dynamic_axes=axes,
-        opset_version=OPSET, dynamo=False, do_constant_folding=True,
-    )  # fmt: skip
+    export_graph(pack, example, INPUTS, ("frame",), path)
 
 
 def graph_frames(path: Path, score: HitScore) -> np.ndarray:
