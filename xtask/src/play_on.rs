@@ -7,9 +7,9 @@ use crate::arguments::Arguments;
 
 /// The plugin's own time between the wish and the earliest first note, at most: it waits at least for
 /// the longest block.
-const START_LEAD_S: f64 = 0.1;
+const START_LEAD_S: f64 = 0.2;
 /// The wish for a bar line is made so long before it.
-const BAR_WISH_S: f64 = 0.25;
+const BAR_WISH_S: f64 = 0.35;
 /// Seconds of a bar of the host's 120 quarter notes a minute.
 const BAR_S: f64 = 2.0;
 /// Positions of `continue_start`.

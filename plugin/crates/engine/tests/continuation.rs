@@ -141,7 +141,7 @@ fn a_piece_begins_on_its_grid_line_and_each_note_on_its_sample() {
     for (quantise, starts) in [
         (Quantise::Bar, BAR),
         (Quantise::Beat, BEAT),
-        (Quantise::Now, 4_800 + 1_000),
+        (Quantise::Now, 9_600 + 1_000),
     ] {
         let mut rig = rig(512);
         let (_, composed) = play(&mut rig, &run_at(1_000, quantise), 6 * BEAT as usize, 512);

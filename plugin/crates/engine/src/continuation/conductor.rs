@@ -15,8 +15,9 @@ use crate::monitor::MusicalTime;
 use crate::touched;
 
 /// Time between the asking for a piece and its earliest first note, in milliseconds: long enough to
-/// read what was heard into a net and to write the first passage on a busy machine.
-const START_LEAD_MS: f64 = 100.0;
+/// read some hundred tokens of what was heard into a net, at half a millisecond each, and to write
+/// the first passage.
+const START_LEAD_MS: f64 = 200.0;
 /// Notes that wait for their sample.
 const PENDING: usize = 1024;
 /// Composed notes that are held at once; the oldest gives way.

@@ -6,6 +6,8 @@ use crate::manifest::{EventVocabulary, TokenClass, TokenKind};
 
 /// Bars of a prompt: a phrase and its answer.
 const PROMPT_BARS: i64 = 8;
+/// Tokens of a prompt: the net must have read them before the first note is due.
+const PROMPT_TOKENS: usize = 256;
 /// Grids that onsets fall on, in parts of a quarter note: sixteenths and eighth triplets.
 const GRIDS: [i64; 2] = [4, 3];
 
@@ -81,7 +83,116 @@ pub(super) fn tokens(
         (&mut now, &mut next_bar, bar),
         0,
     );
+    shorten(&mut tokens, vocabulary);
     tokens
+}
+
+/// Leaves out the first bars of a prompt that is too long, but the start token.
+fn shorten(tokens: &mut Vec<u32>, vocabulary: &EventVocabulary) {
+    let over = tokens.len().saturating_sub(PROMPT_TOKENS);
+    let (1.., Some(bar)) = (over, vocabulary.class(TokenKind::Bar)) else {
+        return;
+    };
+    let mut places = over.max(1)..tokens.len();
+    if let Some(cut) = places.find(|place| bar.holds(tokens[*place])) {
+        tokens.drain(1..cut);
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests may unwrap")]
+mod tests {
+    use super::{EventVocabulary, HeardNote, PROMPT_TOKENS, PieceStart, TokenKind, tokens};
+    use crate::pack::Pack;
+    use afterimage_engine::continuation::Style;
+
+    fn vocabulary() -> EventVocabulary {
+        let fixtures = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures");
+        let pack = Pack::open(&fixtures.join("events.onnx")).unwrap();
+        pack.manifest().events.clone().unwrap()
+    }
+
+    fn start() -> PieceStart {
+        PieceStart {
+            seed: 0,
+            bar_ticks: 96,
+            bar_phase_ticks: 0,
+            style: Style::default(),
+        }
+    }
+
+    fn note(tick: i64, key: u8, duration_ticks: u32) -> HeardNote {
+        HeardNote {
+            tick,
+            duration_ticks,
+            key,
+            velocity: 0.5,
+        }
+    }
+
+    /// What tokens say: note and duration, shift, or the name of the class.
+    fn words(tokens: &[u32], vocabulary: &EventVocabulary) -> Vec<String> {
+        let word = |token: &u32| {
+            let (class, value) = vocabulary.meaning(*token).unwrap();
+            match class.kind {
+                TokenKind::Note | TokenKind::Duration | TokenKind::Shift => {
+                    format!("{} {value}", class.name)
+                }
+                _ => class.name.clone(),
+            }
+        };
+        tokens.iter().map(word).collect()
+    }
+
+    #[test]
+    fn a_bar_of_quarters_reads_as_a_score_has_it() {
+        let vocabulary = vocabulary();
+        // Let go early and a little off the beat, as players do.
+        let heard = [
+            note(-96, 60, 20),
+            note(-71, 64, 19),
+            note(-49, 67, 22),
+            note(-24, 84, 23),
+        ];
+        let words = words(&tokens(&vocabulary, &heard, &start(), 24), &vocabulary);
+        let quarter = |key: u8| {
+            [
+                format!("note {key}"),
+                "duration 24".into(),
+                "shift 24".into(),
+            ]
+        };
+        let mut expected = vec!["start".to_owned(), "bar".to_owned()];
+        // The last key is an octave above what the net knows.
+        expected.extend([60, 64, 67, 72].into_iter().flat_map(quarter));
+        expected.push("bar".to_owned());
+        assert_eq!(words, expected);
+    }
+
+    #[test]
+    fn a_chord_is_one_tick_from_low_to_high() {
+        let vocabulary = vocabulary();
+        let heard = [note(-24, 67, 24), note(-24, 60, 24), note(-24, 64, 24)];
+        let words = words(&tokens(&vocabulary, &heard, &start(), 24), &vocabulary);
+        let notes: Vec<_> = words
+            .iter()
+            .filter(|word| word.starts_with("note"))
+            .collect();
+        assert_eq!(notes, ["note 60", "note 64", "note 67"]);
+        assert_eq!(words[words.len() - 2..], ["shift 24", "bar"]);
+    }
+
+    #[test]
+    fn a_long_prompt_loses_its_first_bars() {
+        let vocabulary = vocabulary();
+        let heard: Vec<_> = (-128..0)
+            .flat_map(|sixteenth| [60, 64].map(|key| note(6 * sixteenth, key, 6)))
+            .collect();
+        let tokens = tokens(&vocabulary, &heard, &start(), 24);
+        assert!(tokens.len() <= PROMPT_TOKENS && tokens.len() > PROMPT_TOKENS / 2);
+        let words = words(&tokens, &vocabulary);
+        assert_eq!(words[..2], ["start", "bar"]);
+    }
 }
 
 /// Shifts to a tick, with the bar lines on the way and on it.
