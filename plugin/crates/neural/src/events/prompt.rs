@@ -99,6 +99,60 @@ fn shorten(tokens: &mut Vec<u32>, vocabulary: &EventVocabulary) {
     }
 }
 
+/// Shifts to a tick, with the bar lines on the way and on it.
+fn advance(
+    tokens: &mut Vec<u32>,
+    vocabulary: &EventVocabulary,
+    shift: &TokenClass,
+    (now, next_bar, bar): (&mut i64, &mut i64, i64),
+    until: i64,
+) {
+    loop {
+        let to = until.min(*next_bar);
+        while *now < to {
+            let rest = (to - *now) as i32;
+            let fits = shift.values.iter().filter(|value| **value <= rest).max();
+            let Some(step) = fits else {
+                *now = to; // finer than the net's own steps
+                break;
+            };
+            tokens.push(shift.nearest(*step));
+            *now += i64::from(*step);
+        }
+        if *now < *next_bar {
+            return;
+        }
+        if let Some(line) = vocabulary.class(TokenKind::Bar) {
+            tokens.push(line.first);
+        }
+        *next_bar += bar;
+    }
+}
+
+/// The nearest line of the nearest grid.
+fn on_grid(tick: i64, quarter: i64) -> i64 {
+    let nearest = |parts: &i64| {
+        let step = (quarter / parts).max(1);
+        (tick + step / 2).div_euclid(step) * step
+    };
+    let lines = GRIDS.iter().map(nearest);
+    lines.min_by_key(|line| (line - tick).abs()).unwrap_or(tick)
+}
+
+/// A key moved by octaves into what the net knows.
+fn folded(note: &TokenClass, key: i32) -> i32 {
+    let low = note.values.iter().copied().min().unwrap_or(0);
+    let high = note.values.iter().copied().max().unwrap_or(127);
+    let mut key = key;
+    while key < low {
+        key += 12;
+    }
+    while key > high && key - 12 >= low {
+        key -= 12;
+    }
+    key
+}
+
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "tests may unwrap")]
 mod tests {
@@ -193,58 +247,4 @@ mod tests {
         let words = words(&tokens, &vocabulary);
         assert_eq!(words[..2], ["start", "bar"]);
     }
-}
-
-/// Shifts to a tick, with the bar lines on the way and on it.
-fn advance(
-    tokens: &mut Vec<u32>,
-    vocabulary: &EventVocabulary,
-    shift: &TokenClass,
-    (now, next_bar, bar): (&mut i64, &mut i64, i64),
-    until: i64,
-) {
-    loop {
-        let to = until.min(*next_bar);
-        while *now < to {
-            let rest = (to - *now) as i32;
-            let fits = shift.values.iter().filter(|value| **value <= rest).max();
-            let Some(step) = fits else {
-                *now = to; // finer than the net's own steps
-                break;
-            };
-            tokens.push(shift.nearest(*step));
-            *now += i64::from(*step);
-        }
-        if *now < *next_bar {
-            return;
-        }
-        if let Some(line) = vocabulary.class(TokenKind::Bar) {
-            tokens.push(line.first);
-        }
-        *next_bar += bar;
-    }
-}
-
-/// The nearest line of the nearest grid.
-fn on_grid(tick: i64, quarter: i64) -> i64 {
-    let nearest = |parts: &i64| {
-        let step = (quarter / parts).max(1);
-        (tick + step / 2).div_euclid(step) * step
-    };
-    let lines = GRIDS.iter().map(nearest);
-    lines.min_by_key(|line| (line - tick).abs()).unwrap_or(tick)
-}
-
-/// A key moved by octaves into what the net knows.
-fn folded(note: &TokenClass, key: i32) -> i32 {
-    let low = note.values.iter().copied().min().unwrap_or(0);
-    let high = note.values.iter().copied().max().unwrap_or(127);
-    let mut key = key;
-    while key < low {
-        key += 12;
-    }
-    while key > high && key - 12 >= low {
-        key -= 12;
-    }
-    key
 }
