@@ -197,6 +197,7 @@ fn pytest(folder: &str) -> Result<Tally> {
             "-m",
             "pytest",
             "-q",
+            "-rs",
             "--color=no",
             "-p",
             "no:cacheprovider",
