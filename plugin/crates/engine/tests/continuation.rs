@@ -450,6 +450,44 @@ fn a_key_that_is_struck_again_is_let_go_before() {
 }
 
 #[test]
+fn a_voice_that_plays_a_composed_note_ends_although_the_sound_was_switched_off() {
+    let mut rig = rig(256);
+    let mut events = run_at(0, Quantise::Beat);
+    let quiet = BAR + BEAT / 4;
+    events.push((quiet, change(ContinuationChange::Sounds(false))));
+    let (sound, composed) = play(&mut rig, &events, 3 * BAR as usize, 256);
+    assert!(!ons(&composed).is_empty());
+    let peak = |from: u64, to: u64| support::peak(&sound.left[from as usize..to as usize]);
+    assert!(peak(BEAT, BAR) > 1e-3);
+    assert!(peak(2 * BAR, 3 * BAR) < 1e-6, "a voice hangs");
+}
+
+#[test]
+fn a_transport_of_nonsense_stops_no_clock() {
+    for value in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
+        let mut rig = rig(480);
+        let (mut left, mut right) = ([0.0; 480], [0.0; 480]);
+        for _ in 0..10 {
+            rig.processor.set_transport(&Transport {
+                playing: true,
+                tempo_bpm: Some(value),
+                position_quarters: Some(value),
+                bar_start_quarters: Some(value),
+                bar_quarters: Some(value),
+            });
+            rig.processor.process(&mut left, &mut right, &[]);
+        }
+        rig.processor.set_transport(&Transport {
+            bar_quarters: Some(4.0),
+            ..Transport::default()
+        });
+        let (_, composed) = play(&mut rig, &run_at(0, Quantise::Bar), 2 * BAR as usize, 480);
+        // Ten blocks have gone by: the bar line is so much nearer.
+        assert_eq!(ons(&composed)[0], BAR - 4_800, "after {value}");
+    }
+}
+
+#[test]
 fn a_piece_that_is_stopped_and_run_on_one_sample_leaves_no_note_behind() {
     let mut events = run_at(0, Quantise::Beat);
     let again = 3 * BAR + 700;

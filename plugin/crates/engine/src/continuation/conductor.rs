@@ -188,16 +188,13 @@ impl Conductor {
     }
 
     fn rate(&self) -> f64 {
-        let tempo = self.transport.tempo_bpm.filter(|tempo| tempo.is_finite());
-        ticks_per_sample(
-            tempo.unwrap_or(f64::from(self.knobs.tempo_bpm)),
-            self.rate_hz,
-        )
+        let own = f64::from(self.knobs.tempo_bpm);
+        ticks_per_sample(self.transport.tempo_bpm.unwrap_or(own), self.rate_hz)
     }
 
     /// Takes what the host says of musical time at a block's first sample.
     pub(crate) fn set_transport(&mut self, at_host: u64, transport: &Transport) {
-        self.transport = *transport;
+        self.transport = transport.finite();
         self.keep_time(at_host);
     }
 

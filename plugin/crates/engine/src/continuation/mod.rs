@@ -180,6 +180,20 @@ pub struct Transport {
     pub bar_quarters: Option<f64>,
 }
 
+impl Transport {
+    /// The same without numbers that are none. Real-time safe.
+    pub(crate) fn finite(&self) -> Self {
+        let finite = |value: Option<f64>| value.filter(|value| value.is_finite());
+        Self {
+            playing: self.playing,
+            tempo_bpm: finite(self.tempo_bpm),
+            position_quarters: finite(self.position_quarters),
+            bar_start_quarters: finite(self.bar_start_quarters),
+            bar_quarters: finite(self.bar_quarters),
+        }
+    }
+}
+
 /// From the conductor to the worker, in order.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Cue {

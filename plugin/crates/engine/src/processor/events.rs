@@ -104,7 +104,8 @@ impl Processor {
     /// Plays what the composer wrote before a host sample, and asks it for more.
     fn play_composed(&mut self, until_host: u64, tally: &mut Tally) {
         while let Next::Event { at_host, event } = self.conductor.next_before(until_host) {
-            if self.conductor.sounds() {
+            // A note that already sounds must end, whatever was switched off meanwhile.
+            if self.conductor.sounds() || matches!(event, Event::NoteOff(_)) {
                 self.handle(&event, at_host, tally);
             }
             self.give_out(at_host, event);
