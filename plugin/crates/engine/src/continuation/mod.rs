@@ -8,10 +8,12 @@
 
 mod composing;
 mod conductor;
+mod continuer;
 mod metronome;
 
 pub(crate) use composing::{ComposerSlot, ComposingLink};
 pub(crate) use conductor::{COMPOSED_CHANNEL, Conductor, Next};
+pub use continuer::{Continuer, ContinuerSpec, SoundStart};
 
 use rtrb::{Consumer, Producer};
 
