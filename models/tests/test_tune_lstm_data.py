@@ -5,10 +5,10 @@ import pytest
 
 from afterimage_models.events.piece import Piece
 from afterimage_models.events.tokens import encode
-from afterimage_models.events.vocabulary import NOTE
+from afterimage_models.events.vocabulary import DURATION, NOTE
 from afterimage_models.tune_lstm import corpus
 from afterimage_models.tune_lstm.split import HELD_OUT, TRAIN, VALIDATION, group, split
-from afterimage_models.tune_lstm.tune_set import NOTES, TRANSPOSITIONS, VOCABULARY, transpose
+from afterimage_models.tune_lstm.tune_set import NOTES, TRANSPOSITIONS, VOCABULARY, transpose, with_slips
 
 
 def tune(seed, count=64, move=0, changed=0):
@@ -54,6 +54,16 @@ def test_transposition_moves_the_notes_and_nothing_else(semitones):
     piece = tune(4)
     moved = Piece(piece.notes + [0, 0, semitones], piece.bars, "reel", "2/2", "test", "")
     np.testing.assert_array_equal(transpose(encode(piece, VOCABULARY), semitones), encode(moved, VOCABULARY))
+
+
+def test_slips_change_some_notes_and_lengths_but_neither_time_nor_grammar():
+    tokens = encode(tune(4, 400), VOCABULARY)
+    slipped = with_slips(tokens, 0.1, np.random.default_rng(1))
+    changed = tokens != slipped
+    assert 0.03 < changed.mean() < 0.1
+    said = [[VOCABULARY.meaning(int(t)) for t in row] for row in (tokens, slipped)]
+    assert [name for name, _ in said[0]] == [name for name, _ in said[1]]
+    assert {said[0][i][0] for i in np.flatnonzero(changed)} == {NOTE, DURATION}
 
 
 def test_transposition_stops_at_the_edge_of_the_vocabulary():

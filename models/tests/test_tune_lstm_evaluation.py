@@ -47,6 +47,8 @@ class LabelReader:
     def eval(self):
         pass
 
+    device = torch.device("cpu")
+
     def rest(self, rows):
         return 0
 

@@ -109,18 +109,30 @@ def test_the_clock_counts_ticks_since_the_bar_and_bars():
     assert ticks.place()[:, 0].tolist() == [0, 6, 0, 12, 13, 0]
 
 
+def trainer_in(folder, **settings):
+    return Trainer(FewTunes(), Settings(**settings), folder / "checkpoint.pt", folder / "best.pt")
+
+
 def test_training_learns_a_tune_and_goes_on_from_its_checkpoint(tmp_path):
-    trainer = Trainer(FewTunes(), Settings(rows=2, steps_through_time=16), tmp_path / "checkpoint.pt")
+    trainer = trainer_in(tmp_path, rows=2, steps_through_time=16)
     before = nats_a_token(trainer.network, [trainer.tunes.only])
     for _ in range(30):
         trainer.train_batch(trainer.tunes.only)
     after = nats_a_token(trainer.network, [trainer.tunes.only])
     assert after < 0.5 * before
     trainer.save()
-    again = Trainer(FewTunes(), Settings(), tmp_path / "checkpoint.pt")
+    again = trainer_in(tmp_path)
     again.resume()
     assert again.step == trainer.step
     assert nats_a_token(again.network, [trainer.tunes.only]) == pytest.approx(after, abs=1e-6)
+
+
+def test_a_run_keeps_the_average_that_did_best_and_no_worse_one_after_it(tmp_path):
+    trainer = trainer_in(tmp_path)
+    for nats in (3.0, 1.0, 2.0):
+        trainer.step += 1
+        trainer._save_best(nats)
+    assert torch.load(tmp_path / "best.pt", weights_only=True)["step"] == 2
 
 
 def test_padding_counts_for_nothing():

@@ -16,7 +16,7 @@ from .training import Settings, Trainer
 from .tune_set import TuneSet
 from .vocabulary import VOCABULARY
 
-CHECKPOINT = "checkpoint.pt"
+CHECKPOINT, BEST = "checkpoint.pt", "best.pt"
 SHIPPED_CHECKPOINT = "tune-lstm.pt"
 METRICS = "metrics.json"
 GOLDEN = "golden.json"
@@ -32,7 +32,7 @@ def train(arguments: argparse.Namespace) -> None:
     arguments.build.mkdir(parents=True, exist_ok=True)
     settings = Settings(minutes=arguments.minutes, learning_rate=arguments.rate)
     checkpoint = arguments.build / CHECKPOINT
-    trainer = Trainer(TuneSet(arguments.data), settings, checkpoint)
+    trainer = Trainer(TuneSet(arguments.data), settings, checkpoint, arguments.build / BEST)
     if arguments.start is not None and not checkpoint.exists():
         trainer.start_from(arguments.start)
     trainer.resume()
@@ -51,14 +51,14 @@ def export_pack(arguments: argparse.Namespace) -> None:
     """Write graph, manifest, golden logits and the checkpoint to resume from."""
     folder: Path = arguments.pack
     folder.mkdir(parents=True, exist_ok=True)
-    network, tunes = load_network(arguments.build / CHECKPOINT), TuneSet(arguments.data)
+    network, tunes = load_network(arguments.build / BEST), TuneSet(arguments.data)
     metrics = folder / METRICS
     rows = json.loads(metrics.read_text())["manifest"] if metrics.exists() else []
     export.export_onnx(network, folder / pack.GRAPH)
     states = export.state_widths(network.shape)
     write_manifest(folder, pack.manifest(VOCABULARY, tunes.labels, tunes.metres, states, rows))
     (folder / GOLDEN).write_text(json.dumps(golden.golden(network, tunes)) + "\n")
-    saved = torch.load(arguments.build / CHECKPOINT, weights_only=True)
+    saved = torch.load(arguments.build / BEST, weights_only=True)
     kept = ("average", "shape", "step", "elapsed_s", "tokens_seen")
     torch.save({k: saved[k] for k in kept}, folder / SHIPPED_CHECKPOINT)
 

@@ -27,6 +27,7 @@ class Shape:
     heads: int = 4
     head_width: int = 24
     dropout: float = 0.3
+    forgetting: float = 0.1  # share of remembered tokens that training hides: else a phrase heard once is said for ever
 
     @property
     def input_width(self) -> int:
@@ -82,12 +83,17 @@ class TuneNetwork(nn.Module):
         for silent in (self.tick_place, self.bar_place, self.recall):
             nn.init.zeros_(silent.weight)
 
+    @property
+    def device(self) -> torch.device:
+        """Where its weights are."""
+        return self.head.weight.device
+
     def rest(self, batch: int) -> State:
         """The state before a piece."""
-        shape = self.shape
-        zeros = torch.zeros(shape.layers, batch, shape.hidden)
-        memory = torch.zeros(batch, shape.window, shape.slot_width)
-        return State(zeros, zeros.clone(), torch.zeros(batch, 2), memory)
+        shape, device = self.shape, self.device
+        zeros = torch.zeros(shape.layers, batch, shape.hidden, device=device)
+        memory = torch.zeros(batch, shape.window, shape.slot_width, device=device)
+        return State(zeros, zeros.clone(), torch.zeros(batch, 2, device=device), memory)
 
     def forward(self, token: Tensor, label: Tensor, metre: Tensor, state: State) -> tuple[Tensor, State]:
         """`token`: [steps, batch]; `label`, `metre`: [batch] -> logits [steps, batch, tokens] of what follows each."""
@@ -104,7 +110,7 @@ class TuneNetwork(nn.Module):
         """Logits [steps, batch, tokens] from the tokens in the window, and the memory after them."""
         steps, batch = token.shape
         shape = self.shape
-        one = torch.ones(steps, batch, 1)
+        one = torch.ones(steps, batch, 1, device=token.device)
         slots = torch.cat([self.key(before).float(), self.value(token).float(), one], dim=-1)
         slots = torch.cat([memory, slots.transpose(0, 1)], dim=1)  # [batch, window + steps, slot width]
         split = (batch, -1, shape.heads, shape.head_width)
@@ -113,13 +119,15 @@ class TuneNetwork(nn.Module):
         query = self.query(out).float().transpose(0, 1).reshape(split).transpose(1, 2)
         # A slot more, of score 0 and without a value: where nothing of the past is like now, nothing is recalled.
         keys, values = (nn.functional.pad(t, (0, 0, 0, 1)) for t in (keys, values))
-        seen = self._seen(steps) & (nn.functional.pad(filled[..., 0], (0, 1), value=1.0) > 0)[:, None]
-        found = scaled_dot_product_attention(query, keys, values, attn_mask=seen[:, None])
+        seen = self._seen(steps, token.device) & (nn.functional.pad(filled[..., 0], (0, 1), value=1.0) > 0)[:, None]
+        hidden = self.shape.forgetting if self.training else 0.0
+        found = scaled_dot_product_attention(query, keys, values, attn_mask=seen[:, None], dropout_p=hidden)
         recalled = self.recall(found.transpose(1, 2).reshape(batch, steps, -1)).transpose(0, 1)
         return recalled, slots[:, -shape.window :]
 
-    def _seen(self, steps: int) -> Tensor:
+    def _seen(self, steps: int, device: torch.device) -> Tensor:
         """[1, steps, window + steps + 1] what a step sees: the last `window` slots, its own too, and none."""
-        step, slot = torch.arange(steps)[:, None], torch.arange(self.shape.window + steps + 1)[None]
+        step = torch.arange(steps, device=device)[:, None]
+        slot = torch.arange(self.shape.window + steps + 1, device=device)[None]
         inside = (slot > step) & (slot <= step + self.shape.window)
         return (inside | (slot == self.shape.window + steps))[None]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 import torch
@@ -24,6 +25,12 @@ def token_ticks(vocabulary: Vocabulary) -> np.ndarray:
 
 TOKEN_TICKS = torch.from_numpy(token_ticks(VOCABULARY))
 BAR_TOKEN = VOCABULARY.token(BAR)
+
+
+@cache
+def _ticks_on(device: torch.device) -> Tensor:
+    """TOKEN_TICKS on a device; kept, because a copy at each call would make the device wait for it."""
+    return TOKEN_TICKS.to(device)
 
 
 @dataclass(frozen=True)
@@ -50,7 +57,7 @@ class Count:
 def ticks_and_bars(token: Tensor, clock: Clock) -> tuple[Count, Count]:
     """Both counts after each token. `token`: [steps, batch]; the counts have its shape."""
     is_bar = token == BAR_TOKEN
-    moved = clock.ticks + TOKEN_TICKS[token].cumsum(0)
+    moved = clock.ticks + _ticks_on(token.device)[token].cumsum(0)
     at_bar = torch.where(is_bar, moved, 0.0).cummax(0).values
     bars = clock.bars + is_bar.float().cumsum(0)
     return Count(moved - at_bar, TICKS_A_PLACE, TICK_PLACES), Count(bars, 1, BAR_PLACES)

@@ -11,7 +11,7 @@ import numpy as np
 
 from ..events.piece import Piece
 from ..events.tokens import encode
-from ..events.vocabulary import NOTE, UnknownValueError
+from ..events.vocabulary import DURATION, NOTE, UnknownValueError
 from . import corpus
 from .split import TRAIN, split
 from .vocabulary import NOTES, VOCABULARY
@@ -22,7 +22,8 @@ ANY = corpus.UNLABELLED
 either may be left open when playing."""
 OPEN_LABEL_SHARE, OPEN_METRE_SHARE = 0.1, 0.2
 TRANSPOSITIONS = range(-5, 7)  # semitones: every key once
-OWN_KEY_SHARE = 0.5  # the keys of fiddle and pipes are the commoner ones, but every key must go on
+OWN_KEY_SHARE = 0.3  # the keys of fiddle and pipes are the commoner ones, but every key must go on
+NOISE_SHARE = 0.02  # of the notes and durations that the net reads: it must find back to the tune from its own slips
 LONGEST_TOKENS = 2500
 PADDING = -100  # the target that a loss leaves out
 
@@ -92,7 +93,8 @@ class TuneSet:
             moves[rng.random(len(moves)) < OWN_KEY_SHARE] = 0
             batch = self.batch(groups[number], moves)
             label = _left_open(batch.label, OPEN_LABEL_SHARE, rng)
-            yield replace(batch, label=label, metre=_left_open(batch.metre, OPEN_METRE_SHARE, rng))
+            metre = _left_open(batch.metre, OPEN_METRE_SHARE, rng)
+            yield replace(batch, token=with_slips(batch.token, NOISE_SHARE, rng), label=label, metre=metre)
 
 
 def transpose(tokens: np.ndarray, semitones: int) -> np.ndarray:
@@ -102,6 +104,16 @@ def transpose(tokens: np.ndarray, semitones: int) -> np.ndarray:
     notes = tokens[is_note]
     move = int(np.clip(semitones, first - notes.min(), first + count - 1 - notes.max()))
     return np.where(is_note, tokens + move, tokens)
+
+
+def with_slips(tokens: np.ndarray, share: float, rng: np.random.Generator) -> np.ndarray:
+    """Tokens with a share of the notes and durations drawn anew; shifts and bars stay, so that time does."""
+    out = tokens.copy()
+    for name in (NOTE, DURATION):
+        first, count = VOCABULARY.first[name], len(VOCABULARY.values[name])
+        slips = (tokens >= first) & (tokens < first + count) & (rng.random(tokens.shape) < share)
+        out[slips] = rng.integers(first, first + count, slips.sum())
+    return out
 
 
 def _names(found: list[str], fewest: int) -> list[str]:
