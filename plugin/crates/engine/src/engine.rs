@@ -9,7 +9,10 @@ use crossbeam::atomic::AtomicCell;
 use parking_lot::Mutex;
 use rtrb::{Consumer, Producer};
 
-use crate::continuation::{Composer, ComposerSlot, ComposingLink, ConductorEnds, make_ends};
+use crate::continuation::{
+    Composer, ComposerSlot, ComposingLink, ConductorEnds, Continuer, ContinuerSlot, Take,
+    TakeShelf, make_ends,
+};
 use crate::error::EngineError;
 use crate::latency::{DEFAULT_LEAD_MS, Latency, LatencyMode};
 use crate::monitor::Monitor;
@@ -99,6 +102,8 @@ pub struct Engine {
     trash: Arc<TrashLane>,
     loading: AtomicU32,
     composer: Arc<ComposerSlot>,
+    continuer: Arc<ContinuerSlot>,
+    takes: Arc<TakeShelf>,
 }
 
 /// Says that a pack is being loaded: an offline render waits for it, within its bound.
@@ -123,6 +128,8 @@ impl Engine {
             trash: Arc::new(Mutex::new(trash_ring().1)),
             loading: AtomicU32::new(0),
             composer: Arc::default(),
+            continuer: Arc::default(),
+            takes: Arc::default(),
         })
     }
 
@@ -150,12 +157,30 @@ impl Engine {
         drop(before); // outside the lock: closing a session takes a while
     }
 
+    /// Makes `continuer` the one that continues sound, from the next piece on; `None` takes it away.
+    /// A piece that sounds falls silent: the new one knows nothing of it. The new one hears again what
+    /// was heard last.
+    ///
+    /// For a loader thread: waits for a step of the worker.
+    pub fn set_continuer(&self, continuer: Option<Box<dyn Continuer>>) {
+        let before = self.continuer.lock().take_turns(continuer);
+        drop(before); // outside the lock, as above
+    }
+
+    /// The oldest take that is finished and was not fetched yet. 64 wait at most; the oldest gives way.
+    ///
+    /// Locks: not for the audio thread.
+    pub fn take_finished(&self) -> Option<Take> {
+        self.takes.fetch()
+    }
+
     /// A conductor's ends, the others handed to the service. Allocates.
     pub(crate) fn connect_conductor(&self) -> ConductorEnds {
         let (ends, composing) = make_ends();
         let link = ComposingLink::new(
             composing,
             Arc::clone(&self.composer),
+            Arc::clone(&self.takes),
             Arc::clone(&self.monitor),
         );
         self.service.attach_composing(link);

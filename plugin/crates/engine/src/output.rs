@@ -238,7 +238,7 @@ impl Output {
 }
 
 /// Silences a sample that is not finite or absurd, and returns how many it silenced.
-fn silence_if_broken(sample: &mut f32) -> u32 {
+pub(crate) fn silence_if_broken(sample: &mut f32) -> u32 {
     // A comparison with NaN is false.
     let fine = sample.abs() <= 1e9;
     if !fine {

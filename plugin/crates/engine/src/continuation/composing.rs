@@ -9,8 +9,8 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 
 use super::{
-    ComposedNote, Composer, ComposingEnds, Cue, HeardNote, MAX_PASSAGE_NOTES, Progress, Reply,
-    Style,
+    ComposedNote, Composer, ComposingEnds, Cue, Ending, HeardNote, MAX_PASSAGE_NOTES, PieceStart,
+    Progress, Reply, SoundStart, Source, Style, Take, TakePlace, TakeShelf,
 };
 use crate::contract::DecodeError;
 use crate::monitor::{Monitor, count};
@@ -19,23 +19,28 @@ use crate::monitor::{Monitor, count};
 const MEMORY_NOTES: usize = 2048;
 
 /// Where a loader puts a composer, and where the worker finds it.
-pub(crate) type ComposerSlot = Mutex<Seat>;
+pub(crate) type ComposerSlot = Mutex<Seat<dyn Composer>>;
 
-/// A composer, and the number of those that sat there before it.
-#[derive(Default)]
-pub(crate) struct Seat {
-    composer: Option<Box<dyn Composer>>,
-    serial: u64,
+/// A model, and the number of those that sat there before it.
+pub(crate) struct Seat<M: ?Sized> {
+    pub(crate) model: Option<Box<M>>,
+    pub(crate) serial: u64,
 }
 
-impl Seat {
+impl<M: ?Sized> Default for Seat<M> {
+    fn default() -> Self {
+        Self {
+            model: None,
+            serial: 0,
+        }
+    }
+}
+
+impl<M: ?Sized> Seat<M> {
     /// Seats another; gives the one before back, to be dropped without the lock.
-    pub(crate) fn take_turns(
-        &mut self,
-        composer: Option<Box<dyn Composer>>,
-    ) -> Option<Box<dyn Composer>> {
+    pub(crate) fn take_turns(&mut self, model: Option<Box<M>>) -> Option<Box<M>> {
         self.serial += 1;
-        std::mem::replace(&mut self.composer, composer)
+        std::mem::replace(&mut self.model, model)
     }
 }
 
@@ -60,7 +65,10 @@ struct Passage {
 pub(crate) struct ComposingLink {
     ends: ComposingEnds,
     composer: Arc<ComposerSlot>,
+    takes: Arc<TakeShelf>,
     monitor: Arc<Monitor>,
+    /// The take of the piece that was begun last.
+    take: Option<(u32, Take)>,
     memory: VecDeque<Remembered>,
     passage: Option<Passage>,
     /// The piece whose composer failed: it stays silent.
@@ -77,12 +85,15 @@ impl ComposingLink {
     pub(crate) fn new(
         ends: ComposingEnds,
         composer: Arc<ComposerSlot>,
+        takes: Arc<TakeShelf>,
         monitor: Arc<Monitor>,
     ) -> Self {
         Self {
             ends,
             composer,
+            takes,
             monitor,
+            take: None,
             memory: VecDeque::with_capacity(MEMORY_NOTES),
             passage: None,
             failed_piece: None,
@@ -119,23 +130,21 @@ impl ComposingLink {
                 heard_origin,
                 follows_heard,
                 start,
+                place,
             } => {
-                self.failed_piece = None;
                 let heard = if follows_heard {
                     self.heard_before(heard_origin)
                 } else {
                     Vec::new()
                 };
-                let mut seat = self.composer.lock();
-                self.began_by = seat.serial;
-                let begun = seat.composer.as_mut().is_some_and(|composer| {
-                    catch_unwind(AssertUnwindSafe(|| composer.begin(&start, &heard))).is_ok()
-                });
-                drop(seat);
-                if !begun {
-                    self.failed_piece = Some(piece);
-                }
+                let start = (start, follows_heard);
+                self.begin(piece, &start, heard, place);
             }
+            Cue::End {
+                piece,
+                tick,
+                ending,
+            } => self.end(piece, tick, ending),
             Cue::Passage {
                 piece,
                 until_tick,
@@ -151,6 +160,48 @@ impl ComposingLink {
             }
         }
         true
+    }
+
+    fn begin(
+        &mut self,
+        piece: u32,
+        (start, follows_heard): &(PieceStart, bool),
+        heard: Vec<HeardNote>,
+        place: TakePlace,
+    ) {
+        self.failed_piece = None;
+        let mut seat = self.composer.lock();
+        self.began_by = seat.serial;
+        let mut pack = String::new();
+        let begun = seat.model.as_mut().is_some_and(|composer| {
+            composer.name().clone_into(&mut pack);
+            catch_unwind(AssertUnwindSafe(|| composer.begin(start, &heard))).is_ok()
+        });
+        drop(seat);
+        if !begun {
+            self.failed_piece = Some(piece);
+        }
+        let quarter_samples = 60.0 * f64::from(place.host_rate_hz) / place.tempo_bpm;
+        let started = SoundStart {
+            seed: start.seed,
+            follows_heard: *follows_heard,
+            quarter_samples: quarter_samples as f32,
+            style: start.style,
+        };
+        let take = Take::begin(Source::Notes, pack, started, place);
+        self.take = Some((piece, Take { heard, ..take }));
+    }
+
+    /// Ends a piece's take and puts it on the shelf.
+    fn end(&mut self, piece: u32, tick: u32, ending: Ending) {
+        if let Some((_, mut take)) = self.take.take_if(|(of, _)| *of == piece) {
+            take.end_notes(tick);
+            take.ended = match self.failed_piece {
+                Some(failed) if failed == piece => Ending::Failed,
+                _ => ending,
+            };
+            drop(self.takes.put(take));
+        }
     }
 
     fn remember(&mut self, tick: i64, key: u8, velocity: f32) {
@@ -221,10 +272,11 @@ impl ComposingLink {
     fn compose(&mut self, passage: &Passage) -> bool {
         let mut seat = self.composer.lock();
         let is_another = seat.serial != self.began_by;
-        let Some(composer) = seat.composer.as_mut().filter(|_| !is_another) else {
+        let Some(composer) = seat.model.as_mut().filter(|_| !is_another) else {
             return true;
         };
         let notes = &mut self.notes;
+        let before = notes.len();
         let call = catch_unwind(AssertUnwindSafe(|| {
             composer.compose(&passage.style, passage.until_tick, notes)
         }));
@@ -235,6 +287,11 @@ impl ComposingLink {
             })
         });
         self.notes.truncate(MAX_PASSAGE_NOTES);
+        if let Some((piece, take)) = &mut self.take
+            && *piece == passage.piece
+        {
+            take.notes.extend_from_slice(&self.notes[before..]);
+        }
         match outcome {
             Ok(progress) => progress == Progress::Done,
             Err(error) => {
@@ -243,6 +300,15 @@ impl ComposingLink {
                 self.monitor.set_last_error(Some(error));
                 true
             }
+        }
+    }
+}
+
+impl Drop for ComposingLink {
+    /// What was written when the instance was removed is not lost.
+    fn drop(&mut self) {
+        if let Some((_, take)) = self.take.take() {
+            drop(self.takes.put(take));
         }
     }
 }

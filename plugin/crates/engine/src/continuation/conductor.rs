@@ -7,8 +7,8 @@ use std::collections::VecDeque;
 
 use super::metronome::{Beat, Metronome, ticks_per_sample};
 use super::{
-    ComposedNote, ConductorEnds, Cue, PASSAGE_TICKS, Quantise, Reply, Style, TICKS_PER_QUARTER,
-    Transport, make_ends,
+    ComposedNote, ConductorEnds, Cue, Ending, PASSAGE_TICKS, Quantise, Reply, Style,
+    TICKS_PER_QUARTER, Transport, make_ends,
 };
 use crate::event::{Event, NoteMatch};
 use crate::monitor::MusicalTime;
@@ -33,6 +33,7 @@ struct Knobs {
     follows_heard: bool,
     quantise: Quantise,
     bars: u16,
+    seconds: f32,
     when_stopped: bool,
     until_played: bool,
     trade_bars: u16,
@@ -49,6 +50,7 @@ impl Default for Knobs {
             follows_heard: false,
             quantise: Quantise::default(),
             bars: 0,
+            seconds: 0.0,
             when_stopped: false,
             until_played: false,
             trade_bars: 0,
@@ -68,9 +70,34 @@ struct Piece {
     time: Metronome,
     asked_tick: u32,
     through_tick: u32,
+    /// Bars end it at a tick, seconds and the player at a sample.
     end_tick: Option<u32>,
+    end_sample: Option<u64>,
     /// It ended because the player wished so, not by its length.
     cut: bool,
+}
+
+impl Piece {
+    /// The first host sample that is not before a tick.
+    fn at(&self, tick: u32) -> u64 {
+        self.time.sample_at(f64::from(tick))
+    }
+
+    /// Where it ends, in host samples.
+    fn end(&self) -> Option<u64> {
+        let by_tick = self.end_tick.map(|tick| self.at(tick));
+        by_tick.into_iter().chain(self.end_sample).min()
+    }
+
+    fn ends_after(&self, sample: u64) -> bool {
+        self.end().is_none_or(|end| sample < end)
+    }
+
+    /// The first tick that is not heard any more when it ends at a sample.
+    fn tick_after(&self, sample: u64) -> u32 {
+        let tick = self.time.tick_at(sample).max(0.0) as u32;
+        tick + u32::from(self.at(tick) < sample)
+    }
 }
 
 /// A note that is held.
@@ -173,7 +200,9 @@ impl Conductor {
 
     /// Forgets piece, notes and time; controls stay, but a piece begins only when it is run anew.
     pub(crate) fn reset(&mut self) {
-        self.piece = None;
+        if let Some(piece) = self.piece.take() {
+            self.send_end(&piece, self.passed, Ending::Reset);
+        }
         (self.begins_at, self.held) = (None, 0);
         self.pending.clear();
         self.sounding = [None; SOUNDING];
@@ -223,8 +252,12 @@ impl Conductor {
         MusicalTime {
             piece_tick: piece.map(|piece| piece.time.tick_at(at_host).floor() as i64),
             bar_ticks: self.beat.bar_ticks.round() as u32,
-            tempo_bpm: (self.rate() / ticks_per_sample(60.0, self.rate_hz) * 60.0) as f32,
+            tempo_bpm: self.tempo_bpm() as f32,
         }
+    }
+
+    fn tempo_bpm(&self) -> f64 {
+        self.rate() / ticks_per_sample(60.0, self.rate_hz) * 60.0
     }
 
     /// Whether cues were sent since this was last asked.
@@ -308,29 +341,27 @@ impl Conductor {
 
     fn next_of_piece(&self) -> Option<(u64, Act)> {
         let piece = self.piece.as_ref()?;
-        let ends = |tick: u32| piece.end_tick.map_or(tick, |end| tick.min(end));
-        let at = |tick: u32| piece.time.sample_at(f64::from(tick));
-        let off = (0..SOUNDING)
-            .filter_map(|slot| Some((at(ends(self.sounding[slot]?.off_tick)), Act::Off(slot))));
+        let end = piece.end();
+        let off = (0..SOUNDING).filter_map(|slot| {
+            let let_go = piece.at(self.sounding[slot]?.off_tick);
+            Some((let_go.min(end.unwrap_or(u64::MAX)), Act::Off(slot)))
+        });
         // Held notes are let go before the piece is over, although both are on one sample.
         let silent = self.sounding.iter().all(Option::is_none);
-        let end = piece
-            .end_tick
-            .filter(|_| silent)
-            .map(|end| (at(end), Act::End));
+        let end = end.filter(|_| silent).map(|end| (end, Act::End));
         let on = self
             .pending
             .front()
-            .map(|note| (at(note.tick), Act::On))
-            .filter(|(sample, _)| end_is_later(piece, *sample));
-        let wanted = piece.end_tick.is_none_or(|end| piece.asked_tick < end);
+            .map(|note| (piece.at(note.tick), Act::On))
+            .filter(|(sample, _)| piece.ends_after(*sample));
+        let wanted = piece.ends_after(piece.at(piece.asked_tick));
         let ask = wanted.then(|| (self.asking_sample(piece), Act::Ask));
         off.chain(end).chain(on).chain(ask).min()
     }
 
     /// A passage is asked for a quarter note before it begins, or a lead where that is longer.
     fn asking_sample(&self, piece: &Piece) -> u64 {
-        let begins = piece.time.sample_at(f64::from(piece.asked_tick));
+        let begins = piece.at(piece.asked_tick);
         let quarter = piece
             .time
             .sample_at(f64::from(piece.asked_tick) - f64::from(TICKS_PER_QUARTER));
@@ -355,7 +386,7 @@ impl Conductor {
     fn strike(&mut self) -> Option<Event> {
         let note = *self.pending.front()?;
         let piece = self.piece.as_ref()?;
-        if piece.time.sample_at(f64::from(note.tick)) < self.passed {
+        if piece.at(note.tick) < self.passed {
             self.late_notes += 1;
             self.pending.pop_front();
             return None;
@@ -393,12 +424,6 @@ impl Conductor {
             self.dropped_cues += 1;
         }
     }
-}
-
-fn end_is_later(piece: &Piece, sample: u64) -> bool {
-    piece
-        .end_tick
-        .is_none_or(|end| sample < piece.time.sample_at(f64::from(end)))
 }
 
 fn off(key: u8) -> Event {

@@ -110,6 +110,12 @@ impl Beat {
         self.offset = Some(host - landed);
     }
 
+    /// The host's position at a tick of ours, in quarter notes, while its transport runs.
+    pub(super) fn host_quarters(&self, tick: f64) -> Option<f64> {
+        let offset = self.offset?;
+        Some((tick + offset) / f64::from(TICKS_PER_QUARTER))
+    }
+
     /// Ticks since the last bar line.
     pub(super) fn phase(&self, tick: f64) -> f64 {
         (tick - self.bar_line).rem_euclid(self.bar_ticks)

@@ -10,15 +10,22 @@ mod composing;
 mod conductor;
 mod continuer;
 mod metronome;
+mod take;
 
-pub(crate) use composing::{ComposerSlot, ComposingLink};
+pub(crate) use composing::{ComposerSlot, ComposingLink, Seat};
 pub(crate) use conductor::{COMPOSED_CHANNEL, Conductor, Next};
 pub use continuer::{Continuer, ContinuerSpec, SoundStart};
+pub(crate) use take::TakeShelf;
+pub use take::{Ending, Take, TakePlace};
 
+use parking_lot::Mutex;
 use rtrb::{Consumer, Producer};
 
 use crate::contract::{DecodeError, MAX_CLASSES};
 use crate::touched;
+
+/// Where a loader puts a continuer, and where the worker finds it.
+pub(crate) type ContinuerSlot = Mutex<Seat<dyn Continuer>>;
 
 /// Ticks of a quarter note: halves, thirds and eighths of it are whole.
 pub const TICKS_PER_QUARTER: u32 = 24;
@@ -102,6 +109,11 @@ pub enum Progress {
 
 /// Writes a piece, passage after passage. Lives on the worker; not real-time safe.
 pub trait Composer: Send {
+    /// Name of the pack, for the takes.
+    fn name(&self) -> &str {
+        ""
+    }
+
     /// Forgets the piece before and begins one that follows `heard` (oldest first; may be empty).
     fn begin(&mut self, start: &PieceStart, heard: &[HeardNote]);
 
@@ -130,6 +142,26 @@ pub enum Quantise {
     Bar,
 }
 
+/// What is continued.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Source {
+    /// The notes that are played, by the composer.
+    #[default]
+    Notes,
+    /// The sound that is heard, by the continuer.
+    Sound,
+}
+
+/// What becomes of the input while a continuation of sound plays.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum InputWhilePlaying {
+    /// It goes on beside it.
+    Heard,
+    /// The continuation takes its place.
+    #[default]
+    Muted,
+}
+
 /// A control of continuation and its new value.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum ContinuationChange {
@@ -141,9 +173,18 @@ pub enum ContinuationChange {
     Quantise(Quantise),
     /// Bars until it ends by itself; 0 is never.
     Bars(u16),
-    /// Whether it waits until the player has stopped: no key held for a quarter note.
+    /// Seconds until it ends by itself; 0 is never. The earlier of bars and seconds rules.
+    Seconds(f32),
+    /// What the next piece continues.
+    Source(Source),
+    /// What becomes of the input while sound is continued.
+    InputWhilePlaying(InputWhilePlaying),
+    /// The level above which the input counts as played, in decibels below full scale.
+    GateDb(f32),
+    /// Whether it waits until the player has stopped: for a quarter note no key held, or no input above
+    /// the gate.
     WhenStopped(bool),
-    /// Whether it ends as soon as the player plays.
+    /// Whether it ends as soon as the player plays again.
     UntilPlayed(bool),
     /// Bars that are the player's after those of a piece that ended by its length; then another
     /// begins, with the next seed. 0 is none.
@@ -209,12 +250,19 @@ pub(crate) enum Cue {
         heard_origin: i64,
         follows_heard: bool,
         start: PieceStart,
+        place: TakePlace,
     },
     /// The next passage is wanted.
     Passage {
         piece: u32,
         until_tick: u32,
         style: Style,
+    },
+    /// A piece is over: its take ends at a tick.
+    End {
+        piece: u32,
+        tick: u32,
+        ending: Ending,
     },
     /// What was heard is forgotten.
     Forget,

@@ -4,6 +4,7 @@
 //! offline renders; the only call into the system is `link::wake_worker`.
 
 mod events;
+mod input;
 mod pace;
 mod rendering;
 mod wait;
@@ -33,6 +34,7 @@ use crate::service::Membership;
 use crate::timeline::ms_to_samples;
 use crate::touched;
 use crate::voice::Faults;
+use input::{DryPath, Input, Route};
 use rendering::Rendering;
 pub use wait::{Clock, SystemClock};
 
@@ -76,6 +78,7 @@ pub struct Processor {
     position_host: u64,
     notes_started: u32,
     conductor: Conductor,
+    dry: DryPath,
     /// Composed events on their way out, by the host sample at which they sound.
     leaving: VecDeque<(u64, Event)>,
     /// Keys that the host was given and that were not let go, a bit each.
@@ -112,6 +115,7 @@ impl Processor {
             position_host: 0,
             notes_started: 0,
             conductor: Conductor::new(),
+            dry: DryPath::default(),
             leaving: touched::queue(COMPOSED_EVENTS, || (0, Event::AllNotesOff)),
             given: 0,
             composed: Vec::with_capacity(COMPOSED_EVENTS),
@@ -145,6 +149,7 @@ impl Processor {
         self.setup = Some(setup);
         self.swap_fade_samples = ms_to_samples(SWAP_FADE_MS, config.sample_rate_hz, 1);
         self.output.set_rate(config.sample_rate_hz);
+        self.dry.prepare(setup.latency.reported_samples);
         self.conductor
             .set_host(config.sample_rate_hz, config.max_block_samples);
         self.reset();
@@ -180,6 +185,7 @@ impl Processor {
         self.notes_started = 0;
         self.controls.lift_pedals();
         self.conductor.reset();
+        self.dry.reset();
         self.let_go_given();
         if let Some(program) = &mut self.program {
             program.begin(0, self.epoch);
@@ -210,6 +216,45 @@ impl Processor {
     /// announced are fine. Real-time safe, but in an offline render, where it may wait up to 5 s for
     /// a frame and 30 s for a pack.
     pub fn process(&mut self, left: &mut [f32], right: &mut [f32], events: &[TimedEvent]) -> Pull {
+        self.render(None, left, right, events)
+    }
+
+    /// The same for an audio effect: listens to the input, which also passes to the output, later by
+    /// the reported latency (none in Instant mode). While nothing is continued it passes bit for bit.
+    ///
+    /// `input`: 1 or 2 channels at host rate, as long as the block; what is missing is silence, what is
+    /// not finite is silenced and counted. Real-time safe as [`process`](Self::process) is.
+    pub fn process_heard(
+        &mut self,
+        input: &[&[f32]],
+        left: &mut [f32],
+        right: &mut [f32],
+        events: &[TimedEvent],
+    ) -> Pull {
+        self.render(Some(Input::new(input, Route::Through)), left, right, events)
+    }
+
+    /// The same for a side chain: listens to the input, which does not pass to the output.
+    ///
+    /// `input`: as in [`process_heard`](Self::process_heard). Real-time safe as
+    /// [`process`](Self::process) is.
+    pub fn process_beside(
+        &mut self,
+        input: &[&[f32]],
+        left: &mut [f32],
+        right: &mut [f32],
+        events: &[TimedEvent],
+    ) -> Pull {
+        self.render(Some(Input::new(input, Route::Beside)), left, right, events)
+    }
+
+    fn render(
+        &mut self,
+        input: Option<Input<'_>>,
+        left: &mut [f32],
+        right: &mut [f32],
+        events: &[TimedEvent],
+    ) -> Pull {
         let length = left.len().min(right.len());
         let (left, right) = (&mut left[..length], &mut right[..length]);
         self.composed.clear();
@@ -227,7 +272,9 @@ impl Processor {
         let mut pieces = events::Pieces::new(events, length, piece_samples);
         let mut faults = Faults::default();
         while let Some((range, events)) = pieces.next_piece() {
+            let input = input.map(|input| input.from(range.start));
             self.process_piece(
+                input,
                 &mut left[range.clone()],
                 &mut right[range],
                 events,
@@ -244,6 +291,7 @@ impl Processor {
 
     fn process_piece(
         &mut self,
+        input: Option<Input<'_>>,
         left: &mut [f32],
         right: &mut [f32],
         events: events::PieceEvents<'_>,
@@ -266,8 +314,36 @@ impl Processor {
             u64::from(output_faults.limited_samples),
         );
         faults.non_finite_samples += output_faults.non_finite_samples;
+        if let Some(input) = input {
+            self.pass(&input, left, right, faults);
+        }
         self.throw_away_outgoing(self.position_host);
         self.monitor.publish_output(left, right);
+    }
+
+    /// Adds the input to the output, where it passes.
+    fn pass(
+        &mut self,
+        input: &Input<'_>,
+        left: &mut [f32],
+        right: &mut [f32],
+        faults: &mut Faults,
+    ) {
+        let alone = self.program.is_none() && self.outgoing.is_none();
+        for (place, (l, r)) in left.iter_mut().zip(right).enumerate() {
+            let (heard, broken) = input.at(place);
+            faults.non_finite_samples += broken;
+            let [dry_left, dry_right] = self.dry.pass(heard);
+            if input.route == Route::Beside {
+                continue;
+            }
+            // A sum with a zero would lose the sign of a zero.
+            (*l, *r) = if alone {
+                (dry_left, dry_right)
+            } else {
+                (*l + dry_left, *r + dry_right)
+            };
+        }
     }
 
     fn render_slice(&mut self, left: &mut [f32], right: &mut [f32], faults: &mut Faults) {

@@ -225,6 +225,10 @@ impl<'a> Allowed<'a> {
 }
 
 impl Composer for EventComposer {
+    fn name(&self) -> &str {
+        &self.pack
+    }
+
     fn begin(&mut self, start: &PieceStart, heard: &[HeardNote]) {
         self.stream = Stream::new(start.seed, Purpose::SAMPLING, 0, 0);
         self.model.forget();

@@ -5,7 +5,9 @@ use crate::contract::MAX_CLASSES;
 use crate::event::{Event, NoteMatch};
 
 use super::super::metronome::Metronome;
-use super::super::{ContinuationChange, Cue, PieceStart, Quantise, TICKS_PER_QUARTER};
+use super::super::{
+    ContinuationChange, Cue, Ending, PieceStart, Quantise, TICKS_PER_QUARTER, TakePlace,
+};
 
 impl Conductor {
     /// Takes a control at a host sample. What was composed before it must have been asked for.
@@ -29,6 +31,9 @@ impl Conductor {
             ContinuationChange::FollowsHeard(follows) => knobs.follows_heard = follows,
             ContinuationChange::Quantise(quantise) => knobs.quantise = quantise,
             ContinuationChange::Bars(bars) => knobs.bars = bars,
+            ContinuationChange::Seconds(seconds) if seconds.is_finite() => {
+                knobs.seconds = seconds.max(0.0);
+            }
             ContinuationChange::Label { index, label } if usize::from(index) < MAX_CLASSES => {
                 knobs.style.class[usize::from(index)] = label;
             }
@@ -43,7 +48,11 @@ impl Conductor {
                 knobs.tempo_bpm = value;
                 self.keep_time(at_host);
             }
-            ContinuationChange::Temperature(_)
+            ContinuationChange::Source(_)
+            | ContinuationChange::InputWhilePlaying(_)
+            | ContinuationChange::GateDb(_)
+            | ContinuationChange::Seconds(_)
+            | ContinuationChange::Temperature(_)
             | ContinuationChange::TopP(_)
             | ContinuationChange::TempoBpm(_) => {}
             ContinuationChange::Seed(seed) => knobs.seed = seed,
@@ -118,13 +127,27 @@ impl Conductor {
 
     /// What follows a piece that is over: the player's bars, and then another.
     pub(super) fn finish(&mut self, at_host: u64) {
-        let cut = self.piece.take().is_some_and(|piece| piece.cut);
+        let ended = self.piece.take();
+        let cut = ended.as_ref().is_some_and(|piece| piece.cut);
+        if let Some(piece) = &ended {
+            let ending = if cut { Ending::Stopped } else { Ending::Length };
+            self.send_end(piece, at_host, ending);
+        }
         if self.knobs.run && !cut && self.knobs.trade_bars > 0 && !self.knobs.when_stopped {
             let bars = f64::from(self.knobs.trade_bars) * self.beat.bar_ticks;
             let line = self.beat.time.tick_at(at_host) + bars;
             let starts = self.beat.time.sample_at(line);
             self.begins_at = Some(starts.saturating_sub(self.lead_samples).max(at_host));
         }
+    }
+
+    /// Tells the worker where a piece ends.
+    pub(super) fn send_end(&mut self, piece: &Piece, at_host: u64, ending: Ending) {
+        self.send(Cue::End {
+            piece: piece.number,
+            tick: piece.tick_after(at_host),
+            ending,
+        });
     }
 
     pub(super) fn begin(&mut self, at_host: u64) {
@@ -155,6 +178,7 @@ impl Conductor {
             asked_tick: 0,
             through_tick: 0,
             end_tick: (bars > 0).then(|| bars * bar_ticks),
+            end_sample: self.seconds_after(starts),
             cut: false,
         });
         let seed = self.knobs.seed.wrapping_add(self.exchanges);
@@ -169,15 +193,32 @@ impl Conductor {
                 bar_phase_ticks: (phase.round() as u32) % bar_ticks.max(1),
                 style: self.knobs.style,
             },
+            place: self.place(starts, tick),
         });
+    }
+
+    /// The sample at which a piece that starts at `starts` ends by its seconds.
+    fn seconds_after(&self, starts: u64) -> Option<u64> {
+        let samples = f64::from(self.knobs.seconds) * f64::from(self.rate_hz);
+        (samples > 0.0).then(|| starts + samples.round() as u64)
+    }
+
+    /// Where a take lies that begins at a sample and a tick of the beat.
+    fn place(&self, starts: u64, tick: f64) -> TakePlace {
+        TakePlace {
+            host_rate_hz: self.rate_hz,
+            start_sample: starts,
+            branch_sample: starts,
+            position_quarters: self.beat.host_quarters(tick),
+            tempo_bpm: self.tempo_bpm(),
+        }
     }
 
     /// Ends the piece at a sample: what is held is let go there, what waits is forgotten.
     fn end_at(&mut self, at_host: u64) {
         self.pending.clear();
         if let Some(piece) = &mut self.piece {
-            let here = piece.time.tick_at(at_host).max(0.0) as u32;
-            piece.end_tick = Some(here.min(piece.end_tick.unwrap_or(u32::MAX)));
+            piece.end_sample = piece.end().into_iter().chain([at_host]).min();
             piece.cut = true;
         }
     }
