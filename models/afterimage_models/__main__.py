@@ -1,4 +1,4 @@
-"""Commands: data, train, correct, export, sheet, evaluate, judge, pieces. Run `python -m afterimage_models --help`."""
+"""Commands: data, train, correct, export, sheet, evaluate, judge, pieces, corpus. `--help` explains them."""
 
 from __future__ import annotations
 
@@ -32,6 +32,12 @@ def _pieces(arguments: argparse.Namespace) -> None:
     pieces.write(arguments.out)
 
 
+def _corpus(arguments: argparse.Namespace) -> None:
+    from .corpus.build import build
+
+    build(arguments.out, MODELS / "data" / "tunes", arguments.cache)
+
+
 def parser() -> argparse.ArgumentParser:
     """The whole command line."""
     root = argparse.ArgumentParser(prog="python -m afterimage_models")
@@ -51,6 +57,10 @@ def parser() -> argparse.ArgumentParser:
     pieces = commands.add_parser("pieces")
     pieces.add_argument("--out", type=Path, default=MODELS / "pieces")
     pieces.set_defaults(run=_pieces)
+    recordings = commands.add_parser("corpus")
+    recordings.add_argument("--out", type=Path, default=MODELS / "data" / "corpus")
+    recordings.add_argument("--cache", type=Path, default=MODELS / "data" / "clips", help="where packages are kept")
+    recordings.set_defaults(run=_corpus)
     judge_command.add(commands)
     return root
 

@@ -23,7 +23,7 @@ pub struct SoundStart {
     pub seed: u64,
     /// False begins from an empty prompt: what was heard is left aside.
     pub follows_heard: bool,
-    /// Length of a quarter note in samples, or 0 where no tempo is known.
+    /// Length of a quarter note in samples at its rate, or 0 where no tempo is known.
     pub quarter_samples: f32,
     /// Labels and freedom.
     pub style: Style,

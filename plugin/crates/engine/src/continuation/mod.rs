@@ -9,12 +9,14 @@
 mod composing;
 mod conductor;
 mod continuer;
+mod grains;
 mod metronome;
 mod take;
 
 pub(crate) use composing::{ComposerSlot, ComposingLink, Seat};
 pub(crate) use conductor::{COMPOSED_CHANNEL, Conductor, Next};
 pub use continuer::{Continuer, ContinuerSpec, SoundStart};
+pub use grains::Grains;
 pub(crate) use take::TakeShelf;
 pub use take::{Ending, Take, TakePlace};
 
