@@ -127,6 +127,16 @@ pub enum DecodeError {
         /// What the backend said.
         reason: String,
     },
+    /// A continuer that cannot go on.
+    #[error(
+        "'{pack}' could not go on with the sound: {reason}; it is silent until it begins again, reload the pack if that does not help"
+    )]
+    Continuer {
+        /// Name of the pack.
+        pack: String,
+        /// What the backend said.
+        reason: String,
+    },
     /// A call with more rows than the decoder takes, or unequal lengths.
     #[error("the decoder of '{pack}' was given {given} rows, but takes 1 to {limit}")]
     Rows {

@@ -2,6 +2,7 @@
 //!
 //! Opens the file as the plugin does, loads it on each runtime, and compares the two.
 
+mod continuers;
 mod events;
 mod import;
 mod text;
@@ -11,6 +12,7 @@ use std::path::Path;
 use afterimage_engine::contract::{Decoder, Frame};
 
 use crate::backend::BackendKind;
+use crate::continuers::is_frame_model;
 use crate::error::PackError;
 use crate::events::is_event_model;
 use crate::load::{LoadReport, LoadedPack, load};
@@ -47,6 +49,9 @@ fn check_pack(pack: &Pack, runtime: &Runtime) -> ModelCheck {
     text.push_str("\nRuntimes\n");
     if is_event_model(pack.manifest()) {
         return events::check(pack, runtime, text);
+    }
+    if is_frame_model(pack.manifest()) {
+        return continuers::check(pack, runtime, text);
     }
     for kind in [BackendKind::OnnxRuntime, BackendKind::Embedded] {
         let Some(only) = runtime.only(kind) else {

@@ -7,6 +7,7 @@
 
 mod backend;
 mod check;
+mod continuers;
 mod decoder;
 mod error;
 mod events;
@@ -22,11 +23,13 @@ mod playable;
 mod rows;
 mod runtime;
 pub mod shelf;
+mod steps;
 mod trial;
 mod validate;
 
 pub use backend::BackendKind;
 pub use check::{AGREEMENT, ModelCheck, check_model};
+pub use continuers::{ContinuerReport, LoadedContinuer, is_continuer, load_continuer};
 pub use decoder::NeuralDecoder;
 pub use error::PackError;
 pub use events::{ComposerReport, EventComposer, LoadedComposer, is_event_model, load_composer};

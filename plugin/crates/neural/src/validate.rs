@@ -1,5 +1,6 @@
 //! Compares what a manifest declares with what its graphs hold.
 
+use crate::continuers::{FramePlan, is_frame_model};
 use crate::error::PackError;
 use crate::events::EventPlan;
 use crate::manifest::{Axis, GraphSpec, Role, TensorSpec};
@@ -26,6 +27,9 @@ pub(crate) fn check(pack: &Pack) -> Result<(), PackError> {
     }
     if crate::events::is_event_model(pack.manifest()) {
         EventPlan::new(pack)?;
+    }
+    if is_frame_model(pack.manifest()) {
+        FramePlan::new(pack)?;
     }
     Ok(())
 }

@@ -18,6 +18,7 @@ pub mod play;
 pub mod representation;
 pub mod resample;
 pub mod scale;
+pub mod seam;
 pub mod shift;
 mod snapshot;
 mod spec;

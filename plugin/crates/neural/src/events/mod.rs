@@ -93,7 +93,7 @@ pub fn load_composer(pack: &Pack, runtime: &Runtime) -> Result<LoadedComposer, P
     let names: Vec<_> = runtime.kinds().iter().map(|kind| kind.name()).collect();
     Err(PackError::Backend {
         pack: pack.name().to_owned(),
-        file: plan.file.clone(),
+        file: plan.step.file.clone(),
         expected: names.join(" or "),
         found: refusals.join("; "),
     })
@@ -149,7 +149,7 @@ fn check_trial(pack: &Pack, plan: &EventPlan, trial: &Trial) -> Result<(), PackE
     if bad > 0 {
         return Err(PackError::NotFinite {
             pack: pack.name().to_owned(),
-            tensor: plan.logits.clone(),
+            tensor: plan.logits().to_owned(),
             found: format!(
                 "{bad} of {} values were not, over {} tokens",
                 trial.logits.len() * plan.vocabulary.size(),

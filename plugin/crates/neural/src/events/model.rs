@@ -2,20 +2,16 @@
 
 use afterimage_engine::contract::MAX_CLASSES;
 
-use super::plan::{EventFill, EventPlan};
-use crate::backend::{Backend, BackendKind, InputBuffer, Values};
+use super::plan::EventPlan;
+use crate::backend::BackendKind;
 use crate::pack::Pack;
 use crate::runtime::Runtime;
+use crate::steps::{States, StepModel, StepValues};
 
-/// A predict graph, its state, and what it said last.
+/// A predict graph and its state.
 pub(crate) struct EventModel {
-    backend: Box<dyn Backend>,
-    fills: Vec<(EventFill, f32)>,
-    buffers: Vec<InputBuffer>,
-    /// `[size]`.
-    logits: Vec<f32>,
-    /// Outputs of a call, until their inputs are free; the first is not used.
-    given: Vec<Vec<f32>>,
+    model: StepModel,
+    states: States,
 }
 
 impl EventModel {
@@ -27,26 +23,15 @@ impl EventModel {
         runtime: &Runtime,
         kind: BackendKind,
     ) -> Result<Self, String> {
-        let graph = pack.graph("predict").ok_or("the pack has no 'predict'")?;
-        let outputs: Vec<&str> = plan.outputs.iter().map(String::as_str).collect();
-        let fills = plan.inputs.iter().map(|input| (input.fill, input.initial));
-        Ok(Self {
-            backend: runtime.open(kind, &graph.bytes, &outputs)?,
-            fills: fills.collect(),
-            buffers: plan.buffers(),
-            logits: vec![0.0; plan.vocabulary.size()],
-            given: vec![Vec::new(); outputs.len()],
-        })
+        let model = StepModel::open(pack, &plan.step, runtime, kind)?;
+        let states = model.initial().clone();
+        Ok(Self { model, states })
     }
 
     /// Puts every state back to where it begins.
     pub(crate) fn forget(&mut self) {
-        for ((fill, initial), buffer) in self.fills.iter().zip(&mut self.buffers) {
-            if let (EventFill::State(_), Values::F32(values)) = (fill, &mut buffer.values) {
-                values.fill(*initial);
-            }
-        }
-        self.logits.fill(0.0);
+        self.states.clone_from(self.model.initial());
+        self.model.forget_output();
     }
 
     /// Takes a token in.
@@ -54,68 +39,17 @@ impl EventModel {
     /// # Errors
     /// The runtime's own words, or an output of the wrong length.
     pub(crate) fn step(&mut self, token: u32, class: &[u16; MAX_CLASSES]) -> Result<(), String> {
-        for ((fill, _), buffer) in self.fills.iter().zip(&mut self.buffers) {
-            match fill {
-                EventFill::Token => set(&mut buffer.values, i64::from(token)),
-                EventFill::Class(index) => set(&mut buffer.values, i64::from(class[*index])),
-                EventFill::State(_) => {}
-            }
-        }
-        let Self {
-            backend,
-            buffers,
-            logits,
-            given,
-            ..
-        } = self;
-        let mut outcome = Ok(());
-        backend.run(1, buffers, &mut |place, values| {
-            if place > 0 {
-                given[place].clear();
-                given[place].extend_from_slice(values);
-            } else if values.len() == logits.len() {
-                logits.copy_from_slice(values);
-            } else {
-                outcome = Err(format!(
-                    "{} logits came out where {} were declared",
-                    values.len(),
-                    logits.len()
-                ));
-            }
-        })?;
-        outcome?;
-        self.take_states()
-    }
-
-    fn take_states(&mut self) -> Result<(), String> {
-        for ((fill, _), buffer) in self.fills.iter().zip(&mut self.buffers) {
-            let (EventFill::State(place), Values::F32(values)) = (fill, &mut buffer.values) else {
-                continue;
-            };
-            let given = &self.given[*place];
-            if given.len() != values.len() {
-                return Err(format!(
-                    "a state came out with {} values where {} went in",
-                    given.len(),
-                    values.len()
-                ));
-            }
-            values.copy_from_slice(given);
-        }
-        Ok(())
+        let values = StepValues {
+            token,
+            class: *class,
+            ..StepValues::default()
+        };
+        self.model.run(&values, &mut self.states)
     }
 
     /// What the newest token is followed by: one logit a token, `[size]`.
     pub(crate) fn logits(&self) -> &[f32] {
-        &self.logits
-    }
-}
-
-fn set(values: &mut Values, value: i64) {
-    match values {
-        Values::F32(values) => values.fill(value as f32),
-        Values::I64(values) => values.fill(value),
-        Values::I32(values) => values.fill(value as i32),
+        self.model.output()
     }
 }
 

@@ -121,7 +121,7 @@ pub enum Task {
     Transform,
 }
 
-/// Up to three graphs.
+/// Up to four graphs.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Graphs {
     /// Audio or frames to latents or tokens.
@@ -130,6 +130,9 @@ pub struct Graphs {
     /// What comes next.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub predict: Option<GraphSpec>,
+    /// The predictor's states after several items that are known: hearing at a fraction of the cost.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub prime: Option<GraphSpec>,
     /// Latents or tokens and conditions to frames or samples.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub decode: Option<GraphSpec>,
@@ -141,6 +144,7 @@ impl Graphs {
         let named = [
             ("encode", &self.encode),
             ("predict", &self.predict),
+            ("prime", &self.prime),
             ("decode", &self.decode),
         ];
         named
@@ -216,6 +220,8 @@ pub enum Role {
     Mean,
     Scale,
     Mixture,
+    Uniform,
+    Temperature,
 }
 
 impl Role {

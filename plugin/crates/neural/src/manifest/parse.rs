@@ -11,7 +11,7 @@ use super::{
 use crate::error::PackError;
 
 /// Words of [`Role`], in its order.
-pub(super) const ROLE_WORDS: [&str; 18] = [
+pub(super) const ROLE_WORDS: [&str; 20] = [
     "latent",
     "noise",
     "pitch",
@@ -30,8 +30,10 @@ pub(super) const ROLE_WORDS: [&str; 18] = [
     "mean",
     "scale",
     "mixture",
+    "uniform",
+    "temperature",
 ];
-const ROLES: [Role; 18] = [
+const ROLES: [Role; 20] = [
     Role::Latent,
     Role::Noise,
     Role::Pitch,
@@ -50,6 +52,8 @@ const ROLES: [Role; 18] = [
     Role::Mean,
     Role::Scale,
     Role::Mixture,
+    Role::Uniform,
+    Role::Temperature,
 ];
 const TASK_WORDS: [&str; 5] = ["play", "continue", "imagine", "continue-midi", "transform"];
 const TASKS: [Task; 5] = [
@@ -237,10 +241,11 @@ fn parse_graphs(field: &Field<'_>) -> Result<Graphs, PackError> {
     let graphs = Graphs {
         encode: graph("encode")?,
         predict: graph("predict")?,
+        prime: graph("prime")?,
         decode: graph("decode")?,
     };
     if graphs.iter().next().is_none() {
-        return Err(field.must_be("an object with one or more of encode, predict, decode"));
+        return Err(field.must_be("an object with one or more of encode, predict, prime, decode"));
     }
     Ok(graphs)
 }

@@ -150,7 +150,7 @@ impl Rtpghi {
     }
 
     /// Says what phases the last frame took instead, `[bins]`: the next goes on from them. Real-time safe.
-    pub(crate) fn set_phases(&mut self, phases: &[u32]) {
+    pub fn set_phases(&mut self, phases: &[u32]) {
         super::copy_common(&mut self.phases, phases);
     }
 

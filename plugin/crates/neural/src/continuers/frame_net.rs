@@ -1,0 +1,160 @@
+//! The net of a frame model: it hears frames, and draws the next one.
+
+use afterimage_engine::contract::MAX_CLASSES;
+use afterimage_spectral::counter_rng::Stream;
+
+use super::frame_plan::FramePlan;
+use crate::backend::BackendKind;
+use crate::manifest::ConditionKind;
+use crate::pack::Pack;
+use crate::runtime::Runtime;
+use crate::steps::{States, StepModel, StepValues};
+
+/// What the net knows after some frames. The newest frame is not in the states yet: the draw takes both.
+#[derive(Clone, Debug)]
+pub(crate) struct Known {
+    states: States,
+    /// Frames that wait until `prime` can take them together, `[frames * bins]`.
+    waiting: Vec<f32>,
+    /// `[bins]`.
+    newest: Vec<f32>,
+}
+
+/// How a frame is drawn.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Draw<'a> {
+    pub(crate) class: [u16; MAX_CLASSES],
+    pub(crate) temperature: f32,
+    /// Random numbers, and where this frame's begin.
+    pub(crate) stream: &'a Stream,
+    pub(crate) index: u64,
+}
+
+/// Both graphs of a frame model.
+pub(crate) struct FrameNet {
+    predict: StepModel,
+    prime: Option<StepModel>,
+    window_values: usize,
+    /// A silent frame: what stands before the first.
+    silence: Vec<f32>,
+    class: [u16; MAX_CLASSES],
+    uniform: Vec<f32>,
+}
+
+impl FrameNet {
+    /// # Errors
+    /// The runtime's own words.
+    pub(crate) fn open(
+        pack: &Pack,
+        plan: &FramePlan,
+        runtime: &Runtime,
+        kind: BackendKind,
+    ) -> Result<Self, String> {
+        let representation = &pack.manifest().representation;
+        let open = |step| StepModel::open(pack, step, runtime, kind);
+        Ok(Self {
+            predict: open(&plan.predict)?,
+            prime: plan.prime.as_ref().map(open).transpose()?,
+            window_values: plan.prime_frames * representation.bins,
+            silence: vec![representation.floor; representation.bins],
+            class: default_classes(pack),
+            uniform: vec![0.0; plan.uniforms],
+        })
+    }
+
+    /// What is known before anything was heard.
+    pub(crate) fn nothing(&self) -> Known {
+        Known {
+            states: self.predict.initial().clone(),
+            waiting: Vec::new(),
+            newest: self.silence.clone(),
+        }
+    }
+
+    /// Hears a frame, `[bins]`: with the pack's own labels, for who plays says none.
+    ///
+    /// # Errors
+    /// The runtime's own words.
+    pub(crate) fn hear(&mut self, frame: &[f32], known: &mut Known) -> Result<(), String> {
+        known.waiting.extend_from_slice(&known.newest);
+        known.newest.copy_from_slice(frame);
+        if known.waiting.len() < self.window_values {
+            return Ok(());
+        }
+        let values = StepValues {
+            frame: &known.waiting,
+            class: self.class,
+            uniform: &self.uniform,
+            temperature: 1.0,
+            ..StepValues::default()
+        };
+        let model = self.prime.as_mut().unwrap_or(&mut self.predict);
+        let outcome = model.run(&values, &mut known.states);
+        known.waiting.clear();
+        outcome
+    }
+
+    /// Takes one of the frames that wait into the states; false when none is left.
+    ///
+    /// # Errors
+    /// The runtime's own words.
+    pub(crate) fn catch_up(&mut self, known: &mut Known) -> Result<bool, String> {
+        let bins = self.silence.len();
+        if known.waiting.is_empty() {
+            return Ok(false);
+        }
+        let values = StepValues {
+            frame: &known.waiting[..bins],
+            class: self.class,
+            uniform: &self.uniform,
+            temperature: 1.0,
+            ..StepValues::default()
+        };
+        self.predict.run(&values, &mut known.states)?;
+        known.waiting.drain(..bins);
+        Ok(true)
+    }
+
+    /// Draws the next frame, `[bins]`, which is then the newest; nothing may wait.
+    ///
+    /// # Errors
+    /// The runtime's own words, or that it drew what is no number.
+    pub(crate) fn draw(&mut self, draw: &Draw, known: &mut Known) -> Result<(), String> {
+        let first = draw.index * self.uniform.len() as u64;
+        for (place, uniform) in (first..).zip(&mut self.uniform) {
+            *uniform = draw.stream.uniform_at(place);
+        }
+        let values = StepValues {
+            frame: &known.newest,
+            class: draw.class,
+            uniform: &self.uniform,
+            temperature: draw.temperature,
+            ..StepValues::default()
+        };
+        self.predict.run(&values, &mut known.states)?;
+        known.newest.copy_from_slice(self.predict.output());
+        if known.newest.iter().all(|value| value.is_finite()) {
+            return Ok(());
+        }
+        Err("it drew values that are no numbers".into())
+    }
+}
+
+impl Known {
+    /// The newest frame, heard or drawn.
+    pub(crate) fn newest(&self) -> &[f32] {
+        &self.newest
+    }
+}
+
+/// The default label of each class condition.
+fn default_classes(pack: &Pack) -> [u16; MAX_CLASSES] {
+    let mut class = [0; MAX_CLASSES];
+    let conditions = pack.manifest().conditions.iter();
+    let defaults = conditions.filter_map(|condition| match condition.kind {
+        ConditionKind::Class { default, .. } => Some(default as u16),
+        ConditionKind::Continuous { .. } => None,
+    });
+    class.iter_mut().zip(defaults).for_each(|(c, d)| *c = d);
+    class
+}

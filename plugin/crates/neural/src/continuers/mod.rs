@@ -1,0 +1,83 @@
+//! Packs that continue sound: from what was heard, or from nothing.
+//!
+//! [`load_continuer`] makes one ready for the engine, whatever its items are. Loader and worker threads only.
+
+mod frame_net;
+mod frame_plan;
+mod frames;
+mod trial;
+
+use std::sync::Arc;
+
+use afterimage_engine::continuation::Continuer;
+
+use crate::backend::BackendKind;
+use crate::error::PackError;
+use crate::manifest::{Manifest, RepresentationKind, Task};
+use crate::pack::Pack;
+use crate::runtime::Runtime;
+pub(crate) use frame_net::FrameNet;
+pub(crate) use frame_plan::{FramePlan, is_frame_model};
+pub(crate) use trial::walk;
+
+/// A pack that can continue sound.
+pub struct LoadedContinuer {
+    /// Its manifest.
+    pub manifest: Arc<Manifest>,
+    /// What the engine plays.
+    pub continuer: Box<dyn Continuer>,
+    /// What loading found and measured.
+    pub report: ContinuerReport,
+}
+
+/// What loading found and measured.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ContinuerReport {
+    /// The runtime that runs it.
+    pub backend: BackendKind,
+    /// Why the preferred runtime does not run it, if so: one sentence.
+    pub fallback: Option<String>,
+    /// Time to make the graphs ready, in milliseconds.
+    pub load_ms: f64,
+    /// Seconds of sound that it makes in a second.
+    pub speed: f32,
+    /// Seconds of sound that it hears in a second.
+    pub hearing_speed: f32,
+}
+
+/// Whether a pack continues sound, to be loaded by [`load_continuer`].
+pub fn is_continuer(manifest: &Manifest) -> bool {
+    manifest.representation.kind != RepresentationKind::Events
+        && manifest.tasks.contains(&Task::Continue)
+}
+
+/// Loads a pack that continues sound: on the preferred runtime, or on the next that takes it.
+///
+/// # Errors
+/// One sentence; see [`PackError`].
+pub fn load_continuer(pack: &Pack, runtime: &Runtime) -> Result<LoadedContinuer, PackError> {
+    if is_frame_model(pack.manifest()) {
+        return frames::load(pack, runtime);
+    }
+    Err(PackError::Unsupported {
+        pack: pack.name().to_owned(),
+        what: "a pack that continues sound".into(),
+        expected: "one with 'graphs.predict' over frames".into(),
+        found: format!(
+            "one with the representation '{}' and the graphs {}",
+            pack.manifest().representation.kind.word(),
+            graph_names(pack)
+        ),
+        advice: "export the predictor, with an output of the role 'frame'",
+    })
+}
+
+fn graph_names(pack: &Pack) -> String {
+    let names: Vec<&str> = pack
+        .manifest()
+        .graphs
+        .iter()
+        .map(|(name, _)| name)
+        .collect();
+    names.join(", ")
+}

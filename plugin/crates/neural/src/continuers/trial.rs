@@ -1,0 +1,86 @@
+//! Trial runs: how fast a continuer is, and whether two runtimes draw the same.
+
+use std::time::Instant;
+
+use afterimage_engine::continuation::{Continuer, SoundStart, Style};
+use afterimage_engine::contract::{DecodeError, MAX_CLASSES};
+use afterimage_spectral::counter_rng::{Purpose, Stream};
+
+use super::frame_net::{Draw, FrameNet};
+use crate::error::PackError;
+use crate::pack::Pack;
+
+/// Seconds of sound of a trial run.
+const TRIAL_S: f64 = 0.75;
+/// Slowest continuer that is taken: below this it falls behind what it plays, whatever the lead.
+const LEAST_SPEED: f32 = 1.25;
+/// Frames of a walk.
+const WALK_FRAMES: u64 = 48;
+
+/// Seconds of sound that a continuer hears in a second. It has forgotten them afterwards.
+pub(super) fn hearing_speed(continuer: &mut dyn Continuer) -> Result<f32, DecodeError> {
+    let rate_hz = f64::from(continuer.spec().sample_rate_hz);
+    let noise = Stream::new(1, Purpose::NOISE, 0, 0);
+    let samples: Vec<f32> = (0..(TRIAL_S * rate_hz) as u64)
+        .map(|n| 0.1 * noise.bipolar_at(n))
+        .collect();
+    let start = Instant::now();
+    continuer.hear(&samples)?;
+    let speed = samples.len() as f64 / rate_hz / start.elapsed().as_secs_f64();
+    continuer.forget();
+    Ok(speed as f32)
+}
+
+/// Seconds of sound that a continuer makes in a second, from nothing. The continuation is left under way.
+pub(super) fn speed(continuer: &mut dyn Continuer) -> Result<f32, DecodeError> {
+    let rate_hz = f64::from(continuer.spec().sample_rate_hz);
+    let mut samples = vec![0.0; (TRIAL_S * rate_hz) as usize];
+    continuer.begin(&SoundStart::new(1));
+    let (start, mut made) = (Instant::now(), 0);
+    while made < samples.len() {
+        made += continuer.go_on(&Style::default(), &mut samples[made..])?;
+    }
+    let speed = samples.len() as f64 / rate_hz / start.elapsed().as_secs_f64();
+    Ok(speed as f32)
+}
+
+/// # Errors
+/// One sentence for a continuer that is too slow to be played.
+pub(super) fn check_speed(pack: &Pack, speed: f32) -> Result<(), PackError> {
+    if speed >= LEAST_SPEED {
+        return Ok(());
+    }
+    Err(PackError::OverBudget {
+        pack: pack.name().to_owned(),
+        what: "a second of continued sound",
+        limit: format!("{:.1} s", 1.0 / LEAST_SPEED),
+        found: format!("{:.1} s", 1.0 / speed),
+    })
+}
+
+/// What a net draws after frames that every run repeats, `[frames][bins]`, and then of itself.
+///
+/// # Errors
+/// The runtime's own words.
+pub(crate) fn walk(net: &mut FrameNet, floor: f32, bins: usize) -> Result<Vec<Vec<f32>>, String> {
+    let stream = Stream::new(1, Purpose::SAMPLING, 0, 0);
+    let levels = Stream::new(2, Purpose::NOISE, 0, 0);
+    let (mut known, mut drawn) = (net.nothing(), Vec::new());
+    for index in 0..WALK_FRAMES {
+        let first = index * bins as u64;
+        let level = |place| floor * levels.uniform_at(place);
+        let frame: Vec<f32> = (first..first + bins as u64).map(level).collect();
+        net.hear(&frame, &mut known)?;
+        let mut then = known.clone();
+        while net.catch_up(&mut then)? {}
+        let draw = Draw {
+            class: [0; MAX_CLASSES],
+            temperature: 1.0,
+            stream: &stream,
+            index,
+        };
+        net.draw(&draw, &mut then)?;
+        drawn.push(then.newest().to_vec());
+    }
+    Ok(drawn)
+}

@@ -1,0 +1,10 @@
+//! Graphs that go step by step: what one step takes and gives, and the state carried between steps.
+//!
+//! Event models run their `predict` by this, frame models their `predict` and `prime`. Loader and worker
+//! threads only.
+
+mod model;
+mod plan;
+
+pub(crate) use model::{States, StepModel, StepValues};
+pub(crate) use plan::{StepFill, StepGraph, StepPlan};
