@@ -1,4 +1,4 @@
-"""Commands: data, train, correct, export, sheet, evaluate, judge, pieces, corpus. `--help` explains them."""
+"""Commands: data, train, correct, export, prompts, sheet, evaluate, judge, pieces, corpus. `--help` explains them."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def parser() -> argparse.ArgumentParser:
     """The whole command line."""
     root = argparse.ArgumentParser(prog="python -m afterimage_models")
     commands = root.add_subparsers(required=True, dest="step")
-    for step in ("data", "train", "correct", "export", "sheet", "evaluate"):
+    for step in ("data", "train", "correct", "export", "prompts", "sheet", "evaluate"):
         command = commands.add_parser(step)
         command.add_argument("model", choices=sorted(DATA_SETS))
         command.add_argument("--data", type=Path, help="the data set (models/data/...)")

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use afterimage_engine::continuation::{ContinuationChange, Quantise};
+use afterimage_engine::continuation::{ContinuationChange, DEFAULT_LIKENESS, Quantise};
 use nice_plug::prelude::{
     BoolParam, Enum, EnumParam, FloatParam, FloatRange, IntParam, IntRange, Params, formatters,
 };
@@ -12,7 +12,7 @@ use crate::params::{SharedNames, linear, percent};
 /// Most bars that a length can name.
 const MOST_BARS: i32 = 128;
 /// Values of a continuation, always in the same order.
-pub const CHANGES: usize = 14;
+pub const CHANGES: usize = 15;
 
 /// What a piece goes on from.
 #[derive(Enum, Clone, Copy, Debug, PartialEq, Eq)]
@@ -93,6 +93,9 @@ pub struct ContinuationParams {
     /// Factor on the pack's top-p.
     #[id = "continue_top_p"]
     pub top_p: FloatParam,
+    /// Share of what was heard in what comes next.
+    #[id = "continue_likeness"]
+    pub likeness: FloatParam,
     /// Brings a piece back.
     #[id = "continue_seed"]
     pub seed: IntParam,
@@ -124,6 +127,7 @@ impl ContinuationParams {
             label_2: label(1, names.clone()),
             temperature: linear("Continue Freedom", 1.0, 0.0, 2.0, "x", 2),
             top_p: percent("Continue Top-p", 1.0),
+            likeness: percent("Continue Likeness", DEFAULT_LIKENESS),
             seed: IntParam::new("Continue Seed", 1, seeds),
             sounds: BoolParam::new("Continue Sounds", true),
             tempo_bpm: FloatParam::new("Tempo", 120.0, tempo)
@@ -155,6 +159,7 @@ impl ContinuationParams {
             label(1, &self.label_2),
             ContinuationChange::Temperature(self.temperature.value()),
             ContinuationChange::TopP(self.top_p.value()),
+            ContinuationChange::Likeness(self.likeness.value()),
             ContinuationChange::Seed(self.seed.value().max(0) as u64),
             ContinuationChange::Sounds(self.sounds.value()),
             ContinuationChange::TempoBpm(self.tempo_bpm.value()),

@@ -79,9 +79,9 @@ cargo xtask <command>
   invert --magnitudes NPY --spec JSON --method M --out WAV [--pitch HZ | --f0 NPY] [--refine STEPS]
                              the sound of such frames; M: spsi, rtpghi0, rtpghi1, pghi-fgla, f0-lock
   golden [--write]           compare the golden vectors with their independent source, or write them anew
-  bench [--quick | --quality | --continuations [--count N] [--prompts DIR]]
+  bench [--quick | --quality | --continuations [--count N] [--prompts FILE] [--likeness X]]
                              measure the callback and the worker against their deadlines, and the
-                             spectral inverse beside others, and a thousand continuations of notes
+                             spectral inverse beside others, and continuations of held-out pieces
   package                    an archive of the bundles for this platform
 ";
 

@@ -33,7 +33,7 @@ class Piece:
 
     def top_line(self) -> np.ndarray:
         """The highest note of each start, [k, 3]: the melody of a tune, the soprano of a chorale."""
-        last_of_start = np.append(self.notes[1:, 0] != self.notes[:-1, 0], True)
+        last_of_start = np.append(self.notes[1:, 0] != self.notes[:-1, 0], True)[: len(self.notes)]
         return self.notes[last_of_start]
 
 

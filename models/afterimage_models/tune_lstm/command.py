@@ -10,7 +10,7 @@ import torch
 
 from ..events.player import EventPlayer
 from ..onnx_manifest import write_manifest
-from . import corpus, evaluation, export, golden, pack, samples, sheet
+from . import corpus, evaluation, export, golden, pack, prompts, samples, sheet
 from .network import Shape, TuneNetwork
 from .training import Settings, Trainer
 from .tune_set import TuneSet
@@ -20,6 +20,7 @@ CHECKPOINT, BEST = "checkpoint.pt", "best.pt"
 SHIPPED_CHECKPOINT = "tune-lstm.pt"
 METRICS = "metrics.json"
 GOLDEN = "golden.json"
+PROMPTS = "prompts.json"
 
 
 def data(arguments: argparse.Namespace) -> None:
@@ -63,6 +64,11 @@ def export_pack(arguments: argparse.Namespace) -> None:
     torch.save({k: saved[k] for k in kept}, folder / SHIPPED_CHECKPOINT)
 
 
+def write_prompts(arguments: argparse.Namespace) -> None:
+    """Write prompts.json: excerpts of held-out pieces, for the bench of continuations."""
+    prompts.write(arguments.pack / PROMPTS, prompts.choose(TuneSet(arguments.data)))
+
+
 def draw_sheet(arguments: argparse.Namespace) -> None:
     """Write contact-sheet.png and the samples as MIDI files."""
     made = samples.build(EventPlayer(arguments.pack), TuneSet(arguments.data))
@@ -81,7 +87,10 @@ def evaluate(arguments: argparse.Namespace) -> None:
     print(json.dumps(rows, indent=1))
 
 
-STEPS = {"data": data, "train": train, "export": export_pack, "sheet": draw_sheet, "evaluate": evaluate}
+STEPS = {
+    "data": data, "train": train, "export": export_pack, "prompts": write_prompts, "sheet": draw_sheet,
+    "evaluate": evaluate,
+}  # fmt: skip
 
 
 def run(arguments: argparse.Namespace) -> None:

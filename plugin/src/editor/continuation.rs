@@ -16,8 +16,8 @@ use super::theme::{self, COOL, DIM, FAINT, INK, LINE, Size, TextLook, WARM};
 use crate::continuation_params::{ContinuationParams, FromChoice, StartChoice, WhenChoice};
 use crate::params::PackNames;
 
-/// Two labels, three knobs, the seed, and whether it sounds.
-const CELLS: usize = 7;
+/// Two labels, four knobs, the seed, and whether it sounds.
+const CELLS: usize = 8;
 /// Lengths that chips name, in bars; 0 goes on.
 const LENGTHS: [(i32, &str); 5] = [(0, "on"), (2, "2 bars"), (4, "4"), (8, "8"), (16, "16")];
 /// Bars that are the player's between pieces; 0 is no exchange.
@@ -295,6 +295,11 @@ fn show_knobs(
             "How much of what is likely may come",
         ),
         (
+            &params.likeness,
+            "Likeness",
+            "How much of what you played comes back",
+        ),
+        (
             &params.tempo_bpm,
             "Tempo",
             "Rules where the host names no tempo",
@@ -311,8 +316,8 @@ fn show_knobs(
         };
         knob::show(ui, cell(index + 2), param, setter, &look);
     }
-    show_seed(ui, cell(5), measures, (&params.seed, setter));
-    show_sounds(ui, cell(6), measures, (&params.sounds, setter));
+    show_seed(ui, cell(6), measures, (&params.seed, setter));
+    show_sounds(ui, cell(7), measures, (&params.sounds, setter));
 }
 
 /// A chip where knobs have their arc, the name where they have theirs.

@@ -12,6 +12,7 @@ mod decoder;
 mod error;
 mod events;
 mod hits;
+mod likeness;
 mod load;
 mod magnitudes;
 pub mod manifest;
@@ -32,7 +33,10 @@ pub use check::{AGREEMENT, ModelCheck, check_model};
 pub use continuers::{ContinuerReport, LoadedContinuer, is_continuer, load_continuer};
 pub use decoder::NeuralDecoder;
 pub use error::PackError;
-pub use events::{ComposerReport, EventComposer, LoadedComposer, is_event_model, load_composer};
+pub use events::{
+    ComposerReport, EventComposer, LoadedComposer, is_event_model, load_composer, memory_composer,
+};
+pub use likeness::SuffixModel;
 pub use load::{LoadLimits, LoadReport, LoadedPack, load, load_within};
 pub use manifest::Manifest;
 pub use native::{DenormalFlags, flushes_denormals, set_flush_denormals};

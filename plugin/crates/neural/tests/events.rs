@@ -7,7 +7,7 @@ use afterimage_engine::continuation::{
     ComposedNote, Composer, HeardNote, PieceStart, Progress, Style,
 };
 use afterimage_neural::{
-    BackendKind, EventComposer, Pack, PackError, Runtime, load, load_composer,
+    BackendKind, EventComposer, Pack, PackError, Runtime, load, load_composer, memory_composer,
 };
 use fixture::{assert_says, bytes, folder, open, runtimes};
 use serde_json::{Value, json};
@@ -107,6 +107,86 @@ fn a_prompt_changes_what_follows_and_so_does_a_label() {
         composed(&mut composer, &likeliest, &heard, (192, 24)),
         followed
     );
+}
+
+/// Bars of a figure of eight eighths, before a piece; the oldest ones play another.
+fn figure(bars: i64, others: i64) -> Vec<HeardNote> {
+    let key = |bar: i64, eighth: i64| match bar < others {
+        true => 60 + (5 * eighth % 8),
+        false => 60 + [0, 4, 7, 4, 2, 5, 9, 5][eighth as usize],
+    };
+    let places = (0..bars).flat_map(|bar| (0..8).map(move |eighth| (bar, eighth)));
+    places
+        .map(|(bar, eighth)| HeardNote {
+            tick: 96 * (bar - bars) + 12 * eighth,
+            duration_ticks: 12,
+            key: key(bar, eighth) as u8,
+            velocity: 0.7,
+        })
+        .collect()
+}
+
+fn alike(seed: u64, likeness: f32) -> PieceStart {
+    let style = Style {
+        likeness,
+        ..Style::default()
+    };
+    PieceStart {
+        style,
+        ..start(seed)
+    }
+}
+
+#[test]
+fn likeness_0_is_the_net_alone_and_1_takes_up_what_only_the_memory_knows() {
+    let mut composer = composer(&Runtime::embedded());
+    // The net is told eight bars, the same both times; the memory goes further back.
+    let (short, long) = (figure(8, 0), figure(40, 32));
+    let at = |composer: &mut EventComposer, heard: &[HeardNote], likeness| {
+        composed(composer, &alike(2, likeness), heard, (960, 24))
+    };
+    let alone = at(&mut composer, &short, 0.0);
+    assert_eq!(at(&mut composer, &long, 0.0), alone);
+    assert_ne!(at(&mut composer, &short, 1.0), alone);
+    assert_ne!(at(&mut composer, &short, 0.5), alone);
+}
+
+#[test]
+fn at_likeness_1_a_repeating_prompt_goes_on_repeating() {
+    let heard = figure(8, 0);
+    let mut composer = composer(&Runtime::embedded());
+    for seed in 0..5 {
+        let notes = composed(&mut composer, &alike(seed, 1.0), &heard, (4 * 96, 24));
+        let given: Vec<(u32, u8)> = notes.iter().map(|note| (note.tick, note.key)).collect();
+        let wanted: Vec<(u32, u8)> = heard[..32]
+            .iter()
+            .map(|note| ((note.tick + 768) as u32, note.key))
+            .collect();
+        assert_eq!(given, wanted, "seed {seed}");
+    }
+}
+
+#[test]
+fn with_likeness_the_size_of_passages_changes_nothing() {
+    let mut composer = composer(&Runtime::embedded());
+    let (start, heard) = (alike(9, 0.5), figure(12, 4));
+    let wanted = composed(&mut composer, &start, &heard, (480, 480));
+    for passage in [1, 24, 96] {
+        assert_eq!(
+            composed(&mut composer, &start, &heard, (480, passage)),
+            wanted
+        );
+    }
+}
+
+#[test]
+fn without_a_net_the_memory_plays_what_it_heard_and_without_both_the_grammar_plays() {
+    let mut alone = memory_composer(&open("events").unwrap()).unwrap();
+    let heard = figure(8, 0);
+    let notes = composed(&mut alone, &start(4), &heard, (960, 24));
+    let keys: Vec<u8> = heard.iter().map(|note| note.key).collect();
+    assert!(notes.len() > 40 && notes.iter().all(|note| keys.contains(&note.key)));
+    assert!(!composed(&mut alone, &start(4), &[], (960, 24)).is_empty());
 }
 
 #[test]

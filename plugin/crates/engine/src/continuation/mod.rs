@@ -31,6 +31,9 @@ pub(crate) type ContinuerSlot = Mutex<Seat<dyn Continuer>>;
 
 /// Ticks of a quarter note: halves, thirds and eighths of it are whole.
 pub const TICKS_PER_QUARTER: u32 = 24;
+/// Likeness that a session begins with: by the table of `bench --continuations`, what is played on then takes
+/// as much from the prompt as the true next bars of held-out pieces do.
+pub const DEFAULT_LIKENESS: f32 = 0.3;
 /// Ticks of one passage, the unit that is asked for.
 pub(crate) const PASSAGE_TICKS: u32 = TICKS_PER_QUARTER;
 /// Most notes that one passage brings; a composer's further ones are left out.
@@ -75,6 +78,8 @@ pub struct Style {
     pub temperature: f32,
     /// Factor on the pack's own top-p.
     pub top_p: f32,
+    /// Share that a memory of what was heard has in what comes next, 0 to 1; 0 is the net alone.
+    pub likeness: f32,
 }
 
 impl Default for Style {
@@ -83,6 +88,7 @@ impl Default for Style {
             class: [0; MAX_CLASSES],
             temperature: 1.0,
             top_p: 1.0,
+            likeness: 0.0,
         }
     }
 }
@@ -202,6 +208,8 @@ pub enum ContinuationChange {
     Temperature(f32),
     /// Factor on the pack's top-p.
     TopP(f32),
+    /// Share of a memory of what was heard in what comes next, 0 to 1.
+    Likeness(f32),
     /// Seed of the next piece.
     Seed(u64),
     /// Quarter notes a minute where the host names no tempo.

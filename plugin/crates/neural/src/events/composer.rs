@@ -7,11 +7,14 @@ use afterimage_engine::contract::DecodeError;
 use afterimage_spectral::counter_rng::{Purpose, Stream};
 
 use super::model::EventModel;
-use super::prompt;
+use super::prompt::{self, Reach};
 use super::sampler::Sampler;
+use crate::likeness::SuffixModel;
 use crate::manifest::{EventVocabulary, TokenKind};
 use crate::native::set_flush_denormals;
 
+/// Tokens that must agree before the memory has a word: a whole note with its place and length.
+const LEAST_ORDER: u16 = 4;
 /// Tokens of one bounded step: a millisecond and a half of the shipped net.
 const STEP_TOKENS: usize = 3;
 /// What the temperature gains for each time that a bar was the same as the one before, from the second on.
@@ -68,11 +71,13 @@ impl Place {
     }
 }
 
-/// An event model at work.
+/// An event model at work, with a memory of what was heard beside it.
 pub struct EventComposer {
     pack: String,
-    model: EventModel,
+    /// None: the memory composes alone.
+    model: Option<EventModel>,
     vocabulary: EventVocabulary,
+    memory: SuffixModel,
     sampler: Sampler,
     place: Place,
     stream: Stream,
@@ -80,9 +85,25 @@ pub struct EventComposer {
 
 impl EventComposer {
     pub(crate) fn new(pack: &str, model: EventModel, vocabulary: EventVocabulary) -> Self {
+        Self::of(pack, Some(model), vocabulary, LEAST_ORDER)
+    }
+
+    /// What composes without a net, from the memory alone: the baseline that a net has to beat. Where
+    /// nothing like the present was heard, the shares of all that was heard decide.
+    pub(crate) fn without_net(pack: &str, vocabulary: EventVocabulary) -> Self {
+        Self::of(pack, None, vocabulary, 0)
+    }
+
+    fn of(
+        pack: &str,
+        model: Option<EventModel>,
+        vocabulary: EventVocabulary,
+        least_order: u16,
+    ) -> Self {
         Self {
             pack: pack.to_owned(),
             model,
+            memory: SuffixModel::new(vocabulary.size(), Reach::MEMORY.tokens, least_order),
             vocabulary,
             sampler: Sampler::default(),
             place: Place::default(),
@@ -102,7 +123,14 @@ impl EventComposer {
         let uniform = self.stream.uniform_at(self.place.drawn);
         self.place.drawn += 1;
         let allowed = Allowed::at(&self.vocabulary, &self.place);
-        let logits = self.model.logits();
+        let logits = match &self.model {
+            None => self.memory.alone(),
+            Some(model) if style.likeness > 0.0 => {
+                self.memory
+                    .mixed(model.logits(), temperature, style.likeness)
+            }
+            Some(model) => model.logits(),
+        };
         let drawn = self.sampler.draw(
             logits,
             |token| allowed.allows(token),
@@ -122,14 +150,17 @@ impl EventComposer {
         self.take(token, style)
     }
 
-    /// Lets the net read a token.
+    /// Lets net and memory read a token.
     fn take(&mut self, token: u32, style: &Style) -> Result<(), String> {
         let classes = &self.vocabulary.classes;
         self.place.class = classes
             .iter()
             .position(|class| class.holds(token))
             .unwrap_or(0);
-        self.model.step(token, &style.class)
+        self.memory.follow(token);
+        self.model
+            .as_mut()
+            .map_or(Ok(()), |model| model.step(token, &style.class))
     }
 
     /// Does what a drawn token says.
@@ -167,12 +198,19 @@ impl EventComposer {
 
     /// A piece that has ended is followed by another, from nothing.
     fn begin_again(&mut self) {
+        self.rest();
         let start = self.vocabulary.class(TokenKind::Start);
-        self.model.forget();
         let place = &mut self.place;
         place.prompt = start.map(|class| class.first).into_iter().collect();
         (place.read, place.chord, place.note) = (0, 0, None);
         (place.began, place.bar_tick) = (place.tick, place.tick);
+    }
+
+    /// Puts the net back to where a piece begins.
+    fn rest(&mut self) {
+        if let Some(model) = &mut self.model {
+            model.forget();
+        }
     }
 
     fn accent(&self) -> f32 {
@@ -231,9 +269,15 @@ impl Composer for EventComposer {
 
     fn begin(&mut self, start: &PieceStart, heard: &[HeardNote]) {
         self.stream = Stream::new(start.seed, Purpose::SAMPLING, 0, 0);
-        self.model.forget();
+        self.rest();
+        let tokens =
+            |reach| prompt::tokens(&self.vocabulary, heard, start, TICKS_PER_QUARTER, reach);
+        self.memory.forget();
+        for token in tokens(Reach::MEMORY) {
+            self.memory.hear(token);
+        }
         self.place = Place {
-            prompt: prompt::tokens(&self.vocabulary, heard, start, TICKS_PER_QUARTER),
+            prompt: tokens(Reach::PROMPT),
             ..Place::default()
         };
     }

@@ -99,6 +99,16 @@ pub fn load_composer(pack: &Pack, runtime: &Runtime) -> Result<LoadedComposer, P
     })
 }
 
+/// What composes by a pack's vocabulary from the memory of what was heard alone, without its net: the
+/// baseline that the net has to beat.
+///
+/// # Errors
+/// One sentence, if the pack is no event model.
+pub fn memory_composer(pack: &Pack) -> Result<EventComposer, PackError> {
+    let plan = EventPlan::new(pack)?;
+    Ok(EventComposer::without_net(pack.name(), plan.vocabulary))
+}
+
 /// What a trial run gave.
 pub(crate) struct Trial {
     /// `[tokens][size]`.

@@ -4,10 +4,26 @@ use afterimage_engine::continuation::{HeardNote, PieceStart};
 
 use crate::manifest::{EventVocabulary, TokenClass, TokenKind};
 
-/// Bars of a prompt: a phrase and its answer.
-const PROMPT_BARS: i64 = 8;
-/// Tokens of a prompt: the net must have read them before the first note is due.
-const PROMPT_TOKENS: usize = 256;
+/// How much of what was heard is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Reach {
+    pub(super) bars: i64,
+    pub(super) tokens: usize,
+}
+
+impl Reach {
+    /// A phrase and its answer; the net must have read them before the first note is due.
+    pub(super) const PROMPT: Self = Self {
+        bars: 8,
+        tokens: 256,
+    };
+    /// All that the engine remembers, for the memory that reads a token in microseconds.
+    pub(super) const MEMORY: Self = Self {
+        bars: 4096,
+        tokens: 8192,
+    };
+}
+
 /// Grids that onsets fall on, in parts of a quarter note: sixteenths and eighth triplets.
 const GRIDS: [i64; 2] = [4, 3];
 
@@ -21,6 +37,7 @@ pub(super) fn tokens(
     heard: &[HeardNote],
     start: &PieceStart,
     engine_ticks_per_quarter: u32,
+    reach: Reach,
 ) -> Vec<u32> {
     let class = |kind| vocabulary.class(kind);
     let mut tokens: Vec<u32> = class(TokenKind::Start)
@@ -38,7 +55,7 @@ pub(super) fn tokens(
     let scale = |ticks: i64| ticks * quarter / i64::from(engine_ticks_per_quarter);
     let bar = scale(i64::from(start.bar_ticks)).max(1);
     let phase = scale(i64::from(start.bar_phase_ticks));
-    let first_bar = -phase - (PROMPT_BARS - 1) * bar - if phase == 0 { bar } else { 0 };
+    let first_bar = -phase - (reach.bars - 1) * bar - if phase == 0 { bar } else { 0 };
     let mut notes: Vec<(i64, i32, i64)> = heard
         .iter()
         .map(|heard| {
@@ -83,13 +100,13 @@ pub(super) fn tokens(
         (&mut now, &mut next_bar, bar),
         0,
     );
-    shorten(&mut tokens, vocabulary);
+    shorten(&mut tokens, vocabulary, reach.tokens);
     tokens
 }
 
 /// Leaves out the first bars of a prompt that is too long, but the start token.
-fn shorten(tokens: &mut Vec<u32>, vocabulary: &EventVocabulary) {
-    let over = tokens.len().saturating_sub(PROMPT_TOKENS);
+fn shorten(tokens: &mut Vec<u32>, vocabulary: &EventVocabulary, most: usize) {
+    let over = tokens.len().saturating_sub(most);
     let (1.., Some(bar)) = (over, vocabulary.class(TokenKind::Bar)) else {
         return;
     };
@@ -156,7 +173,7 @@ fn folded(note: &TokenClass, key: i32) -> i32 {
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "tests may unwrap")]
 mod tests {
-    use super::{EventVocabulary, HeardNote, PROMPT_TOKENS, PieceStart, TokenKind, tokens};
+    use super::{EventVocabulary, HeardNote, PieceStart, Reach, TokenKind};
     use crate::pack::Pack;
     use afterimage_engine::continuation::Style;
 
@@ -164,6 +181,10 @@ mod tests {
         let fixtures = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures");
         let pack = Pack::open(&fixtures.join("events.onnx")).unwrap();
         pack.manifest().events.clone().unwrap()
+    }
+
+    fn tokens(vocabulary: &EventVocabulary, heard: &[HeardNote]) -> Vec<u32> {
+        super::tokens(vocabulary, heard, &start(), 24, Reach::PROMPT)
     }
 
     fn start() -> PieceStart {
@@ -208,7 +229,7 @@ mod tests {
             note(-49, 67, 22),
             note(-24, 84, 23),
         ];
-        let words = words(&tokens(&vocabulary, &heard, &start(), 24), &vocabulary);
+        let words = words(&tokens(&vocabulary, &heard), &vocabulary);
         let quarter = |key: u8| {
             [
                 format!("note {key}"),
@@ -227,7 +248,7 @@ mod tests {
     fn a_chord_is_one_tick_from_low_to_high() {
         let vocabulary = vocabulary();
         let heard = [note(-24, 67, 24), note(-24, 60, 24), note(-24, 64, 24)];
-        let words = words(&tokens(&vocabulary, &heard, &start(), 24), &vocabulary);
+        let words = words(&tokens(&vocabulary, &heard), &vocabulary);
         let notes: Vec<_> = words
             .iter()
             .filter(|word| word.starts_with("note"))
@@ -242,9 +263,21 @@ mod tests {
         let heard: Vec<_> = (-128..0)
             .flat_map(|sixteenth| [60, 64].map(|key| note(6 * sixteenth, key, 6)))
             .collect();
-        let tokens = tokens(&vocabulary, &heard, &start(), 24);
-        assert!(tokens.len() <= PROMPT_TOKENS && tokens.len() > PROMPT_TOKENS / 2);
+        let tokens = tokens(&vocabulary, &heard);
+        assert!((Reach::PROMPT.tokens / 2..=Reach::PROMPT.tokens).contains(&tokens.len()));
         let words = words(&tokens, &vocabulary);
         assert_eq!(words[..2], ["start", "bar"]);
+    }
+
+    #[test]
+    fn the_memory_reaches_further_back_and_ends_as_the_prompt_does() {
+        let vocabulary = vocabulary();
+        let heard: Vec<_> = (-512..0)
+            .map(|eighth| note(12 * eighth, 60 + (eighth % 7).unsigned_abs() as u8, 12))
+            .collect();
+        let prompt = tokens(&vocabulary, &heard);
+        let all = super::tokens(&vocabulary, &heard, &start(), 24, Reach::MEMORY);
+        assert!(all.len() > 5 * prompt.len() && all.len() <= Reach::MEMORY.tokens);
+        assert!(all.ends_with(&prompt[1..]));
     }
 }

@@ -44,6 +44,9 @@ impl Conductor {
             ContinuationChange::TopP(value) if value.is_finite() => {
                 knobs.style.top_p = value.clamp(0.0, 1.0);
             }
+            ContinuationChange::Likeness(value) if value.is_finite() => {
+                knobs.style.likeness = value.clamp(0.0, 1.0);
+            }
             ContinuationChange::TempoBpm(value) if value.is_finite() => {
                 knobs.tempo_bpm = value;
                 self.keep_time(at_host);
@@ -54,6 +57,7 @@ impl Conductor {
             | ContinuationChange::Seconds(_)
             | ContinuationChange::Temperature(_)
             | ContinuationChange::TopP(_)
+            | ContinuationChange::Likeness(_)
             | ContinuationChange::TempoBpm(_) => {}
             ContinuationChange::Seed(seed) => knobs.seed = seed,
             ContinuationChange::Sounds(sounds) => knobs.sounds = sounds,
