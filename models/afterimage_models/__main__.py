@@ -1,4 +1,4 @@
-"""Commands: data, train, correct, export, prompts, sheet, evaluate, judge, pieces, corpus. `--help` explains them."""
+"""Commands: data, train, correct, export, sheet, evaluate, judge, pieces, corpus, continuations. See `--help`."""
 
 from __future__ import annotations
 
@@ -38,6 +38,17 @@ def _corpus(arguments: argparse.Namespace) -> None:
     build(arguments.out, MODELS / "data" / "tunes", arguments.cache)
 
 
+def _continuations(arguments: argparse.Namespace) -> None:
+    from . import continuation_table
+    from .corpus import prompts
+
+    made = arguments.prompts / "prompts.json"
+    found = prompts.load(arguments.prompts) if made.exists() else prompts.build(arguments.prompts, arguments.tunes)
+    render = continuation_table.through_plugin(arguments.xtask.split())
+    table = continuation_table.run(arguments.prompts, found, arguments.continuers, render, arguments.out.resolve())
+    print(continuation_table.format_table(table))
+
+
 def parser() -> argparse.ArgumentParser:
     """The whole command line."""
     root = argparse.ArgumentParser(prog="python -m afterimage_models")
@@ -61,6 +72,13 @@ def parser() -> argparse.ArgumentParser:
     recordings.add_argument("--out", type=Path, default=MODELS / "data" / "corpus")
     recordings.add_argument("--cache", type=Path, default=MODELS / "data" / "clips", help="where packages are kept")
     recordings.set_defaults(run=_corpus)
+    table = commands.add_parser("continuations", help="what the effect plays after prompts that no model heard")
+    table.add_argument("continuers", nargs="*", default=["memory"], help="memory, or packs as `render` takes them")
+    table.add_argument("--prompts", type=Path, default=MODELS / "data" / "prompts")
+    table.add_argument("--tunes", type=Path, default=MODELS / "data" / "tunes")
+    table.add_argument("--out", type=Path, default=MODELS / "build" / "continuations")
+    table.add_argument("--xtask", default="cargo xtask", help="what renders, from the root of the repository")
+    table.set_defaults(run=_continuations)
     judge_command.add(commands)
     return root
 

@@ -1,153 +1,116 @@
-"""The table of `cargo xtask bench --continuations`: what was composed beside the pieces' true next bars."""
+"""The table of continuations: what the plugin plays after prompts that no model heard, beside what truly follows.
+
+`python -m afterimage_models continuations` renders every prompt through the audio effect with every continuer, and
+judges the WAVs. Agreement is only worth what was not copied, so both stand side by side.
+"""
 
 from __future__ import annotations
 
-import argparse
 import json
-from dataclasses import dataclass
+import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import soundfile
 
-from .events.copies import CopyFinder
-from .events.motifs import MOTIF_NOTES, divergence_nats, motif_recurrence, rhythms, steps
-from .events.piece import TICKS_PER_QUARTER, Piece
-from .events.tonality import find_key, share_in
-from .tune_lstm import corpus
-from .tune_lstm.prompts import NEXT_BARS, PROMPT_BARS, read
-from .tune_lstm.split import TRAIN
-from .tune_lstm.tune_set import TuneSet
+from .corpus.prompts import Prompt
+from .judges import copying, free_run, rhythm, seam
+from .judges.sets import separability
+from .plugin_render import REPOSITORY
 
-KEY_TOLERANCE = 0.05
-"""What the in-key share may differ by from the prompts' own."""
-LOOPED = 0.6  # motif recurrence of one that fell into a loop
-LEAST_NOTES = MOTIF_NOTES  # fewer have no motif
-
-
-@dataclass(frozen=True)
-class Continued:
-    """A prompt and what follows it, each from tick 0."""
-
-    prompt: Piece
-    following: Piece
-
-
-def _part(piece: Piece, low: int, high: int, shift: int = 0) -> Piece:
-    starts = piece.notes[:, 0]
-    notes = piece.notes[(starts >= low) & (starts < high)] + [-low, 0, shift]
-    return Piece(notes, np.array([0, high - low]), piece.label, piece.metre, piece.source, piece.title)
-
-
-def prompt_of(excerpt: Piece, shift: int = 0) -> Piece:
-    """What was played of an excerpt, `shift` semitones higher."""
-    return _part(excerpt, 0, int(excerpt.bars[PROMPT_BARS]), shift)
-
-
-def truth_of(excerpt: Piece) -> Continued:
-    """An excerpt's prompt, and what its composer wrote next."""
-    next_bars = _part(excerpt, int(excerpt.bars[PROMPT_BARS]), int(excerpt.bars[PROMPT_BARS + NEXT_BARS]))
-    return Continued(prompt_of(excerpt), next_bars)
-
-
-def composed_of(row: dict, excerpts: list[Piece]) -> Continued:
-    """A continuation as the bench writes it."""
-    excerpt = excerpts[row["excerpt"]]
-    notes = np.array(sorted(row["notes"], key=lambda n: (n[0], n[2])), int).reshape(-1, 3)
-    length = int(excerpt.bars[PROMPT_BARS + NEXT_BARS] - excerpt.bars[PROMPT_BARS])
-    made = Piece(notes, np.array([0, length]), excerpt.label, excerpt.metre, "composed", excerpt.title)
-    return Continued(prompt_of(excerpt, row["shift"]), made)
-
-
-def from_prompt(one: Continued) -> float:
-    """Share of the continuation's runs of MOTIF_NOTES notes, in any key, that the prompt has."""
-
-    def runs(piece: Piece) -> list[tuple]:
-        rows = [tuple(r) for r in steps(piece).tolist()]
-        return [tuple(rows[i : i + MOTIF_NOTES - 1]) for i in range(len(rows) - MOTIF_NOTES + 2)]
-
-    known, made = set(runs(one.prompt)), runs(one.following)
-    return float(np.mean([run in known for run in made])) if made else 0.0
-
-
-def density_ratio(one: Continued) -> float:
-    """Notes a quarter note of the continuation over those of the prompt."""
-
-    def density(piece: Piece) -> float:
-        return len(piece.top_line()) * TICKS_PER_QUARTER / float(piece.bars[-1])
-
-    return density(one.following) / density(one.prompt)
-
-
+AFTER_S = 16.0
+TRUTH, MEMORY = "true next bars", "memory"
+SEGMENT_S = 2.0
 MEASURES = {
-    "prompt in its key": lambda c: share_in(c.prompt.notes, *find_key(c.prompt.notes)),
-    "in the prompt's key": lambda c: share_in(c.following.notes, *find_key(c.prompt.notes)),
-    "motifs that recur": lambda c: motif_recurrence(c.following),
-    "loops": lambda c: float(motif_recurrence(c.following) > LOOPED),
-    "motifs from the prompt": from_prompt,
-    "rhythm, nats to prompt": lambda c: divergence_nats(rhythms(c.following), rhythms(c.prompt)),
-    "density to prompt's": density_ratio,
+    "pulse": "agreement of the onsets' autocorrelation, -1 to 1",
+    "chroma": "cosine of the pitch classes, 0 to 1",
+    "longest copy s": "longest run of frames that the prompt holds too",
+    "near duplicates": "share of frames that the prompt holds too",
+    "distance dB": "of the mean spectra of 2 s and of the prompt, mean",
+    "seam flux dB": "above 8 kHz, over the quiet frames near it",
+    "seam level dB": "size of the level step over 100 ms",
+    "gap samples": "exact zeros at the switch",
 }
-"""Each of one continuation; the table has their means."""
+"""What is measured of each continuation."""
+Renderer = Callable[[Path, Prompt, str, Path], None]
+"""Writes a WAV of the whole: (prompt's WAV, prompt, continuer, WAV to write)."""
 
 
-def measure(all_: list[Continued], training: CopyFinder | None) -> dict[str, float]:
-    """Means of the measures, the longest copies in the median and in the ninth decile, and how many had notes."""
-    heard = [c for c in all_ if len(c.following.top_line()) >= LEAST_NOTES]
-    found = {name: float(np.mean([of(c) for c in heard])) for name, of in MEASURES.items()}
-    own = np.array([CopyFinder([c.prompt]).longest_notes([c.following])[0] for c in heard])
-    found |= {"copy from prompt, median": float(np.median(own)), "copy from prompt, p90": float(np.percentile(own, 90))}
-    if training is not None:
-        theirs = training.longest_notes([c.following for c in heard])
-        found |= {"copy from training, median": float(np.median(theirs))}
-        found |= {"copy from training, p90": float(np.percentile(theirs, 90))}
-    return found | {"continuations": len(heard), "too few notes": len(all_) - len(heard)}
+def through_plugin(xtask: list[str]) -> Renderer:
+    """Renders through the built audio effect; `xtask`: the words that start it."""
+
+    def render(heard: Path, prompt: Prompt, continuer: str, out: Path) -> None:
+        command = [*xtask, "render", "--input", str(heard), "--continue-at", f"{prompt.switch_s:.6f}s"]
+        command += ["--length", f"{AFTER_S:g}s", "--out", str(out)]
+        if continuer != MEMORY:
+            command += ["--continuer", continuer]
+        subprocess.run(command, check=True, cwd=REPOSITORY, stdout=subprocess.DEVNULL)
+
+    return render
 
 
-def format_table(rows: dict[str, dict[str, float]]) -> str:
-    """One measure a line, one column a row."""
-    names = list(next(iter(rows.values())))
-    lines = [" " * 28 + "".join(f"{name:>18}" for name in rows)]
-    for name in names:
-        values = [row[name] for row in rows.values()]
-        shown = [f"{value:18d}" if isinstance(value, int) else f"{value:18.3f}" for value in values]
-        lines.append(f"{name:<28}" + "".join(shown))
-    return "\n".join(lines)
+def judge(audio: np.ndarray, rate: int, switch: int) -> dict[str, float]:
+    """The measures of one whole: prompt up to sample `switch`, continuation after it. Rate 22.05 kHz."""
+    prompt, after = audio[:switch], audio[switch : switch + round(AFTER_S * rate)]
+    span = round(SEGMENT_S * rate)
+    parts = [after[at : at + span] for at in range(0, len(after) - span + 1, span)]
+    return {
+        "pulse": rhythm.pulse_agreement(prompt, after),
+        "chroma": rhythm.chroma_agreement(prompt, after),
+        "longest copy s": copying.longest_copy_s(prompt, after),
+        "near duplicates": copying.near_duplicate_share(prompt, after),
+        "distance dB": float(np.mean([copying.distance_db(prompt, part) for part in parts])),
+        "seam flux dB": seam.seam_flux_db(audio, rate, switch),
+        "seam level dB": abs(seam.level_step_db(audio, rate, switch)),
+        "gap samples": float(seam.gap_samples(audio, switch)),
+    }
 
 
-def verdicts(rows: dict[str, dict[str, float]]) -> str:
-    """How far each row's in-key share is from its prompts'."""
-    lines = []
-    for name, row in rows.items():
-        off = row["prompt in its key"] - row["in the prompt's key"]
-        word = "within" if abs(off) <= KEY_TOLERANCE else "NOT within"
-        lines.append(f"key share of {name}: {off:+.3f} below its prompts', {word} {KEY_TOLERANCE}")
-    return "\n".join(lines)
+def run(folder: Path, prompts: list[Prompt], continuers: list[str], render: Renderer, out: Path) -> dict[str, dict]:
+    """Render and judge; writes the WAVs and `table.json` into `out`, returns what it holds.
+
+    By continuer: `rows` of measures in the prompts' order, `collapsed` reasons, `seam_auc` against the truth.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    table: dict[str, dict] = {}
+    looks: dict[str, np.ndarray] = {}
+    for continuer in [TRUTH, *continuers]:
+        rows, collapsed, look = [], [], []
+        for prompt in prompts:
+            whole, rate = soundfile.read(folder / prompt.file, dtype="float32")
+            switch = round(prompt.switch_s * rate)
+            if continuer != TRUTH:
+                heard = whole.copy()
+                heard[switch:] = 0.0  # what truly follows must not be heard
+                made = out / f"{Path(continuer).name}-{prompt.file}"
+                soundfile.write(out / "heard.wav", heard, rate, subtype="FLOAT")
+                render(out / "heard.wav", prompt, continuer, made)
+                whole, rate = soundfile.read(made, dtype="float32")
+                whole = whole if whole.ndim == 1 else whole.mean(axis=1)
+            rows.append(judge(whole, rate, switch))
+            look.append(seam.features(whole, rate, switch))
+            reason = free_run.collapsed(whole[:switch], whole[switch : switch + round(AFTER_S * rate)])
+            collapsed += [f"{prompt.file}: {reason}"] if reason else []
+        looks[continuer] = np.stack(look)
+        auc = 0.5 if continuer == TRUTH else separability(looks[TRUTH], looks[continuer])
+        table[continuer] = {"rows": rows, "collapsed": collapsed, "seam_auc": auc}
+        print(f"{continuer}: {len(rows)} judged, {len(collapsed)} collapsed", flush=True)
+    (out / "table.json").write_text(json.dumps(table, indent=1) + "\n")
+    return table
 
 
-def training_copies(data: Path) -> CopyFinder | None:
-    """What the net was trained on, where it lies; None elsewhere."""
-    if not all((data / f"{name}.npz").exists() for name in corpus.COLLECTIONS):
-        return None
-    tunes = TuneSet(data)
-    return CopyFinder([tunes.pieces[i] for i in tunes.of_part(TRAIN)])
-
-
-def main() -> None:
-    """Print the table."""
-    parser = argparse.ArgumentParser(prog="python -m afterimage_models.continuation_table", description=__doc__)
-    parser.add_argument("--prompts", type=Path, required=True, help="excerpts")
-    parser.add_argument("--composed", type=Path, required=True, help="what the bench wrote")
-    parser.add_argument("--corpus", type=Path, required=True, help="the training corpus (models/data/tunes)")
-    arguments = parser.parse_args()
-    excerpts, training = read(arguments.prompts), training_copies(arguments.corpus)
-    rows = {"true next bars": measure([truth_of(e) for e in excerpts], training)}
-    for variant in json.loads(arguments.composed.read_text()):
-        rows[variant["name"]] = measure([composed_of(r, excerpts) for r in variant["continuations"]], training)
-    print(f"{len(excerpts)} prompts of {PROMPT_BARS} bars, {NEXT_BARS} bars after each; means, but for copies (notes)")
-    print(f"{format_table(rows)}\n{verdicts(rows)}")
-    if training is None:
-        print(f"copies from training were not looked for: {arguments.corpus} has no corpus (`data tune-lstm` reads it)")
-
-
-if __name__ == "__main__":
-    main()
+def format_table(table: dict[str, dict]) -> str:
+    """Mean and, in brackets, the tenth and ninetieth percentile of every measure, a column a continuer."""
+    names = list(table)
+    lines = ["| measure | " + " | ".join(Path(name).name for name in names) + " |", "|---" * (len(names) + 1) + "|"]
+    for measure in MEASURES:
+        cells = []
+        for name in names:
+            values = np.array([row[measure] for row in table[name]["rows"]])
+            low, high = np.percentile(values, [10, 90])
+            cells.append(f"{values.mean():.2f} ({low:.2f} to {high:.2f})")
+        lines.append(f"| {measure} | " + " | ".join(cells) + " |")
+    lines.append("| seam found, AUC | " + " | ".join(f"{table[n]['seam_auc']:.2f}" for n in names) + " |")
+    counts = [f"{len(table[n]['collapsed'])} of {len(table[n]['rows'])}" for n in names]
+    return "\n".join([*lines, "| collapsed | " + " | ".join(counts) + " |"])

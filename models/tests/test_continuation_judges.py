@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
+import soundfile
 
+from afterimage_models import continuation_table
+from afterimage_models.corpus.prompts import Prompt
 from afterimage_models.judges import copying, free_run, rhythm, seam
 
 RATE = rhythm.RATE
@@ -79,3 +84,26 @@ def test_a_run_collapses_for_its_own_reason_only() -> None:
         ("stands still", held),
     ):
         assert free_run.collapsed(prompt, run) == reason
+
+
+def test_the_table_tells_a_copy_from_silence_and_from_the_truth(tmp_path: Path) -> None:
+    rate, switch = RATE, 6 * RATE
+    prompts = []
+    for number in range(6):
+        samples = clicks(0.4 + 0.03 * number, 24.0, 300.0 + 40.0 * number) + 0.001 * RNG.standard_normal(24 * RATE)
+        prompts.append(Prompt(f"p{number}.wav", "clicks", None, None, 6.0))
+        soundfile.write(tmp_path / prompts[-1].file, samples, rate, subtype="FLOAT")
+
+    def render(heard: Path, prompt: Prompt, continuer: str, out: Path) -> None:
+        samples, _ = soundfile.read(heard)
+        assert not samples[switch:].any(), "the truth is not given away"
+        if continuer == "copy":
+            samples[switch : switch + 16 * RATE] = np.tile(samples[RATE : 5 * RATE], 4)
+        soundfile.write(out, samples, rate, subtype="FLOAT")
+
+    table = continuation_table.run(tmp_path, prompts, ["copy", "silent"], render, tmp_path / "out")
+    assert [len(table[name]["collapsed"]) for name in table] == [0, 0, 6]
+    copied = np.mean([row["near duplicates"] for row in table["copy"]["rows"]])
+    assert copied > 0.95
+    assert min(row["gap samples"] for row in table["silent"]["rows"]) >= 2048
+    assert "| collapsed | 0 of 6 | 0 of 6 | 6 of 6 |" in continuation_table.format_table(table)
