@@ -14,14 +14,15 @@ pub fn command(_: Arguments) -> Result<()> {
     crate::with_models::again("the checker")
 }
 
-/// `cargo xtask check-model PACK`.
+/// `cargo xtask check-model PACK`; of a pack that continues sound, what it makes of `--heard FILE|FOLDER`.
 #[cfg(feature = "models")]
 pub fn command(mut arguments: Arguments) -> Result<()> {
     let pack = arguments.positional().context(
         "check-model PACK says which: a name of the shelf, an .onnx, a folder or an .afterimage",
     )?;
+    let wish = crate::continued::Wish::read(&mut arguments)?;
     arguments.finish()?;
-    check(&place(&pack)?)
+    check(&place(&pack)?, &wish)
 }
 
 /// Where the pack lies that `word` names, on the shelf or by a path.
@@ -46,8 +47,8 @@ fn place(word: &str) -> Result<std::path::PathBuf> {
 }
 
 #[cfg(feature = "models")]
-fn check(pack: &std::path::Path) -> Result<()> {
-    use afterimage_neural::{Runtime, check_model};
+fn check(pack: &std::path::Path, wish: &crate::continued::Wish) -> Result<()> {
+    use afterimage_neural::{Pack, Runtime, check_model, is_continuer};
 
     let runtime = match crate::runtime_library::provide()? {
         Some(library) => Runtime::from_library(&library),
@@ -60,5 +61,9 @@ fn check(pack: &std::path::Path) -> Result<()> {
         "{} is not ready to be played",
         pack.display()
     );
+    let opened = Pack::open(pack)?;
+    if is_continuer(opened.manifest()) {
+        wish.fulfil(&opened, &runtime)?;
+    }
     Ok(())
 }

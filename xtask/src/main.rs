@@ -18,6 +18,8 @@ mod bundle;
 mod check_model;
 mod comparison;
 mod continuations;
+#[cfg(feature = "models")]
+mod continued;
 mod demo;
 #[cfg(any(feature = "models", test))]
 mod frames;
@@ -74,6 +76,8 @@ cargo xtask <command>
                              [--midi-out F]: plays on by itself from there, for N bars or seconds
   packs [--json]             the packs that ship and your own; --json: each with its sources and licences
   check-model PACK           open a pack as the plugin would, and say what is wrong with it
+                             of a pack that continues sound also WAV and picture of what it plays:
+                             [--heard WAV|DIR] [--hear S] [--seconds S] [--seed K] [--label L] [--out DIR]
   analyse --input WAV --spec JSON --out NPY [--pitch HZ | --f0 NPY] [--inharmonicity B]
                              a sound's frames in a manifest's 'representation', float32 [frames, bins]
   invert --magnitudes NPY --spec JSON --method M --out WAV [--pitch HZ | --f0 NPY] [--refine STEPS]

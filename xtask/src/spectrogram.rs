@@ -44,6 +44,10 @@ const SCALE: [Colour; 8] = [
     [252, 244, 164],
 ];
 
+/// Height of the mark above the plot.
+#[cfg(feature = "models")]
+const MARK_ROWS: i64 = 14;
+
 /// A rectangle of the canvas.
 #[derive(Clone, Copy)]
 struct Area {
@@ -77,6 +81,24 @@ pub fn draw(rendered: &Rendered, drawn: &Automation, title: &str, path: &Path) -
     time_axis(&mut canvas, seconds);
     colour_bar(&mut canvas);
     knobs(&mut canvas, drawn, seconds);
+    canvas.save(path)
+}
+
+/// Draws a sound of one channel, `(samples, rate)`, with a mark where it was gone on from, and writes a PNG.
+#[cfg(feature = "models")]
+pub fn draw_sound(sound: (&[f32], f64), seam_s: f64, title: &str, path: &Path) -> Result<()> {
+    let (mono, rate_hz) = sound;
+    let seconds = mono.len() as f64 / rate_hz;
+    let mut canvas = Canvas::new(WIDTH, HEIGHT, BACKGROUND)?;
+    paint(&mut canvas, mono, rate_hz);
+    canvas.text(title, PLOT.left, 44.0, 30.0, Anchor::Left, INK);
+    frequency_axis(&mut canvas);
+    time_axis(&mut canvas, seconds);
+    colour_bar(&mut canvas);
+    let seam = PLOT.left + PLOT.width * (seam_s / seconds) as f32;
+    for row in 0..MARK_ROWS {
+        canvas.set(seam as i64, PLOT.top as i64 - 1 - row, INK);
+    }
     canvas.save(path)
 }
 

@@ -12,6 +12,7 @@ pub mod approx;
 pub mod clean;
 pub mod counter_rng;
 mod error;
+mod extrapolation;
 mod overlap_add;
 pub mod phase;
 pub mod play;

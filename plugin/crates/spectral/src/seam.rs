@@ -2,14 +2,17 @@
 //!
 //! [`Heard`] analyses what comes in and keeps the last frames with their phases. [`SeamInverse`] goes on from
 //! there: gradient integration begins at the phases that were heard, overlap-add at the frames that were heard,
-//! and what the new frames say differently of the last hop before the seam is mirrored behind it and faded out,
-//! so that no sample jumps.
+//! and what was heard goes on by linear prediction for a hop, while the new sound fades in.
 
 use crate::approx::{TURN, cos_sin_turns};
+use crate::extrapolation::extrapolate;
 use crate::phase::rtpghi::Rtpghi;
 use crate::spec::StftSpec;
 use crate::stft::{Analysis, Synthesis};
 use realfft::num_complex::Complex32;
+
+/// Order of the prediction across the seam: two for each of some thirty partials.
+const PREDICTION_ORDER: usize = 64;
 
 /// Frames of sound as it comes in, and what a seam needs of it.
 pub struct Heard {
@@ -18,7 +21,7 @@ pub struct Heard {
     magnitudes: Vec<f32>,
     /// The newest spectra, oldest first, at most one window of them.
     spectra: Vec<Vec<Complex32>>,
-    /// The newest hop of samples, oldest first.
+    /// The newest samples, a window of them, oldest first.
     tail: Vec<f32>,
     frames: u64,
     samples: u64,
@@ -32,7 +35,7 @@ impl Heard {
             analysis: Analysis::new(spec),
             magnitudes: vec![0.0; spec.bins()],
             spectra: Vec::new(),
-            tail: vec![0.0; spec.hop()],
+            tail: vec![0.0; spec.fft_size()],
             frames: 0,
             samples: 0,
         }
@@ -97,9 +100,11 @@ pub struct SeamInverse {
     pulled: usize,
     /// Of the samples that overlap-add gives, the first that is new.
     switch: usize,
-    /// What was heard in the hop before the seam, then what the frames lack of it.
-    lacking: Vec<f32>,
+    /// How what was heard would go on, `[hop]`; silent where nothing was.
+    predicted: Vec<f32>,
+    /// Share of it, from all to nothing; nothing at all where nothing was heard.
     fade: Vec<f32>,
+    follows: bool,
 }
 
 impl SeamInverse {
@@ -117,7 +122,8 @@ impl SeamInverse {
             pushed: 0,
             pulled: 0,
             switch: 0,
-            lacking: vec![0.0; hop],
+            predicted: vec![0.0; hop],
+            follows: false,
             fade: (0..hop).map(|n| 0.5 + 0.5 * turn(n).cos()).collect(),
         }
     }
@@ -130,7 +136,7 @@ impl SeamInverse {
         self.synthesis.reset();
         (self.pushed, self.pulled, self.switch) = (0, 0, 0);
         self.pending = None;
-        self.lacking.fill(0.0);
+        self.follows = false;
         let Some(heard) = heard.filter(|heard| heard.frames > 0) else {
             return;
         };
@@ -147,7 +153,10 @@ impl SeamInverse {
         self.pushed = heard.spectra.len();
         let first = (heard.frames - self.pushed as u64) * self.spec.hop() as u64;
         self.switch = (heard.samples - first) as usize;
-        self.lacking.copy_from_slice(&heard.tail);
+        let known = (heard.samples as usize).min(heard.tail.len());
+        let newest = &heard.tail[heard.tail.len() - known..];
+        extrapolate(newest, PREDICTION_ORDER, &mut self.predicted);
+        self.follows = true;
     }
 
     /// Adds the next frame, `[bins]` linear magnitudes, and appends the samples that are complete by it to
@@ -175,16 +184,17 @@ impl SeamInverse {
 
     fn pull(&mut self, out: &mut Vec<f32>) {
         self.synthesis.pull_hop(&mut self.hop);
-        let (hop, first) = (self.hop.len(), self.pulled * self.hop.len());
+        let first = self.pulled * self.hop.len();
         for (place, sample) in (first..).zip(&self.hop) {
-            if let Some(after) = place.checked_sub(self.switch) {
-                // The mirror's last value first: what was heard and what is new meet in it.
-                let mirrored = hop.checked_sub(after + 1).map(|back| self.lacking[back]);
-                let fade = self.fade.get(after).copied().unwrap_or_default();
-                out.push(sample + fade * mirrored.unwrap_or_default());
-            } else if self.switch - place <= hop {
-                self.lacking[hop - (self.switch - place)] -= sample;
-            }
+            let Some(after) = place.checked_sub(self.switch) else {
+                continue;
+            };
+            let share = match self.fade.get(after) {
+                Some(share) if self.follows => *share,
+                _ => 0.0,
+            };
+            let predicted = self.predicted.get(after).copied().unwrap_or_default();
+            out.push(sample + share * (predicted - sample));
         }
         self.pulled += 1;
     }

@@ -1,0 +1,83 @@
+"""The manifest of the mel continuer, schema 1."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .layout import (
+    BANDS,
+    CEILING_DB,
+    F_MAX,
+    F_MIN,
+    FLOOR_DB,
+    HOP,
+    MEL_NORM,
+    MEL_SCALE,
+    N_FFT,
+    PRIME_FRAMES,
+    REFERENCE,
+    SAMPLE_RATE,
+    STATE,
+    UNIFORMS,
+)
+
+VERSION = "0.1.0"
+GRAPH, PRIME_GRAPH = "mel-continue.onnx", "mel-continue-prime.onnx"
+SOURCES = (
+    ("Bach's chorales", "bach/*.mxl in the corpus of music21 10.5.1 (PyPI)", "public domain"),
+    ("Ryan's, O'Neill's and Aird's collections", "the corpus of music21 10.5.1 (PyPI)", "public domain"),
+    ("Fluid (R3) GM", "Debian fluid-soundfont-gm", "MIT"),
+    ("MuseScore General", "Debian musescore-general-soundfont", "MIT"),
+    ("supersonic-scsynth-samples", "npm supersonic-scsynth-samples", "CC0-1.0"),
+)
+
+
+def _tensor(name: str, role: str, shape: list[int | str], **more: Any) -> dict[str, Any]:
+    return {"tensor": name, "role": role, "shape": shape, **more}
+
+
+def _graphs(state_width: int) -> dict[str, Any]:
+    levels = {"unit": "db", "range": [FLOOR_DB, CEILING_DB]}
+    shared = [_tensor("label", "class", ["batch", 1]), _tensor(STATE, "state", ["batch", state_width])]
+    after = [_tensor(f"{STATE}.out", "state", ["batch", state_width])]
+    calls = {"frames_per_call": 1, "internal_model_latency": 0}
+    draw = [_tensor("uniform", "uniform", ["batch", UNIFORMS], range=[0.0, 1.0]),
+            _tensor("temperature", "temperature", ["batch", 1], range=[0.0, 2.0])]  # fmt: skip
+    return {
+        "predict": {
+            "file": GRAPH, **calls, "inputs": [_tensor("frame", "frame", ["batch", BANDS], **levels), *shared, *draw],
+            "outputs": [_tensor("next", "frame", ["batch", BANDS], **levels), *after],
+        },
+        "prime": {
+            "file": PRIME_GRAPH, **calls,
+            "inputs": [_tensor("frame", "frame", ["batch", PRIME_FRAMES, BANDS], **levels), *shared], "outputs": after,
+        },
+    }  # fmt: skip
+
+
+def manifest(labels: list[str], state_width: int, metrics: list[dict[str, Any]], tags: list[str]) -> dict[str, Any]:
+    """The whole manifest but the graphs' hashes. `metrics`: rows of name, value, set."""
+    return {
+        "schema": 1, "id": "afterimage.mel-continue", "name": "Mel Continue", "version": VERSION,
+        "authors": ["Afterimage contributors"], "tags": ["continuation", "texture", "folk", "drums", *tags],
+        "description": {
+            "short": "Goes on from what it hears, spectrum by spectrum.",
+            "long": "Hears a few seconds and plays on in the same colours, or imagines some of its own: organ and "
+            "string chorales, reels, jigs, hornpipes, airs, waltzes, drums and textures.",
+            "technical": "MelNet-like: a GRU over mel frames, and inside a frame eight tiers of interleaved bands, "
+            "coarse to fine, each drawn from a mixture over all of its bands given the tiers before it.",
+        },
+        "citation": "Vasquez and Lewis 2019, MelNet: A Generative Model for Audio in the Frequency Domain",
+        "links": [], "license": "MIT OR Apache-2.0",
+        "training_data": [{"name": name, "source": source, "license": terms} for name, source, terms in SOURCES],
+        "metrics": metrics, "family": "melnet", "tasks": ["continue", "imagine"],
+        "representation": {
+            "kind": "mel", "sample_rate": SAMPLE_RATE, "channels": 1, "n_fft": N_FFT, "window": "hann", "hop": HOP,
+            "bins": BANDS, "f_min": F_MIN, "f_max": F_MAX, "mel_scale": MEL_SCALE, "mel_norm": MEL_NORM, "unit": "db",
+            "reference": REFERENCE, "floor": FLOOR_DB, "gate": FLOOR_DB + 1.0, "power": 1.0, "center": True,
+            "phase": "rtpghi",
+        },
+        "graphs": _graphs(state_width),
+        "state": [{"input": STATE, "output": f"{STATE}.out", "kind": "replace", "initial": 0.0}],
+        "conditions": [{"name": "label", "kind": "class", "labels": labels, "default": 0}],
+    }  # fmt: skip
