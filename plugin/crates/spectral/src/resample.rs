@@ -3,6 +3,10 @@
 //! The filter runs on its own grid of [`CHUNK_HOST_FRAMES`] host frames, so that what comes out does
 //! not depend on how many frames are pulled at a time. Leaves the model's samples to a closure.
 
+mod whole;
+
+pub use whole::resampled;
+
 use crate::error::ResampleError;
 use rubato::audioadapter_buffers::direct::SequentialSliceOfVecs;
 use rubato::{
