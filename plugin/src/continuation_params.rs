@@ -1,18 +1,22 @@
-//! The parameters of continuation: frozen ids, ranges, units. It stands still by default.
+//! The parameters of continuation, of notes and of sound: frozen ids, ranges, units. It stands still by
+//! default.
 
 use std::sync::Arc;
 
-use afterimage_engine::continuation::{ContinuationChange, DEFAULT_LIKENESS, Quantise};
+use afterimage_engine::continuation::{
+    ContinuationChange, DEFAULT_LIKENESS, InputWhilePlaying, Quantise, Source,
+};
 use nice_plug::prelude::{
     BoolParam, Enum, EnumParam, FloatParam, FloatRange, IntParam, IntRange, Params, formatters,
 };
 
 use crate::params::{SharedNames, linear, percent};
+use crate::view::Opens;
 
 /// Most bars that a length can name.
 const MOST_BARS: i32 = 128;
 /// Values of a continuation, always in the same order.
-pub const CHANGES: usize = 15;
+pub const CHANGES: usize = 19;
 
 /// What a piece goes on from.
 #[derive(Enum, Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,6 +29,32 @@ pub enum FromChoice {
     #[id = "nothing"]
     #[name = "Nothing"]
     Nothing,
+}
+
+/// What is continued.
+#[derive(Enum, Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SourceChoice {
+    /// The notes that are played.
+    #[id = "notes"]
+    #[name = "Notes"]
+    Notes,
+    /// The sound that comes in.
+    #[id = "sound"]
+    #[name = "Sound"]
+    Sound,
+}
+
+/// What becomes of the input while a piece plays.
+#[derive(Enum, Clone, Copy, Debug, PartialEq, Eq)]
+pub enum InputChoice {
+    /// The piece takes its place.
+    #[id = "muted"]
+    #[name = "Muted"]
+    Muted,
+    /// It goes on under the piece.
+    #[id = "heard"]
+    #[name = "Heard"]
+    Heard,
 }
 
 /// On which grid line a piece begins.
@@ -57,12 +87,15 @@ pub enum WhenChoice {
     WhenStopped,
 }
 
-/// Continuation of notes. Ids never change.
+/// Continuation. Ids never change.
 #[derive(Params)]
 pub struct ContinuationParams {
     /// Up begins a piece, down ends it.
     #[id = "continue_run"]
     pub run: BoolParam,
+    /// Whether notes or sound are continued.
+    #[id = "continue_source"]
+    pub source: EnumParam<SourceChoice>,
     /// What it goes on from.
     #[id = "continue_from"]
     pub from: EnumParam<FromChoice>,
@@ -72,6 +105,9 @@ pub struct ContinuationParams {
     /// Bars until it ends by itself; 0 is never.
     #[id = "continue_bars"]
     pub bars: IntParam,
+    /// Seconds until it ends by itself; 0 leaves that to the bars.
+    #[id = "continue_seconds"]
+    pub seconds: FloatParam,
     /// Whether it waits for the player to stop.
     #[id = "continue_when"]
     pub when: EnumParam<WhenChoice>,
@@ -99,9 +135,15 @@ pub struct ContinuationParams {
     /// Brings a piece back.
     #[id = "continue_seed"]
     pub seed: IntParam,
-    /// Whether the plugin's own voices play it; the MIDI output does in any case.
+    /// Whether the plugin's own voices play its notes; the MIDI output does in any case.
     #[id = "continue_sounds"]
     pub sounds: BoolParam,
+    /// What becomes of the input while a piece of sound plays.
+    #[id = "continue_input"]
+    pub input: EnumParam<InputChoice>,
+    /// Level under which the player has stopped, for sound.
+    #[id = "continue_gate_db"]
+    pub gate_db: FloatParam,
     /// Quarter notes a minute where the host names no tempo.
     #[id = "tempo_bpm"]
     pub tempo_bpm: FloatParam,
@@ -109,7 +151,11 @@ pub struct ContinuationParams {
 
 impl ContinuationParams {
     /// Parameters at their defaults; `names` are those of the composing pack.
-    pub fn new(names: &SharedNames) -> Self {
+    pub fn new(names: &SharedNames, opens: Opens) -> Self {
+        let source = match opens {
+            Opens::ToPlay => SourceChoice::Notes,
+            Opens::ToContinue => SourceChoice::Sound,
+        };
         let tempo = FloatRange::Linear {
             min: 40.0,
             max: 300.0,
@@ -117,9 +163,11 @@ impl ContinuationParams {
         let seeds = IntRange::Linear { min: 0, max: 9999 };
         Self {
             run: BoolParam::new("Continue", false),
+            source: EnumParam::new("Continue Source", source),
             from: EnumParam::new("Continue From", FromChoice::Heard),
             start: EnumParam::new("Continue On", StartChoice::Bar),
             bars: bars("Continue Bars", "until stopped"),
+            seconds: seconds("Continue Seconds"),
             when: EnumParam::new("Continue When", WhenChoice::AtOnce),
             until_played: BoolParam::new("Continue Until I Play", false),
             trade: bars("Continue Trade", "off"),
@@ -130,6 +178,8 @@ impl ContinuationParams {
             likeness: percent("Continue Likeness", DEFAULT_LIKENESS),
             seed: IntParam::new("Continue Seed", 1, seeds),
             sounds: BoolParam::new("Continue Sounds", true),
+            input: EnumParam::new("Continue Input", InputChoice::Muted),
+            gate_db: linear("Continue Gate", -45.0, -80.0, 0.0, " dB", 1),
             tempo_bpm: FloatParam::new("Tempo", 120.0, tempo)
                 .with_unit(" BPM")
                 .with_value_to_string(formatters::v2s_f32_rounded(1)),
@@ -144,11 +194,23 @@ impl ContinuationParams {
             StartChoice::Beat => Quantise::Beat,
             StartChoice::Bar => Quantise::Bar,
         };
+        let source = match self.source.value() {
+            SourceChoice::Notes => Source::Notes,
+            SourceChoice::Sound => Source::Sound,
+        };
+        let input = match self.input.value() {
+            InputChoice::Muted => InputWhilePlaying::Muted,
+            InputChoice::Heard => InputWhilePlaying::Heard,
+        };
         let label = |index: u8, param: &IntParam| ContinuationChange::Label {
             index,
             label: param.value().clamp(0, i32::from(u16::MAX)) as u16,
         };
         [
+            ContinuationChange::Source(source),
+            ContinuationChange::InputWhilePlaying(input),
+            ContinuationChange::GateDb(self.gate_db.value()),
+            ContinuationChange::Seconds(self.seconds.value()),
             ContinuationChange::FollowsHeard(self.from.value() == FromChoice::Heard),
             ContinuationChange::Quantise(quantise),
             ContinuationChange::WhenStopped(self.when.value() == WhenChoice::WhenStopped),
@@ -187,6 +249,27 @@ fn bars(name: &str, none: &'static str) -> IntParam {
         .with_string_to_value(Arc::new(parse))
 }
 
+fn seconds(name: &str) -> FloatParam {
+    const MOST: f32 = 120.0;
+    // Short pieces need the finer half of the knob.
+    let range = FloatRange::Skewed {
+        min: 0.0,
+        max: MOST,
+        factor: FloatRange::skew_factor(-1.0),
+    };
+    let text = |seconds: f32| match seconds {
+        0.0 => "by bars".to_owned(),
+        seconds => format!("{seconds:.1} s"),
+    };
+    let parse = |text: &str| match text.trim() {
+        "by bars" => Some(0.0),
+        text => text.trim_end_matches(['s', ' ']).parse().ok(),
+    };
+    FloatParam::new(name, 0.0, range)
+        .with_value_to_string(Arc::new(text))
+        .with_string_to_value(Arc::new(parse))
+}
+
 fn label(index: usize, names: SharedNames) -> IntParam {
     let text = move |value: i32| {
         let names = names.read();
@@ -203,18 +286,19 @@ fn label(index: usize, names: SharedNames) -> IntParam {
 mod tests {
     use super::{ContinuationChange, ContinuationParams};
     use crate::params::SharedNames;
+    use crate::view::Opens;
     use nice_plug::prelude::Param;
 
     #[test]
     fn a_piece_begins_after_everything_it_begins_with() {
-        let params = ContinuationParams::new(&SharedNames::default());
+        let params = ContinuationParams::new(&SharedNames::default(), Opens::ToPlay);
         let changes = params.changes(false);
         assert_eq!(changes.last(), Some(&ContinuationChange::Run(false)));
     }
 
     #[test]
     fn a_length_reads_as_it_is_written() {
-        let params = ContinuationParams::new(&SharedNames::default());
+        let params = ContinuationParams::new(&SharedNames::default(), Opens::ToPlay);
         for (bars, text) in [(0, "until stopped"), (1, "1 bar"), (8, "8 bars")] {
             let normalised = params.bars.preview_normalized(bars);
             assert_eq!(

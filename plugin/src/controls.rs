@@ -174,6 +174,11 @@ impl Controls {
         self.push(0, event);
     }
 
+    /// Adds an event that the plugin itself makes. Real-time safe.
+    pub fn add(&mut self, event: TimedEvent) {
+        self.push(event.offset_samples, event.event);
+    }
+
     /// The events of this stretch, in order.
     pub fn events(&self) -> &[TimedEvent] {
         &self.events

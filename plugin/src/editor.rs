@@ -1,4 +1,4 @@
-//! The window: one screen for the verb Play. Runs on the window thread only.
+//! The window: one screen for the verbs Play and Continue. Runs on the window thread only.
 //!
 //! It sees parameters, names, the load status and the engine's [`Monitor`]; changes go through the
 //! framework's setter, a wish for another pack through the mailbox. It never waits for the worker
@@ -29,6 +29,7 @@ mod shape;
 mod shelf_panel;
 mod spectrogram;
 mod status;
+mod takes;
 mod theme;
 
 use std::sync::Arc;
@@ -51,9 +52,10 @@ use self::keyboard_link::{KeyboardLink, PlayedKey};
 use self::layout::{Layout, MIN_SIZE, Needs};
 use self::shelf_panel::{ShelfPanel, Wishes};
 use self::spectrogram::Spectrogram;
+use self::takes::TakesPanel;
 use crate::params::InstrumentParams;
 use crate::state::ShelfWish;
-use crate::view::InstrumentView;
+use crate::view::{InstrumentView, Opens};
 
 /// Between two pictures while sound comes in.
 const MOVING: Duration = Duration::from_millis(16);
@@ -73,11 +75,10 @@ pub fn create(
 ) -> Option<InstrumentEditor> {
     let min_size = LogicalSize::new(MIN_SIZE.x, MIN_SIZE.y);
     let settings = EguiNiceSettings::new()
-        .with_tile("Afterimage")
+        .with_tile(header::title(view.opens))
         .with_resize_hint(ResizeHint::RESIZABLE.with_min_logical_size(min_size));
     let size = view.params.window.clone();
     let window = Window {
-        view,
         monitor,
         keys,
         gui: None,
@@ -86,7 +87,9 @@ pub fn create(
         shelf: ShelfPanel::default(),
         spectrogram: Spectrogram::new(),
         pressed_key: None,
-        verb: Verb::default(),
+        verb: Verb::first(view.opens),
+        takes: TakesPanel::default(),
+        view,
     };
     create_egui_editor(size, RepaintNotifier::new(), settings, window)
 }
@@ -103,6 +106,7 @@ pub struct Window {
     spectrogram: Spectrogram,
     pressed_key: Option<u8>,
     verb: Verb,
+    takes: TakesPanel,
 }
 
 impl NiceEguiApp for Window {
@@ -158,7 +162,7 @@ impl Window {
         let wants_shelf = header::show(
             ui,
             layout.header,
-            &self.facts,
+            (&self.facts, self.view.opens),
             &self.view.model,
             &mut self.verb,
         );
@@ -182,12 +186,15 @@ impl Window {
             let continuation = (&params.continuation, controls.1);
             let about = (&self.facts, self.monitor.musical_time());
             continuation::show(ui, rect, measures, continuation, about);
+            let rect = layout.presets.union(layout.shape);
+            let takes = (&self.view.takes, &*self.facts.takes);
+            self.takes.show(ui, rect, measures, continuation, takes);
         } else {
             play::show(ui, layout.play, measures, controls, &self.facts.names);
             self.show_pack_knobs(ui, &layout, controls);
+            presets::show(ui, layout.presets, measures, controls, &self.facts);
+            shape::show(ui, layout.shape, measures, params, controls.1);
         }
-        presets::show(ui, layout.presets, measures, controls, &self.facts);
-        shape::show(ui, layout.shape, measures, params, controls.1);
         settings::show(ui, layout.settings, measures, params, gui);
         status::show(ui, layout.status, (&self.facts, &self.monitor), params, now);
         let below = layout.header.union(layout.notice);
@@ -198,6 +205,7 @@ impl Window {
             Wishes {
                 model: &self.view.model,
                 composer: &self.view.composer,
+                continuer: &self.view.continuer,
             },
             &mut self.load,
         );
@@ -238,6 +246,9 @@ impl Window {
         match (status.pack_name.is_empty(), status.loading) {
             (true, true) => "The pack is loading…",
             (true, false) => "Load a pack to play",
+            (false, _) if self.view.opens == Opens::ToContinue => {
+                "Play into it: what you hear appears here"
+            }
             (false, _) => "Play a note: what you hear appears here",
         }
     }

@@ -1,8 +1,18 @@
 //! The shell: the only crate that knows the plugin framework and egui.
+#![cfg_attr(
+    test,
+    allow(
+        clippy::unwrap_used,
+        reason = "a test that cannot go on should say where"
+    )
+)]
 
 mod continuation_params;
 mod controls;
 mod editor;
+mod effect;
+mod heard;
+mod host;
 mod instrument;
 mod loader;
 mod locate;
@@ -11,10 +21,19 @@ mod params;
 mod play_params;
 mod report;
 mod shelf;
+mod shell;
 mod state;
+mod takes;
 mod view;
 
-pub use instrument::Afterimage;
+use effect::Effect;
+use instrument::Instrument;
+use shell::Shell;
 
-nice_plug::nice_export_clap!(Afterimage);
-nice_plug::nice_export_vst3!(Afterimage);
+/// `Afterimage`, the instrument.
+pub type Afterimage = Shell<Instrument>;
+/// `Afterimage FX`, the audio effect.
+pub type AfterimageFx = Shell<Effect>;
+
+nice_plug::nice_export_clap!(Afterimage, AfterimageFx);
+nice_plug::nice_export_vst3!(Afterimage, AfterimageFx);

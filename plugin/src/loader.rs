@@ -4,6 +4,7 @@
 //! the instance goes. A load that fails leaves one sentence; the old sound goes on.
 
 mod composer;
+mod continuer;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -12,14 +13,14 @@ use std::thread::{Builder, JoinHandle};
 
 use afterimage_engine::contract::Decoder;
 use afterimage_engine::{DecoderKey, Engine, Instrument};
-use afterimage_neural::{LoadReport, Pack, PackError, Runtime, load};
+use afterimage_neural::{LoadReport, Manifest, Pack, PackError, Runtime, load};
 
 use crate::locate;
 use crate::opening;
 use crate::params::PackNames;
 use crate::shelf::{self, Places};
-use crate::state::{ModelReference, REFERENCE_VERSION, ShelfWish};
-use crate::view::{InstrumentView, LoadStatus};
+use crate::state::{ModelReference, ShelfWish};
+use crate::view::{InstrumentView, LoadStatus, SharedComposerStatus};
 
 /// The loader of one instance.
 pub struct Loader {
@@ -58,6 +59,10 @@ impl Loader {
         if self.work.view.composer_status.read().pack_hash.is_empty() && !composer.has_wish() {
             composer.wish(composer.reference());
         }
+        let continuer = &self.work.view.continuer;
+        if self.work.view.continuer_status.read().pack_name.is_empty() && !continuer.has_wish() {
+            continuer.wish(continuer.reference());
+        }
         if self.thread.is_some() {
             return;
         }
@@ -69,6 +74,7 @@ impl Loader {
             Ok(thread) => {
                 model.set_loader(Some(thread.thread().clone()));
                 composer.set_loader(Some(thread.thread().clone()));
+                continuer.set_loader(Some(thread.thread().clone()));
                 self.thread = Some(thread);
             }
             Err(reason) => {
@@ -86,6 +92,7 @@ impl Drop for Loader {
         self.work.stop.store(true, Ordering::Release);
         self.work.view.model.set_loader(None);
         self.work.view.composer.set_loader(None);
+        self.work.view.continuer.set_loader(None);
         if let Some(thread) = self.thread.take() {
             thread.thread().unpark();
             let _ = thread.join(); // a loader that panicked loaded nothing
@@ -100,12 +107,12 @@ impl Work {
                 self.fulfil(&wish);
                 drop(announced);
             } else if let Some((wish, announced)) = self.view.composer.take_wish() {
-                // A pack that makes the loader fail must not end its thread.
-                let outcome = catch_unwind(AssertUnwindSafe(|| self.fulfil_composer(&wish)));
-                if outcome.is_err() {
-                    self.view.composer_status.write().sentence =
-                        "The pack made the loader fail; nothing was changed.".to_owned();
-                }
+                let status = &self.view.composer_status;
+                guarded(status, || self.fulfil_composer(&wish));
+                drop(announced);
+            } else if let Some((wish, announced)) = self.view.continuer.take_wish() {
+                let status = &self.view.continuer_status;
+                guarded(status, || self.fulfil_continuer(&wish));
                 drop(announced);
             } else if let Some(wish) = self.view.model.take_shelf_wish() {
                 self.read_shelf(wish);
@@ -169,13 +176,9 @@ impl Work {
         let report = self.install(&pack)?;
         self.publish(&pack, report.as_ref());
         self.view.status.write().sentence = self.remark(wish, &pack, report.as_ref());
-        self.view.model.record(ModelReference {
-            version: REFERENCE_VERSION,
-            id: pack.manifest().id.clone(),
-            hash: pack.hash().to_owned(),
-            path: wish.path.clone(),
-            backend: self.view.status.read().backend.clone(),
-        });
+        let backend = self.view.status.read().backend.clone();
+        let played = ModelReference::to(&pack, wish.path.clone(), &backend);
+        self.view.model.record(played);
         Ok(())
     }
 
@@ -245,6 +248,26 @@ impl Work {
             Some(_) => String::new(),
             None => runtime().status().sentence.clone(),
         }
+    }
+}
+
+/// The pack that a wish names, if it does what it is wished for; `complaint` follows its name if not.
+fn suitable(
+    wish: &ModelReference,
+    suits: fn(&Manifest) -> bool,
+    complaint: &str,
+) -> Result<Pack, String> {
+    let pack = shelf::find(wish, &Places::here())?;
+    if suits(pack.manifest()) {
+        return Ok(pack);
+    }
+    Err(format!("'{}' {complaint}.", pack.manifest().name))
+}
+
+/// A pack that makes the loader fail must not end its thread.
+fn guarded(status: &SharedComposerStatus, load: impl FnOnce()) {
+    if catch_unwind(AssertUnwindSafe(load)).is_err() {
+        status.write().sentence = "The pack made the loader fail; nothing was changed.".to_owned();
     }
 }
 

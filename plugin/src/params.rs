@@ -19,6 +19,8 @@ use crate::continuation_params::ContinuationParams;
 use crate::opening;
 use crate::play_params::PlayParams;
 use crate::state::ModelField;
+use crate::takes::desk::TakesDesk;
+use crate::view::Opens;
 
 /// Half the range of a latent knob, in standard deviations of the pack's latent.
 pub const LATENT_LIMIT: f32 = 3.0;
@@ -118,7 +120,20 @@ pub struct DescriptorParams {
     pub value: FloatParam,
 }
 
-/// Every parameter of the instrument. Ids never change.
+/// What a session saves besides values.
+#[derive(Clone, Default)]
+pub struct SessionFields {
+    /// The pack that plays.
+    pub model: ModelField,
+    /// The pack that continues notes.
+    pub composer: ModelField,
+    /// The pack that continues sound.
+    pub continuer: ModelField,
+    /// The kept takes.
+    pub takes: TakesDesk,
+}
+
+/// Every parameter of either plugin. Ids never change.
 #[derive(Params)]
 pub struct InstrumentParams {
     /// Size of the window while this instance lives.
@@ -129,6 +144,12 @@ pub struct InstrumentParams {
     /// The pack that continues notes, by id and hash.
     #[persist = "composer"]
     pub composer: ModelField,
+    /// The pack that continues sound, by id and hash.
+    #[persist = "continuer"]
+    pub continuer: ModelField,
+    /// The takes that travel in the session.
+    #[persist = "takes"]
+    pub takes: TakesDesk,
 
     /// Latent position.
     #[nested(array, group = "Latent")]
@@ -174,7 +195,7 @@ pub struct InstrumentParams {
     #[nested(group = "Spectral play")]
     pub play: PlayParams,
 
-    /// Continuation of notes.
+    /// Continuation of notes and of sound.
     #[nested(group = "Continuation")]
     pub continuation: ContinuationParams,
 
@@ -213,18 +234,26 @@ pub struct InstrumentParams {
 }
 
 impl InstrumentParams {
-    /// Parameters at their defaults; `names` feeds the value texts, `composer_names` those of the
+    /// Parameters at their defaults; `names` feeds the value texts, `continued` those of the
     /// continuation.
     pub fn new(
-        (model, composer): (ModelField, ModelField),
+        fields: SessionFields,
         names: &SharedNames,
-        composer_names: &SharedNames,
+        continued: &SharedNames,
+        opens: Opens,
     ) -> Self {
         let opening = opening::latent();
+        // An effect that only listens must not delay what it hears.
+        let latency_mode = match opens {
+            Opens::ToPlay => LatencyChoice::Exact,
+            Opens::ToContinue => LatencyChoice::Instant,
+        };
         Self {
             window: EguiEditorState::from_size(LogicalSize::new(WINDOW_WIDTH, WINDOW_HEIGHT), 1.0),
-            model,
-            composer,
+            model: fields.model,
+            composer: fields.composer,
+            continuer: fields.continuer,
+            takes: fields.takes,
             latent: std::array::from_fn(|axis| latent(axis, opening[axis], names.clone())),
             class: std::array::from_fn(|index| class(index, names.clone())),
             descriptor: std::array::from_fn(|index| descriptor(index, names.clone())),
@@ -238,7 +267,7 @@ impl InstrumentParams {
             width: percent("Width", 0.6),
             drift: percent("Drift", 0.15),
             play: PlayParams::new(names),
-            continuation: ContinuationParams::new(composer_names),
+            continuation: ContinuationParams::new(continued, opens),
             mod_wheel: percent("Mod Wheel", 0.0),
             pitch_bend: linear("Pitch Bend", 0.0, -1.0, 1.0, "", 2),
             bend_range: linear("Bend Range", 2.0, 0.0, 24.0, " st", 2),
@@ -246,7 +275,7 @@ impl InstrumentParams {
             sustain_pedal: BoolParam::new("Sustain Pedal", false),
             midi_thru: BoolParam::new("MIDI Thru", false),
             render_mode: EnumParam::new("Render Mode", RenderChoice::Auto),
-            latency_mode: EnumParam::new("Latency Mode", LatencyChoice::Exact).non_automatable(),
+            latency_mode: EnumParam::new("Latency Mode", latency_mode).non_automatable(),
             lead_ms: linear("Lead", 10.0, 4.0, 100.0, " ms", 1).non_automatable(),
             bypass: BoolParam::new("Bypass", false).make_bypass(),
         }

@@ -38,12 +38,20 @@ struct Report {
     composer_sentence: String,
     late_notes: u64,
     dropped_cues: u64,
+    continuer: String,
+    takes: Vec<PathBuf>,
     worker_load: f32,
     latency_samples: u32,
 }
 
 /// Writes the report where [`STATUS_FILE_VARIABLE`] says, if it says so.
-pub fn write(view: &InstrumentView, monitor: &Monitor, dropped_events: u64) {
+///
+/// `takes`: where this instance's takes lie.
+pub fn write(
+    view: &InstrumentView,
+    monitor: &Monitor,
+    (dropped_events, takes): (u64, Vec<PathBuf>),
+) {
     let Some(path) = std::env::var_os(STATUS_FILE_VARIABLE).map(PathBuf::from) else {
         return;
     };
@@ -74,6 +82,8 @@ pub fn write(view: &InstrumentView, monitor: &Monitor, dropped_events: u64) {
         composer_sentence: view.composer_status.read().sentence.clone(),
         late_notes: counts.late_notes,
         dropped_cues: counts.dropped_cues,
+        continuer: view.continuer_status.read().pack_name.clone(),
+        takes,
         worker_load: monitor.worker_load(),
         latency_samples: monitor.latency_samples(),
     };

@@ -142,7 +142,7 @@ pub enum Section {
     Instruments,
     /// Packs that their makers tagged as below target.
     Lab,
-    /// Packs that continue notes.
+    /// Packs that continue notes or sound.
     Composers,
     /// Packs that do something else.
     Others,
@@ -166,7 +166,7 @@ impl Section {
             Err(_) => Self::Unreadable,
             Ok(facts) if facts.is_lab() => Self::Lab,
             Ok(facts) if facts.is_instrument() => Self::Instruments,
-            Ok(facts) if facts.is_composer() => Self::Composers,
+            Ok(facts) if facts.is_composer() || facts.is_continuer() => Self::Composers,
             Ok(_) => Self::Others,
         }
     }

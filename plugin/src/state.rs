@@ -8,6 +8,7 @@ use std::sync::{Arc, OnceLock};
 use std::thread::Thread;
 
 use afterimage_engine::{Engine, LoadGuard};
+use afterimage_neural::Pack;
 use nice_plug::params::persist::PersistentField;
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
@@ -40,6 +41,24 @@ impl Default for ModelReference {
             path: None,
             backend: String::new(),
         }
+    }
+}
+
+impl ModelReference {
+    /// Names a pack that plays.
+    pub fn to(pack: &Pack, path: Option<PathBuf>, backend: &str) -> Self {
+        Self {
+            version: REFERENCE_VERSION,
+            id: pack.manifest().id.clone(),
+            hash: pack.hash().to_owned(),
+            path,
+            backend: backend.to_owned(),
+        }
+    }
+
+    /// Whether it names no pack, so that the plugin's own is meant.
+    pub fn names_none(&self) -> bool {
+        self.id.is_empty() && self.path.is_none()
     }
 }
 

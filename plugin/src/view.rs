@@ -6,9 +6,10 @@ use afterimage_neural::Manifest;
 use afterimage_neural::manifest::{ConditionKind, LatentAxis, LatentPreset};
 use parking_lot::RwLock;
 
-use crate::params::{InstrumentParams, SharedNames};
+use crate::params::{InstrumentParams, SessionFields, SharedNames};
 use crate::shelf::SharedShelf;
 use crate::state::ModelField;
+use crate::takes::desk::TakesDesk;
 
 /// How the last load went, in words for a person.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -76,7 +77,7 @@ impl Opening {
 /// Shared between loader and window.
 pub type SharedStatus = Arc<RwLock<LoadStatus>>;
 
-/// What continues notes, in words for a person.
+/// What continues notes or sound, in words for a person.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ComposerStatus {
     /// Name of the pack; empty while there is none.
@@ -92,9 +93,21 @@ pub struct ComposerStatus {
 /// Shared between loader and window.
 pub type SharedComposerStatus = Arc<RwLock<ComposerStatus>>;
 
+/// What a plugin is for, which decides how its window and its continuation open.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Opens {
+    /// Notes.
+    #[default]
+    ToPlay,
+    /// Sound that comes in.
+    ToContinue,
+}
+
 /// Everything the window draws from.
 #[derive(Clone)]
 pub struct InstrumentView {
+    /// What the plugin is for.
+    pub opens: Opens,
     /// Parameters; changed through the framework's setter only.
     pub params: Arc<InstrumentParams>,
     /// The pack's names for the parameters.
@@ -107,6 +120,14 @@ pub struct InstrumentView {
     pub composer_status: SharedComposerStatus,
     /// Where the wish for another composing pack is left.
     pub composer: ModelField,
+    /// What continues sound, or why nothing does.
+    pub continuer_status: SharedComposerStatus,
+    /// Its names for the parameters of continuation.
+    pub continuer_names: SharedNames,
+    /// Where the wish for another pack that continues sound is left.
+    pub continuer: ModelField,
+    /// Where takes are shown and wished for.
+    pub takes: TakesDesk,
     /// Where the window leaves the wish for another pack, and for the shelf to be read.
     pub model: ModelField,
     /// The packs that can be chosen.
@@ -115,28 +136,38 @@ pub struct InstrumentView {
 
 impl InstrumentView {
     /// A view of a new instance, its knobs on the opening pack's default preset.
-    pub fn new() -> Self {
+    pub fn new(opens: Opens) -> Self {
         let names = SharedNames::default();
-        let model = ModelField::default();
-        let (composer, composer_names) = (ModelField::default(), SharedNames::default());
-        let fields = (model.clone(), composer.clone());
-        let params = InstrumentParams::new(fields, &names, &composer_names);
+        let composer_names = SharedNames::default();
+        let fields = SessionFields::default();
+        let SessionFields {
+            model,
+            composer,
+            continuer,
+            takes,
+        } = fields.clone();
+        let continuer_names = SharedNames::default();
+        // What hosts show: the window shows the names of what is continued now.
+        let continued = match opens {
+            Opens::ToPlay => &composer_names,
+            Opens::ToContinue => &continuer_names,
+        };
+        let params = InstrumentParams::new(fields, &names, continued, opens);
         Self {
+            opens,
             params: Arc::new(params),
             names,
             composer_names,
             composer_status: SharedComposerStatus::default(),
             composer,
+            continuer_status: SharedComposerStatus::default(),
+            continuer_names,
+            continuer,
+            takes,
             status: SharedStatus::default(),
             model,
             shelf: SharedShelf::default(),
         }
-    }
-}
-
-impl Default for InstrumentView {
-    fn default() -> Self {
-        Self::new()
     }
 }
 

@@ -1,9 +1,8 @@
 //! What a stretch states, and when.
 
 use super::Controls;
-use crate::params::InstrumentParams;
-use crate::params::SharedNames;
-use crate::state::ModelField;
+use crate::params::{InstrumentParams, SessionFields, SharedNames};
+use crate::view::Opens;
 use afterimage_engine::{ControlChange, Event, NoteMatch, TimedEvent};
 use nice_plug::midi::{Channel, Key, VoiceID};
 use nice_plug::prelude::NoteEvent;
@@ -11,8 +10,8 @@ use nice_plug::prelude::NoteEvent;
 const STRETCH: usize = 64;
 
 fn params() -> InstrumentParams {
-    let fields = (ModelField::default(), ModelField::default());
-    InstrumentParams::new(fields, &SharedNames::default(), &SharedNames::default())
+    let (fields, names) = (SessionFields::default(), SharedNames::default());
+    InstrumentParams::new(fields, &names, &names, Opens::ToPlay)
 }
 
 fn note_on(timing: u32) -> NoteEvent<()> {

@@ -1,9 +1,11 @@
 //! Continuation: how it begins and how long it goes on, what it is like, and where it stands.
 //! Window thread.
 
+mod choices;
+
 use afterimage_engine::MusicalTime;
 use egui::{Align2, Rect, Role, Sense, Shape, Stroke, Ui, WidgetInfo, pos2, vec2};
-use nice_plug::prelude::{BoolParam, EnumParam, IntParam, Param, ParamSetter};
+use nice_plug::prelude::{BoolParam, FloatParam, IntParam, Param, ParamSetter};
 
 use super::chip;
 use super::conditions::stepped;
@@ -13,30 +15,11 @@ use super::grid::place;
 use super::knob::{self, KnobLook};
 use super::layout::{Measures, knob_height};
 use super::theme::{self, COOL, DIM, FAINT, INK, LINE, Size, TextLook, WARM};
-use crate::continuation_params::{ContinuationParams, FromChoice, StartChoice, WhenChoice};
+use crate::continuation_params::{ContinuationParams, SourceChoice, WhenChoice};
 use crate::params::PackNames;
 
-/// Two labels, four knobs, the seed, and whether it sounds.
+/// Two labels, four knobs, the seed, and whether it sounds or the gate.
 const CELLS: usize = 8;
-/// Lengths that chips name, in bars; 0 goes on.
-const LENGTHS: [(i32, &str); 5] = [(0, "on"), (2, "2 bars"), (4, "4"), (8, "8"), (16, "16")];
-/// Bars that are the player's between pieces; 0 is no exchange.
-const TRADES: [(i32, &str); 4] = [(0, "off"), (1, "1 bar"), (2, "2"), (4, "4")];
-const STARTS: [(StartChoice, &str); 3] = [
-    (StartChoice::Now, "now"),
-    (StartChoice::Beat, "beat"),
-    (StartChoice::Bar, "bar"),
-];
-const SOURCES: [(FromChoice, &str); 2] = [
-    (FromChoice::Heard, "what you play"),
-    (FromChoice::Nothing, "nothing"),
-];
-/// Width of the words before chips.
-const CAPTION: f32 = 52.0;
-/// Rows of chips.
-const ROWS: f32 = 4.0;
-/// Most space between rows of chips.
-const MOST_ROW_GAP: f32 = 10.0;
 /// Points of a ring.
 const RING_POINTS: usize = 64;
 
@@ -59,8 +42,12 @@ pub(super) fn show(
     let inner = state.shrink2(vec2(measures.padding, measures.title_padding()));
     let (left, right) = inner.split_left_right_at_fraction(0.44);
     show_state(ui, left, controls, (facts, time));
-    show_choices(ui, right, measures, controls);
-    show_knobs(ui, knobs, measures, controls, &facts.composer_names);
+    choices::show(ui, right, measures, controls);
+    let names = match controls.0.source.unmodulated_plain_value() {
+        SourceChoice::Notes => &facts.composer_names,
+        SourceChoice::Sound => &facts.continuer_names,
+    };
+    show_knobs(ui, knobs, measures, controls, names);
 }
 
 /// The ring that starts and stops, and where the piece stands.
@@ -102,14 +89,18 @@ fn show_state(
     let x = button.right() + 16.0;
     let room = rect.right() - x - 8.0;
     let colour = if words.sounds { COOL } else { INK };
-    let composer = match facts.composer.pack_name.as_str() {
+    let player = match params.source.unmodulated_plain_value() {
+        SourceChoice::Notes => &facts.composer.pack_name,
+        SourceChoice::Sound => &facts.continuer.pack_name,
+    };
+    let player = match player.as_str() {
         "" => "no player: choose one on the shelf",
         name => name,
     };
     let beat = format!("{:.0} bpm", time.tempo_bpm);
     for (line, (text, look)) in [
         (words.title.as_str(), TextLook::medium(Size::Name, colour)),
-        (composer, TextLook::regular(Size::Value, INK)),
+        (player, TextLook::regular(Size::Value, INK)),
         (beat.as_str(), TextLook::regular(Size::Note, DIM)),
     ]
     .into_iter()
@@ -162,100 +153,6 @@ fn words_of(runs: bool, bars: i32, exchanges: bool, time: MusicalTime) -> Words 
         None if runs => words("done", "It has ended; click twice for another"),
         None => words("play on", "Listening"),
     }
-}
-
-fn show_choices(ui: &Ui, rect: Rect, measures: Measures, (params, setter): Controls<'_, '_>) {
-    let step = ((rect.height() - measures.chip) / (ROWS - 1.0)).min(measures.chip + MOST_ROW_GAP);
-    let row = |index: usize| {
-        let from_middle = step * (index as f32 - 0.5 * (ROWS - 1.0));
-        let top = rect.center().y + from_middle - 0.5 * measures.chip;
-        Rect::from_min_size(pos2(rect.left(), top), vec2(rect.width(), measures.chip))
-    };
-    let end = show_enum(ui, row(0), "Start", (&params.start, setter), &STARTS);
-    let waits = params.when.unmodulated_plain_value() == WhenChoice::WhenStopped;
-    if show_more(ui, row(0), end, "when I stop", waits) {
-        let when = match waits {
-            true => WhenChoice::AtOnce,
-            false => WhenChoice::WhenStopped,
-        };
-        gesture::set_once(setter, &params.when, when);
-    }
-    let bars = params.bars.unmodulated_plain_value();
-    let (picked, end) = show_row(
-        ui,
-        row(1),
-        "Length",
-        &LENGTHS.map(|(_, word)| word),
-        |index| LENGTHS[index].0 == bars,
-    );
-    if let Some(index) = picked {
-        gesture::set_once(setter, &params.bars, LENGTHS[index].0);
-    }
-    let until = params.until_played.unmodulated_plain_value();
-    if show_more(ui, row(1), end, "until I play", until) {
-        gesture::set_once(setter, &params.until_played, !until);
-    }
-    let trade = params.trade.unmodulated_plain_value();
-    let words = TRADES.map(|(_, word)| word);
-    let (picked, _) = show_row(ui, row(2), "Trade", &words, |index| {
-        TRADES[index].0 == trade
-    });
-    if let Some(index) = picked {
-        gesture::set_once(setter, &params.trade, TRADES[index].0);
-    }
-    show_enum(ui, row(3), "From", (&params.from, setter), &SOURCES);
-}
-
-fn show_enum<T: nice_plug::prelude::Enum + PartialEq + Copy + 'static>(
-    ui: &Ui,
-    rect: Rect,
-    caption: &str,
-    (param, setter): (&EnumParam<T>, &ParamSetter<'_>),
-    choices: &[(T, &str)],
-) -> f32 {
-    let now = param.unmodulated_plain_value();
-    let words: Vec<&str> = choices.iter().map(|(_, word)| *word).collect();
-    let (picked, end) = show_row(ui, rect, caption, &words, |index| choices[index].0 == now);
-    if let Some(index) = picked {
-        gesture::set_once(setter, param, choices[index].0);
-    }
-    end
-}
-
-/// A chip of its own behind a row; whether it was clicked.
-fn show_more(ui: &Ui, row: Rect, end: f32, word: &str, chosen: bool) -> bool {
-    let size = vec2(chip::width(ui, word), row.height());
-    let rect = Rect::from_min_size(pos2(end + 10.0, row.top()), size);
-    chip::show(ui, rect, word, chosen).clicked()
-}
-
-/// A caption and chips; the chip that was clicked, and where the row ends.
-fn show_row(
-    ui: &Ui,
-    rect: Rect,
-    caption: &str,
-    words: &[&str],
-    chosen: impl Fn(usize) -> bool,
-) -> (Option<usize>, f32) {
-    let look = TextLook::regular(Size::Note, DIM);
-    theme::text(
-        ui.painter(),
-        rect.left_center(),
-        Align2::LEFT_CENTER,
-        caption,
-        look,
-    );
-    let mut x = rect.left() + CAPTION;
-    let mut clicked = None;
-    for (index, word) in words.iter().enumerate() {
-        let size = vec2(chip::width(ui, word), rect.height());
-        let chip = Rect::from_min_size(pos2(x, rect.top()), size);
-        if chip::show(ui, chip, word, chosen(index)).clicked() {
-            clicked = Some(index);
-        }
-        x += size.x + 6.0;
-    }
-    (clicked, x)
 }
 
 fn show_knobs(
@@ -317,7 +214,10 @@ fn show_knobs(
         knob::show(ui, cell(index + 2), param, setter, &look);
     }
     show_seed(ui, cell(6), measures, (&params.seed, setter));
-    show_sounds(ui, cell(7), measures, (&params.sounds, setter));
+    match params.source.unmodulated_plain_value() {
+        SourceChoice::Notes => show_sounds(ui, cell(7), measures, (&params.sounds, setter)),
+        SourceChoice::Sound => show_gate(ui, cell(7), measures, (&params.gate_db, setter)),
+    }
 }
 
 /// A chip where knobs have their arc, the name where they have theirs.
@@ -376,6 +276,23 @@ fn show_seed(
     response.on_hover_text(
         "The same seed plays the same again\nclick for the next, right click for the one before",
     );
+}
+
+fn show_gate(
+    ui: &mut Ui,
+    cell: Rect,
+    measures: Measures,
+    (param, setter): (&FloatParam, &ParamSetter<'_>),
+) {
+    let look = KnobLook {
+        diameter: measures.knob,
+        colour: WARM,
+        name: "Gate",
+        value: Some(param.to_string()),
+        hint: "What is softer counts as nothing played",
+        sounding: None,
+    };
+    knob::show(ui, cell, param, setter, &look);
 }
 
 fn show_sounds(

@@ -10,6 +10,7 @@ use afterimage_engine::contract::{MAX_CLASSES, MAX_DESCRIPTORS, MAX_LATENT};
 
 use crate::params::PackNames;
 use crate::shelf::Shelf;
+use crate::takes::desk::TakeList;
 use crate::view::{ComposerStatus, InstrumentView, LoadStatus};
 
 const REFRESH: Duration = Duration::from_millis(100);
@@ -27,6 +28,12 @@ pub(super) struct Facts {
     pub(super) composer: ComposerStatus,
     /// Names that its pack gives.
     pub(super) composer_names: PackNames,
+    /// What continues sound.
+    pub(super) continuer: ComposerStatus,
+    /// Names that its pack gives.
+    pub(super) continuer_names: PackNames,
+    /// The takes.
+    pub(super) takes: Arc<TakeList>,
     /// The packs that can be chosen.
     pub(super) shelf: Arc<Shelf>,
     /// What the worker said when a decoder failed.
@@ -62,6 +69,13 @@ impl Facts {
         if let Some(names) = view.composer_names.try_read() {
             self.composer_names.clone_from(&names);
         }
+        if let Some(continuer) = view.continuer_status.try_read() {
+            self.continuer.clone_from(&continuer);
+        }
+        if let Some(names) = view.continuer_names.try_read() {
+            self.continuer_names.clone_from(&names);
+        }
+        self.takes = view.takes.list();
         if let Some(shelf) = view.shelf.try_read() {
             self.shelf = Arc::clone(&shelf);
         }
@@ -84,7 +98,9 @@ impl Facts {
     pub(super) fn sentence(&self) -> Option<&str> {
         let load = self.status.sentence.as_str();
         let composer = self.composer.sentence.as_str();
-        [load, composer]
+        let continuer = self.continuer.sentence.as_str();
+        let takes = self.takes.sentence.as_str();
+        [load, composer, continuer, takes]
             .into_iter()
             .find(|sentence| !sentence.is_empty())
             .or(self.decoder_sentence.as_deref())

@@ -15,6 +15,7 @@ use super::theme::{
 };
 use crate::shelf::{Section, reference_to};
 use crate::state::{ModelField, ModelReference};
+use crate::view::Opens;
 
 const MARGIN: f32 = 24.0;
 const NOTICE_HEIGHT: f32 = 28.0;
@@ -44,13 +45,30 @@ impl LoadField {
 }
 
 /// What the window is for now.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Verb {
     /// Notes and knobs play the pack.
-    #[default]
     Play,
     /// It plays on.
     Continue,
+}
+
+impl Verb {
+    /// What the window opens on.
+    pub(super) fn first(opens: Opens) -> Self {
+        match opens {
+            Opens::ToPlay => Self::Play,
+            Opens::ToContinue => Self::Continue,
+        }
+    }
+}
+
+/// The product's name.
+pub(super) fn title(opens: Opens) -> &'static str {
+    match opens {
+        Opens::ToPlay => "Afterimage",
+        Opens::ToContinue => "Afterimage FX",
+    }
 }
 
 const VERBS: [(Verb, &str); 2] = [(Verb::Play, "Play"), (Verb::Continue, "Continue")];
@@ -59,14 +77,14 @@ const VERBS: [(Verb, &str); 2] = [(Verb::Play, "Play"), (Verb::Continue, "Contin
 pub(super) fn show(
     ui: &Ui,
     rect: Rect,
-    facts: &Facts,
+    (facts, opens): (&Facts, Opens),
     model: &ModelField,
     verb: &mut Verb,
 ) -> bool {
     let painter = ui.painter();
-    let title = TextLook::medium(Size::Title, INK);
+    let look = TextLook::medium(Size::Title, INK);
     let at = pos2(rect.left() + MARGIN, rect.center().y);
-    theme::text(painter, at, Align2::LEFT_CENTER, "Afterimage", title);
+    theme::text(painter, at, Align2::LEFT_CENTER, title(opens), look);
     show_verbs(ui, rect, verb);
     let edge = [
         pos2(rect.left(), rect.bottom() - 0.5),

@@ -14,7 +14,7 @@ use super::theme::{
     self, CONTROL_RADIUS, COOL, DIM, FAINT, INK, LINE, RADIUS, Size, TextLook, WARM,
 };
 use crate::shelf::{Section, Shelf, reference_to};
-use crate::state::{ModelField, ShelfWish};
+use crate::state::{ModelField, ModelReference, ShelfWish};
 
 const WIDTH: f32 = 480.0;
 const MARGIN: f32 = 24.0;
@@ -25,11 +25,12 @@ const FOOTER: f32 = 40.0;
 /// Left of a row's words: the place of the dot that marks the pack that plays.
 const INDENT: f32 = 20.0;
 
-/// Where the wishes for a sound and for a composer are left.
+/// Where the wishes for a sound, for a composer and for a continuer are left.
 #[derive(Clone, Copy)]
 pub(super) struct Wishes<'a> {
     pub(super) model: &'a ModelField,
     pub(super) composer: &'a ModelField,
+    pub(super) continuer: &'a ModelField,
 }
 
 /// The panel: open or not.
@@ -159,7 +160,7 @@ fn show_heading(ui: &Ui, rect: Rect, section: Section) {
     let (name, note) = match section {
         Section::Instruments => ("Instruments", "a click plays it"),
         Section::Lab => ("Lab", "below their target; their cards say by how much"),
-        Section::Composers => ("Players", "a click makes it continue your notes"),
+        Section::Composers => ("Players", "a click makes it continue you"),
         Section::Others => ("Other tasks", "no instruments"),
         Section::Unreadable => ("Not opened", "each says why"),
     };
@@ -185,6 +186,16 @@ fn show_pack(ui: &Ui, rect: Rect, pack: &ShelfPack, now: &Facts, wishes: Wishes<
             let plays = facts.hash == now.composer.pack_hash;
             if show_choice(ui, row, facts, plays) && !plays {
                 wishes.composer.wish(reference_to(facts));
+            }
+        }
+        Ok(facts) if facts.is_continuer() => {
+            let plays = facts.hash == now.continuer.pack_hash;
+            if show_choice(ui, row, facts, plays) {
+                // A second click goes back to the one that needs no pack.
+                wishes.continuer.wish(match plays {
+                    true => ModelReference::default(),
+                    false => reference_to(facts),
+                });
             }
         }
         Ok(facts) => show_words(ui, row, &words_of(facts), DIM),

@@ -4,11 +4,10 @@
 
 use afterimage_neural::{LoadedComposer, Pack, is_event_model, load_composer};
 
-use super::{Work, runtime};
+use super::{Work, runtime, suitable};
 use crate::opening;
 use crate::params::PackNames;
-use crate::shelf::{self, Places};
-use crate::state::{ModelReference, REFERENCE_VERSION};
+use crate::state::ModelReference;
 use crate::view::ComposerStatus;
 
 impl Work {
@@ -46,29 +45,20 @@ impl Work {
             description: manifest.description.short.clone(),
             sentence: report.fallback.unwrap_or_default(),
         };
-        self.view.composer.record(ModelReference {
-            version: REFERENCE_VERSION,
-            id: manifest.id.clone(),
-            hash: pack.hash().to_owned(),
-            path: wish.path.clone(),
-            backend: report.backend.name().to_owned(),
-        });
+        let backend = report.backend.name();
+        let played = ModelReference::to(pack, wish.path.clone(), backend);
+        self.view.composer.record(played);
     }
 }
 
 /// The pack of a wish, if there is one to be had.
 fn find(wish: &ModelReference) -> Result<Option<Pack>, String> {
-    if wish.id.is_empty() && wish.path.is_none() {
+    if wish.names_none() {
         return Ok(opening::composer());
     }
-    let pack = shelf::find(wish, &Places::here())?;
-    if is_event_model(pack.manifest()) {
-        return Ok(Some(pack));
-    }
-    Err(format!(
-        "'{}' does not continue notes; choose a pack whose tasks name 'continue-midi' or 'imagine'.",
-        pack.manifest().name
-    ))
+    let advice =
+        "does not continue notes; choose a pack whose tasks name 'continue-midi' or 'imagine'";
+    suitable(wish, is_event_model, advice).map(Some)
 }
 
 #[cfg(test)]

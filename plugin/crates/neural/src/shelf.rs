@@ -4,6 +4,7 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::continuers::is_continuer;
 use crate::error::PackError;
 use crate::events::is_event_model;
 use crate::manifest::{Manifest, Task};
@@ -87,6 +88,11 @@ impl PackFacts {
         self.manifest.tasks.contains(&Task::Play)
     }
 
+    /// Whether it can continue sound.
+    pub fn is_continuer(&self) -> bool {
+        is_continuer(&self.manifest)
+    }
+
     /// Whether it can continue notes.
     pub fn is_composer(&self) -> bool {
         is_event_model(&self.manifest)
@@ -110,11 +116,17 @@ pub fn packs_in(folder: &Path) -> Vec<PathBuf> {
     paths
 }
 
-/// Where a user's own packs lie, whether or not that folder exists.
-///
-/// `$XDG_DATA_HOME/afterimage/packs` or `~/.local/share/afterimage/packs`; on macOS
-/// `~/Library/Application Support/afterimage/packs`; on Windows `%APPDATA%\afterimage\packs`.
+/// Where a user's own packs lie, whether or not that folder exists: `packs` in
+/// [`user_data_folder`].
 pub fn user_packs_folder() -> Option<PathBuf> {
+    Some(user_data_folder()?.join("packs"))
+}
+
+/// Where everything lies that a user's instances share, whether or not that folder exists.
+///
+/// `$XDG_DATA_HOME/afterimage` or `~/.local/share/afterimage`; on macOS
+/// `~/Library/Application Support/afterimage`; on Windows `%APPDATA%\afterimage`.
+pub fn user_data_folder() -> Option<PathBuf> {
     let variable = |name: &str| {
         std::env::var_os(name)
             .filter(|value| !value.is_empty())
@@ -127,7 +139,7 @@ pub fn user_packs_folder() -> Option<PathBuf> {
     } else {
         variable("XDG_DATA_HOME").or_else(|| Some(variable("HOME")?.join(".local/share")))?
     };
-    Some(base.join("afterimage").join("packs"))
+    Some(base.join("afterimage"))
 }
 
 #[cfg(test)]

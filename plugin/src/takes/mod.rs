@@ -1,0 +1,16 @@
+//! Takes: every continuation that ended is kept, so that the one you liked is never lost.
+//!
+//! The [`Keeper`](keeper::Keeper)'s thread writes them to the user's data folder and does what the
+//! window wants of them. The audio thread only plays what was prepared for audition.
+
+pub mod audition;
+pub mod desk;
+mod fetched;
+pub mod keeper;
+mod notes;
+mod prepare;
+pub mod record;
+pub mod session;
+pub mod sound;
+pub mod store;
+pub mod work;
