@@ -6,6 +6,8 @@ use anyhow::{Result, ensure};
 
 /// CLAP id of the instrument.
 pub const INSTRUMENT_ID: &str = "org.afterimage.instrument";
+/// CLAP id of the audio effect.
+pub const EFFECT_ID: &str = "org.afterimage.fx";
 /// Names a folder of bundles other than `target/bundled`.
 pub const BUNDLE_VARIABLE: &str = "AFTERIMAGE_BUNDLES";
 

@@ -34,6 +34,8 @@ pub struct SavedState {
 const MODEL_FIELD: &str = "model";
 /// Name of the field that holds the pack that continues notes.
 const COMPOSER_FIELD: &str = "composer";
+/// Name of the field that holds the pack that continues sound.
+const CONTINUER_FIELD: &str = "continuer";
 
 impl SavedState {
     /// Parses what [`crate::host::Session::save`] returned.
@@ -75,11 +77,7 @@ impl SavedState {
     /// # Errors
     /// When the state names none.
     pub fn model(&self) -> Result<ModelChoice> {
-        let text = self
-            .root
-            .get("fields")
-            .and_then(|fields| fields.get(MODEL_FIELD))
-            .and_then(Value::as_str);
+        let text = self.field(MODEL_FIELD);
         serde_json::from_str(text.context("the state names no model")?)
             .context("the model field has another form")
     }
@@ -100,7 +98,28 @@ impl SavedState {
         self.set_pack(COMPOSER_FIELD, choice)
     }
 
+    /// Names another pack that continues sound.
+    ///
+    /// # Errors
+    /// When the state has no fields.
+    pub fn set_continuer(&mut self, choice: &ModelChoice) -> Result<()> {
+        self.set_pack(CONTINUER_FIELD, choice)
+    }
+
     fn set_pack(&mut self, field: &str, choice: &ModelChoice) -> Result<()> {
+        self.set_field(field, &serde_json::to_string(choice)?)
+    }
+
+    /// The text of a field.
+    pub fn field(&self, name: &str) -> Option<&str> {
+        self.root.get("fields")?.get(name)?.as_str()
+    }
+
+    /// Replaces the text of a field.
+    ///
+    /// # Errors
+    /// When the state has no fields.
+    pub fn set_field(&mut self, name: &str, text: &str) -> Result<()> {
         let fields = self
             .root
             .entry("fields")
@@ -108,7 +127,7 @@ impl SavedState {
         let fields = fields
             .as_object_mut()
             .context("the fields of the state are no object")?;
-        fields.insert(field.into(), Value::String(serde_json::to_string(choice)?));
+        fields.insert(name.into(), Value::String(text.to_owned()));
         Ok(())
     }
 

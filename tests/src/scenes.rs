@@ -5,7 +5,7 @@ use anyhow::{Result, bail};
 use crate::host::{BlockPlan, Event, Pace, ParameterTable, RenderSpec, Timeline, parameter_hash};
 
 /// Every scene by name.
-pub const SCENES: [&str; 10] = [
+pub const SCENES: [&str; 11] = [
     "notes",
     "automation",
     "model-change",
@@ -13,6 +13,7 @@ pub const SCENES: [&str; 10] = [
     "bypass",
     "reset",
     "continuation",
+    "heard",
     "crowd",
     "zero-length",
     "fault",
@@ -55,6 +56,7 @@ pub fn scene(name: &str, parameters: &ParameterTable, state: Vec<u8>) -> Result<
             ..spec(2.0, playing(2))
         },
         "continuation" => spec(5.0, continued(parameters)),
+        "heard" => spec(5.0, continued(parameters)).with_input(vec![swells(5)]),
         "crowd" => spec(1.0, crowd()),
         "zero-length" => RenderSpec {
             blocks: Some([0, 128, 0, 0, 1, 64].repeat(200)),
@@ -93,6 +95,16 @@ fn continued(parameters: &ParameterTable) -> Timeline {
         }
     }
     timeline
+}
+
+/// A tone that swells and dies away twice a second, for an effect to hear.
+fn swells(seconds: u64) -> Vec<f32> {
+    let sample = |n: u64| {
+        let swell = (std::f64::consts::PI * n as f64 / SECOND as f64 * 2.0).sin();
+        let tone = (std::f64::consts::TAU * 220.0 * n as f64 / RATE_HZ).sin();
+        (0.5 * swell * tone) as f32
+    };
+    (0..seconds * SECOND).map(sample).collect()
 }
 
 /// More notes in one block than any player has fingers.

@@ -10,7 +10,7 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use afterimage_tests::bundle::{self, INSTRUMENT_ID};
+use afterimage_tests::bundle::{self, EFFECT_ID, INSTRUMENT_ID};
 use afterimage_tests::detector::{LIBRARY_VARIABLE, Report};
 use afterimage_tests::probe::{Fault, PROBE_ID};
 use serde::Deserialize;
@@ -130,8 +130,13 @@ fn a_socket_opened_by_a_plugin_is_seen() {
 
 /// The instrument under the libc-level detector.
 fn instrument_is_clean_in(scene: &str, settings: &[&str]) {
+    is_clean_in(INSTRUMENT_ID, scene, settings);
+}
+
+/// A plugin of the bundle under the libc-level detector.
+fn is_clean_in(plugin: &str, scene: &str, settings: &[&str]) {
     let clap = bundle::clap().unwrap();
-    let words = [&[clap.to_str().unwrap(), INSTRUMENT_ID, scene], settings].concat();
+    let words = [&[clap.to_str().unwrap(), plugin, scene], settings].concat();
     let mut answer = watched(&words);
     assert!(answer.blocks > 0);
     if scene == "automation" {
@@ -156,13 +161,13 @@ fn instrument_is_clean_in(scene: &str, settings: &[&str]) {
     stays_at_home(report);
 }
 
-/// No socket, and nothing written but the report that the tests ask for.
+/// No socket, and nothing written but what the tests ask for: the report, and takes beside it.
 fn stays_at_home(report: &Report) {
     assert_eq!(report.sockets, 0, "a running plugin opens no socket");
     let elsewhere: Vec<_> = report
         .written_paths
         .iter()
-        .filter(|path| !path.contains("afterimage-status-"))
+        .filter(|path| !path.contains("afterimage-status-") && !path.contains("afterimage-takes-"))
         .collect();
     assert!(elsewhere.is_empty(), "a running plugin wrote {elsewhere:?}");
 }
@@ -215,6 +220,20 @@ fn the_callback_asks_nothing_of_the_system_while_it_plays_on() {
 }
 
 #[test]
+fn the_effects_callback_asks_nothing_of_the_system_while_it_hears_and_plays_on() {
+    for settings in [
+        &["continue_start=0"][..],
+        &["latency_mode=0"],
+        &["bypass=1"],
+    ] {
+        is_clean_in(EFFECT_ID, "heard", settings);
+    }
+    for scene in ["automation", "block-sizes", "reset", "zero-length"] {
+        is_clean_in(EFFECT_ID, scene, &[]);
+    }
+}
+
+#[test]
 fn ten_thousand_notes_in_a_block_cost_only_the_frameworks_event_queue() {
     let clap = bundle::clap().unwrap();
     let report = watched(&[clap.to_str().unwrap(), INSTRUMENT_ID, "crowd"]).report;
@@ -224,10 +243,10 @@ fn ten_thousand_notes_in_a_block_cost_only_the_frameworks_event_queue() {
     stays_at_home(&report);
 }
 
-/// The instrument in the bundle whose guard ends the process on an allocation.
-fn guarded(scene: &str, settings: &[&str]) {
+/// A plugin of the bundle whose guard ends the process on an allocation.
+fn guarded(plugin: &str, scene: &str, settings: &[&str]) {
     let clap = bundle::guarded_clap().unwrap();
-    let words = [&[clap.to_str().unwrap(), INSTRUMENT_ID, scene], settings].concat();
+    let words = [&[clap.to_str().unwrap(), plugin, scene], settings].concat();
     let output = run(None, &words);
     let error = String::from_utf8_lossy(&output.stderr);
     assert!(
@@ -249,8 +268,11 @@ fn the_guard_finds_no_allocation_in_any_scene() {
         "continuation",
         "zero-length",
     ] {
-        guarded(scene, &[]);
-        guarded(scene, &["latency_mode=1"]);
+        guarded(INSTRUMENT_ID, scene, &[]);
+        guarded(INSTRUMENT_ID, scene, &["latency_mode=1"]);
+    }
+    for scene in ["heard", "automation", "reset"] {
+        guarded(EFFECT_ID, scene, &[]);
     }
 }
 

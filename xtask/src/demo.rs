@@ -40,6 +40,8 @@ pub fn command(mut arguments: Arguments) -> Result<()> {
         seed: None,
         settings: Vec::new(),
         composer: None,
+        input: None,
+        continuer: None,
         play_on: None,
     };
     let (rendered, notes) = job.run(&bundles.join(format!("{NAME}.clap")))?;

@@ -74,6 +74,8 @@ cargo xtask <command>
                              --set ID=VALUE: a parameter, 0 to 1 for knobs, else the number of the step
                              --continue-at 4s|bar:N or --imagine, [--length N|4s] [--composer P]
                              [--midi-out F]: plays on by itself from there, for N bars or seconds
+         --input WAV         through the audio effect, at the WAV's rate: its sound is continued
+                             [--continuer P]; the takes come to lie beside the WAV that is written
   packs [--json]             the packs that ship and your own; --json: each with its sources and licences
   check-model PACK           open a pack as the plugin would, and say what is wrong with it
                              of a pack that continues sound also WAV and picture of what it plays:

@@ -7,9 +7,11 @@ use crate::arguments::Arguments;
 
 /// The plugin's own time between the wish and the earliest first note, at most: it waits at least for
 /// the longest block.
-const START_LEAD_S: f64 = 0.2;
-/// The wish for a bar line is made so long before it.
-const BAR_WISH_S: f64 = 0.35;
+pub const NOTES_LEAD_S: f64 = 0.2;
+/// The same for sound, which is begun, and brought in line with the player, before it is heard.
+pub const SOUND_LEAD_S: f64 = 0.25;
+/// The wish for a bar line is made so long before the latest moment for it.
+const BAR_WISH_S: f64 = 0.15;
 /// Seconds of a bar of the host's 120 quarter notes a minute.
 const BAR_S: f64 = 2.0;
 /// Positions of `continue_start`.
@@ -61,7 +63,12 @@ impl PlayOn {
     }
 
     /// Sets the instance's continuation, and lays its start and end on the timeline.
-    pub fn lay(&self, session: &mut Session, timeline: &mut Timeline, rate_hz: f64) -> Result<()> {
+    pub fn lay(
+        &self,
+        session: &mut Session,
+        timeline: &mut Timeline,
+        (rate_hz, lead_s): (f64, f64),
+    ) -> Result<()> {
         let start = match self.begins {
             Begins::Second(_) => NOW,
             Begins::Bar(_) => BAR,
@@ -72,11 +79,11 @@ impl PlayOn {
             set(session, "continue_bars", f64::from(bars))?;
         }
         let (wished_s, begins_s) = match self.begins {
-            Begins::Second(second) => (second - START_LEAD_S, second),
+            Begins::Second(second) => (second - lead_s, second),
             // A first bar line that cannot be reached any more is the next one.
             Begins::Bar(bar) => {
                 let line_s = f64::from(bar.max(1) - 1) * BAR_S;
-                (line_s - BAR_WISH_S, line_s)
+                (line_s - lead_s - BAR_WISH_S, line_s)
             }
         };
         let run = session.parameters().find("continue_run")?.id;

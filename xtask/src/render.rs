@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use afterimage_tests::bundle::{INSTRUMENT_ID, folder};
+use afterimage_tests::bundle::{EFFECT_ID, INSTRUMENT_ID, folder};
 use afterimage_tests::host::{
     Automation, BlockPlan, Pace, RenderSpec, Rendered, Session, Timeline,
 };
@@ -13,7 +13,7 @@ use anyhow::{Context, Result, ensure};
 use crate::arguments::Arguments;
 use crate::bundle::{self, Kind};
 use crate::packs::{Named, named};
-use crate::play_on::{self, PlayOn};
+use crate::play_on::{self, NOTES_LEAD_S, PlayOn, SOUND_LEAD_S};
 use crate::process::say;
 use crate::report::table;
 
@@ -42,8 +42,17 @@ pub struct Job {
     pub settings: Vec<(String, f64)>,
     /// A pack that continues notes instead of the embedded one.
     pub composer: Option<Named>,
+    /// What comes in, through the audio effect.
+    pub input: Option<Input>,
+    /// What continues sound, through the audio effect.
+    pub continuer: Option<Named>,
     /// What is to be continued.
     pub play_on: Option<PlayOn>,
+}
+
+/// A sound that comes in, one vector a channel, at the render's rate.
+pub struct Input {
+    channels: Vec<Vec<f32>>,
 }
 
 /// Seconds after the last event of a render that names no length.
@@ -55,12 +64,13 @@ pub fn command(mut arguments: Arguments) -> Result<()> {
         .path("--out")?
         .context("--out WAV says where the sound goes")?;
     let midi_out = arguments.path("--midi-out")?;
+    let (input, rate_hz) = input(&mut arguments)?;
     let job = Job {
         pack: pack_named(&mut arguments, "--pack")?,
         midi: arguments.path("--midi")?,
         automation: arguments.path("--automation")?,
         seconds: arguments.parsed("--seconds")?,
-        rate_hz: arguments.parsed("--rate")?.unwrap_or(DEFAULT_RATE_HZ),
+        rate_hz,
         plan: arguments
             .parsed("--block")?
             .unwrap_or(BlockPlan::Fixed(256)),
@@ -72,6 +82,8 @@ pub fn command(mut arguments: Arguments) -> Result<()> {
         seed: arguments.parsed("--seed")?,
         settings: settings(&mut arguments)?,
         composer: pack_named(&mut arguments, "--composer")?,
+        continuer: pack_named(&mut arguments, "--continuer")?,
+        input,
         play_on: PlayOn::read(&mut arguments)?,
     };
     arguments.finish()?;
@@ -85,6 +97,11 @@ pub fn command(mut arguments: Arguments) -> Result<()> {
         midi_file::write(&path, &rendered.midi_out, rendered.rate_hz)?;
     }
     print!("{}", table(&rendered, notes));
+    let takes = rendered.status.iter().flat_map(|status| &status.takes);
+    for take in takes {
+        let kept = keep_take(take, &out)?;
+        say(&format!("the take lies in {}", kept.display()));
+    }
     say(&format!("wrote {}", out.display()));
     Ok(())
 }
@@ -92,7 +109,9 @@ pub fn command(mut arguments: Arguments) -> Result<()> {
 impl Job {
     /// Renders; returns the sound and the number of notes played.
     pub fn run(&self, clap: &Path) -> Result<(Rendered, usize)> {
-        let mut session = Session::load(clap, INSTRUMENT_ID)?;
+        let is_effect = self.input.is_some() || self.continuer.is_some();
+        let id = if is_effect { EFFECT_ID } else { INSTRUMENT_ID };
+        let mut session = Session::load(clap, id)?;
         if let Some(pack) = &self.pack {
             open_pack(&mut session, SavedState::set_model, pack)?;
             // As in the window: a chosen pack opens where its maker put it.
@@ -104,6 +123,9 @@ impl Job {
         }
         if let Some(composer) = &self.composer {
             open_pack(&mut session, SavedState::set_composer, composer)?;
+        }
+        if let Some(continuer) = &self.continuer {
+            open_pack(&mut session, SavedState::set_continuer, continuer)?;
         }
         for (id, value) in &self.settings {
             play_on::set(&mut session, id, *value)?;
@@ -123,28 +145,62 @@ impl Job {
             .transpose()?
             .unwrap_or_default();
         let natural_s = timeline.end() as f64 / self.rate_hz;
+        let input = self.input.iter().flat_map(|input| &input.channels);
+        let input: Vec<Vec<f32>> = input.cloned().collect();
+        let input_s = input.first().map_or(0, Vec::len) as f64 / self.rate_hz;
         let last_note_s = drawn
             .notes
             .iter()
             .map(|note| note.1)
-            .fold(natural_s, f64::max);
+            .fold(natural_s.max(input_s), f64::max);
         let seconds = self.seconds.unwrap_or(last_note_s + TAIL_S);
         timeline.automate(&drawn, session.parameters(), self.rate_hz, seconds)?;
         let notes = timeline.note_count();
         if let Some(play_on) = &self.play_on {
-            play_on.lay(&mut session, &mut timeline, self.rate_hz)?;
+            let lead_s = if is_effect {
+                SOUND_LEAD_S
+            } else {
+                NOTES_LEAD_S
+            };
+            play_on.lay(&mut session, &mut timeline, (self.rate_hz, lead_s))?;
         }
         let spec = RenderSpec {
             plan: self.plan,
             pace: self.pace,
             ..RenderSpec::offline(self.rate_hz, seconds, timeline)
         };
-        let rendered = session.render(&spec)?;
+        let rendered = session.render(&spec.with_input(input))?;
         if self.pack.is_some() {
             ensure_played(&mut session, &rendered)?;
         }
         Ok((rendered, notes))
     }
+}
+
+/// The sound of `--input`, and the rate of the render: that of the sound, or of `--rate`.
+fn input(arguments: &mut Arguments) -> Result<(Option<Input>, f64)> {
+    let given: Option<f64> = arguments.parsed("--rate")?;
+    let Some(path) = arguments.path("--input")? else {
+        return Ok((None, given.unwrap_or(DEFAULT_RATE_HZ)));
+    };
+    let (channels, rate_hz) = wav_file::read_channels(&path)?;
+    let rate_hz = f64::from(rate_hz);
+    ensure!(
+        given.is_none_or(|given| given == rate_hz),
+        "{} has {rate_hz} Hz, and the host gives it as it is: leave --rate out",
+        path.display()
+    );
+    Ok((Some(Input { channels }), rate_hz))
+}
+
+/// Moves a take beside the WAV of the render.
+fn keep_take(take: &Path, out: &Path) -> Result<PathBuf> {
+    let name = take.file_name().context("a take has a folder")?;
+    let kept = out.with_extension("takes").join(name);
+    bundle::copy_tree(take, &kept)?;
+    std::fs::remove_dir_all(take)
+        .with_context(|| format!("cannot clear {} away", take.display()))?;
+    Ok(kept)
 }
 
 /// The pack that a word of the command line names.

@@ -17,7 +17,12 @@ pub fn table(rendered: &Rendered, notes: usize) -> String {
             counter(|status| status.concealed_frames),
         ),
         ("late notes", counter(|status| status.late_notes)),
+        ("late samples", counter(|status| status.late_samples)),
         ("composed notes", composed(rendered).to_string()),
+        (
+            "takes",
+            told(status, |status| status.takes.len().to_string()),
+        ),
         (
             "offline waits that ran out",
             counter(|status| status.wait_timeouts),
@@ -31,6 +36,10 @@ pub fn table(rendered: &Rendered, notes: usize) -> String {
         ("peak", peak(rendered)),
         ("backend", told(status, |status| status.backend.clone())),
         ("model", told(status, |status| status.model.clone())),
+        (
+            "continues sound",
+            told(status, |status| status.continuer.clone()),
+        ),
     ];
     let lines = rows
         .iter()

@@ -11,15 +11,16 @@ use anyhow::{Context, Result};
 use clack_host::events::event_types::{TransportEvent, TransportFlags};
 use clack_host::events::{EventFlags, EventHeader};
 use clack_host::prelude::{
-    AudioPortBuffer, AudioPortBufferType, AudioPorts, EventBuffer, InputAudioBuffers, InputEvents,
-    OutputEvents, StartedPluginAudioProcessor,
+    AudioPortBuffer, AudioPortBufferType, AudioPorts, EventBuffer, InputEvents, OutputEvents,
+    StartedPluginAudioProcessor,
 };
 use clack_host::utils::{BeatTime, SecondsTime};
 
+use super::incoming::Incoming;
 use super::threads::Threads;
 use super::timeline::send;
 use super::timing::thread_processor_ns;
-use super::{CallbackTimes, Event, HeadlessHost, Pace, Rendered};
+use super::{CallbackTimes, Event, HeadlessHost, Pace, Ports, Rendered};
 
 /// Watches the plugin's callback from outside.
 pub trait BlockWatch: Send {
@@ -53,6 +54,9 @@ pub struct AudioCallback<'a, W: BlockWatch> {
     output_list: EventBuffer,
     ports: AudioPorts,
     scratch: [Vec<f32>; 2],
+    outputs: usize,
+    pub(super) jumps: Vec<(u64, f64)>,
+    pub(super) input: Incoming<'a>,
     started: Option<(Instant, u64)>,
 }
 
@@ -63,6 +67,7 @@ impl<'a, W: BlockWatch> AudioCallback<'a, W> {
         pace: Pace,
         max_block: u32,
         total: u64,
+        ports: Ports,
         watch: W,
     ) -> Self {
         let samples = total as usize;
@@ -82,6 +87,9 @@ impl<'a, W: BlockWatch> AudioCallback<'a, W> {
             output_list: EventBuffer::with_capacity(EVENT_CAPACITY),
             ports: AudioPorts::with_capacity(2, 1),
             scratch: [vec![0.0; max_block as usize], vec![0.0; max_block as usize]],
+            outputs: ports.outputs,
+            jumps: Vec::new(),
+            input: Incoming::new(ports.inputs, max_block),
             started: None,
         }
     }
@@ -172,28 +180,25 @@ impl<'a, W: BlockWatch> AudioCallback<'a, W> {
         samples: u32,
     ) -> Result<()> {
         self.collect_events(samples);
-        let transport = transport(self.position, self.rate_hz);
+        let transport = transport(self.song_s());
         for channel in &mut self.scratch {
             // A plugin that does not fill its output must not find old sound there.
             channel[..samples as usize].fill(f32::NAN);
         }
-        let [left, right] = &mut self.scratch;
-        let channels = [
-            &mut left[..samples as usize],
-            &mut right[..samples as usize],
-        ];
+        let scratch = self.scratch.iter_mut().take(self.outputs);
+        let channels = scratch.map(|channel| &mut channel[..samples as usize]);
         let mut audio = self.ports.with_output_buffers([AudioPortBuffer {
             latency: 0,
-            channels: AudioPortBufferType::f32_output_only(channels.into_iter()),
+            channels: AudioPortBufferType::f32_output_only(channels),
         }]);
-        let no_input = InputAudioBuffers::empty();
+        let incoming = self.input.block(self.position, samples);
         let input = InputEvents::from_buffer(&self.input_list);
         let mut output = OutputEvents::from_buffer(&mut self.output_list);
         let processor = thread_processor_ns();
         self.watch.enter();
         let began = Instant::now();
         let result = plugin.process(
-            &no_input,
+            &incoming,
             &mut audio,
             &input,
             &mut output,
@@ -226,8 +231,17 @@ impl<'a, W: BlockWatch> AudioCallback<'a, W> {
         }
     }
 
+    /// Where the host's song stands, in seconds.
+    fn song_s(&self) -> f64 {
+        let passed = self.jumps.iter().rev();
+        let mut passed = passed.filter(|(at, _)| *at <= self.position);
+        let (at, seconds) = passed.next().copied().unwrap_or((0, 0.0));
+        seconds + (self.position - at) as f64 / self.rate_hz
+    }
+
     fn keep(&mut self, samples: u32) {
-        for (kept, scratch) in self.output.iter_mut().zip(&self.scratch) {
+        for (index, kept) in self.output.iter_mut().enumerate() {
+            let scratch = &self.scratch[index.min(self.outputs - 1)];
             kept.extend_from_slice(&scratch[..samples as usize]);
         }
         for event in self.output_list.iter() {
@@ -261,8 +275,7 @@ fn short_message(event: &clack_host::events::UnknownEvent) -> Option<[u8; 3]> {
     }
 }
 
-fn transport(position: u64, rate_hz: f64) -> TransportEvent {
-    let seconds = position as f64 / rate_hz;
+fn transport(seconds: f64) -> TransportEvent {
     TransportEvent {
         header: EventHeader::new_core(0, EventFlags::empty()),
         flags: TransportFlags::HAS_TEMPO

@@ -5,11 +5,14 @@
 
 mod audio_callback;
 mod handlers;
+mod incoming;
 mod parameters;
 mod plan;
+mod ports;
 mod render_spec;
 mod session;
 mod status;
+pub mod takes;
 mod threads;
 mod timeline;
 mod timing;
@@ -18,6 +21,7 @@ pub use audio_callback::{AudioCallback, BlockWatch};
 pub use handlers::HeadlessHost;
 pub use parameters::{Parameter, ParameterTable, parameter_hash};
 pub use plan::{BlockPlan, Pace};
+pub use ports::Ports;
 pub use render_spec::{Activation, RenderSpec, Rendered};
 pub use session::Session;
 pub use status::{STATUS_VARIABLE, Status};

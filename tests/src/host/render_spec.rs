@@ -17,6 +17,11 @@ pub struct RenderSpec {
     pub pace: Pace,
     /// What happens.
     pub timeline: Timeline,
+    /// What comes in, one vector a channel, silence after its end; without channels silence alone. One
+    /// channel goes to every channel of the port.
+    pub input: Vec<Vec<f32>>,
+    /// Places of a sample where the host's transport jumps to a second.
+    pub jumps: Vec<(u64, f64)>,
     /// Samples before which the host resets the plugin, on the audio thread.
     pub resets: Vec<u64>,
     /// A state that the session loads while it plays, once it has passed this sample.
@@ -35,10 +40,17 @@ impl RenderSpec {
             blocks: None,
             pace: Pace::Offline,
             timeline,
+            input: Vec::new(),
+            jumps: Vec::new(),
             resets: Vec::new(),
             restore_at: None,
             compensate: true,
         }
+    }
+
+    /// The same with something that comes in.
+    pub fn with_input(self, input: Vec<Vec<f32>>) -> Self {
+        Self { input, ..self }
     }
 
     pub(super) fn activation(&self) -> Activation {
@@ -66,7 +78,7 @@ impl RenderSpec {
 /// What came out.
 #[derive(Clone, Debug, Default)]
 pub struct Rendered {
-    /// Left and right.
+    /// Left and right; one channel out is both.
     pub audio: [Vec<f32>; 2],
     /// The host's rate.
     pub rate_hz: f64,

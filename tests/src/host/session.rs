@@ -21,7 +21,7 @@ use super::audio_callback::AudioCallback;
 use super::handlers::{MainThread, Requests};
 use super::render_spec::{Activation, RenderSpec, Rendered};
 use super::timeline::send;
-use super::{BlockPlan, BlockWatch, Event, HeadlessHost, Pace, ParameterTable, status};
+use super::{BlockPlan, BlockWatch, Event, HeadlessHost, Pace, ParameterTable, status, takes};
 
 /// How often the main thread looks for requests while the audio thread runs.
 const SERVICE_PERIOD: Duration = Duration::from_millis(1);
@@ -32,7 +32,7 @@ const MAX_RESTARTS: u32 = 8;
 
 /// A loaded plugin.
 pub struct Session {
-    instance: PluginInstance<HeadlessHost>,
+    pub(super) instance: PluginInstance<HeadlessHost>,
     parameters: ParameterTable,
     /// State to load while the render runs, once it has passed a sample.
     restore_at: Option<(u64, Vec<u8>)>,
@@ -45,6 +45,7 @@ impl Session {
     /// When the file cannot be mapped, holds no such plugin, or the plugin refuses to start.
     pub fn load(path: &Path, id: &str) -> Result<Self> {
         status::status_path();
+        takes::folder();
         // SAFETY: the file is a CLAP plugin that this workspace built; its entry is sound to load.
         let entry = unsafe { PluginEntry::load(path) }.with_context(|| {
             format!(
@@ -202,6 +203,7 @@ impl Session {
             offline: true,
             ..activation
         })?;
+        let ports = self.ports()?;
         for _ in 0..MAX_RESTARTS {
             let samples = (SETTLE_S * activation.rate_hz) as u64;
             let mut silence = AudioCallback::new(
@@ -210,6 +212,7 @@ impl Session {
                 Pace::Offline,
                 activation.max_block,
                 samples,
+                ports,
                 (),
             );
             let (after, _) = self.play(stopped, &mut silence, &mut plan.blocks(samples))?;
@@ -359,7 +362,11 @@ impl Session {
         let total = spec.samples + skip;
         let events = spec.timeline.in_order();
         let (rate_hz, longest) = (spec.rate_hz, spec.longest_block());
-        let mut audio = AudioCallback::new(rate_hz, &events, spec.pace, longest, total, watch);
+        let ports = self.ports()?;
+        let mut audio =
+            AudioCallback::new(rate_hz, &events, spec.pace, longest, total, ports, watch);
+        audio.input.play(&spec.input);
+        audio.jumps.clone_from(&spec.jumps);
         audio.resets.clone_from(&spec.resets);
         self.restore_at.clone_from(&spec.restore_at);
         status::clear();

@@ -54,6 +54,12 @@ pub struct Status {
     pub late_notes: u64,
     /// Messages to the composer, or its notes on their way out, that found no room.
     pub dropped_cues: u64,
+    /// Name of what continues sound.
+    pub continuer: String,
+    /// Folders of the takes that the instance wrote since it was made.
+    pub takes: Vec<PathBuf>,
+    /// Samples of continued sound that came after they were due.
+    pub late_samples: u64,
     /// Share of the worker's time that was work.
     pub worker_load: f64,
 }
