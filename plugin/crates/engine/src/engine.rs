@@ -10,8 +10,8 @@ use parking_lot::Mutex;
 use rtrb::{Consumer, Producer};
 
 use crate::continuation::{
-    Composer, ComposerSlot, ComposingLink, ConductorEnds, Continuer, ContinuerSlot, Take,
-    TakeShelf, make_ends,
+    Composer, ComposerSlot, ComposingLink, ConductorEnds, Continuer, ContinuerSlot, SoundEnds,
+    SoundLink, Take, TakeShelf, make_ends, make_sound_ends,
 };
 use crate::error::EngineError;
 use crate::latency::{DEFAULT_LEAD_MS, Latency, LatencyMode};
@@ -184,6 +184,19 @@ impl Engine {
             Arc::clone(&self.monitor),
         );
         self.service.attach_composing(link);
+        ends
+    }
+
+    /// The audio thread's ends of sound, the others handed to the service. Allocates.
+    pub(crate) fn connect_sound(&self) -> SoundEnds {
+        let (ends, worker) = make_sound_ends();
+        let link = SoundLink::new(
+            worker,
+            Arc::clone(&self.continuer),
+            Arc::clone(&self.takes),
+            Arc::clone(&self.monitor),
+        );
+        self.service.attach_sound(link);
         ends
     }
 

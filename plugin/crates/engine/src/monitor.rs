@@ -47,8 +47,14 @@ pub struct Counts {
     pub worker_wakes: u64,
     /// Composed notes that came after their sample and were left out.
     pub late_notes: u64,
-    /// Messages to the composer, or its notes on their way out, that found no room.
+    /// Messages to the composer or the continuer, or composed notes on their way out, that found no room.
     pub dropped_cues: u64,
+    /// Samples of a continuation that were not there when they were due, and were concealed.
+    pub late_samples: u64,
+    /// Chunks of 64 input samples that found no room and are heard as silence.
+    pub dropped_chunks: u64,
+    /// Times that the continuer fell 10 s behind, forgot, and went on with what was new.
+    pub hearing_skips: u64,
 }
 
 macro_rules! counters {
@@ -83,6 +89,9 @@ counters!(
     worker_wakes,
     late_notes,
     dropped_cues,
+    late_samples,
+    dropped_chunks,
+    hearing_skips,
 );
 
 /// Adds to a counter. Real-time safe.
@@ -105,6 +114,9 @@ impl SharedF32 {
         f32::from_bits(self.0.load(Relaxed))
     }
 }
+
+/// What is shown of an input that nothing is heard on.
+const SILENT_INPUT_DB: f32 = -120.0;
 
 /// Stands for no piece.
 const NO_PIECE: i64 = i64::MIN;
@@ -134,6 +146,8 @@ pub struct Monitor {
     piece_tick: AtomicI64,
     bar_ticks: AtomicU32,
     tempo_bpm: SharedF32,
+    input_db: SharedF32,
+    behind_s: SharedF32,
     latent: [SharedF32; MAX_LATENT],
     recent: Box<[SharedF32]>,
     recent_written: AtomicU64,
@@ -153,6 +167,8 @@ impl Default for Monitor {
             piece_tick: AtomicI64::new(NO_PIECE),
             bar_ticks: AtomicU32::new(0),
             tempo_bpm: SharedF32::default(),
+            input_db: SharedF32(AtomicU32::new(SILENT_INPUT_DB.to_bits())),
+            behind_s: SharedF32::default(),
             latent: Default::default(),
             recent: (0..RECENT_SAMPLES).map(|_| SharedF32::default()).collect(),
             recent_written: AtomicU64::new(0),
@@ -208,6 +224,25 @@ impl Monitor {
             .store(time.piece_tick.unwrap_or(NO_PIECE), Relaxed);
         self.bar_ticks.store(time.bar_ticks, Relaxed);
         self.tempo_bpm.set(time.tempo_bpm);
+    }
+
+    /// Level of the input in the last 10 ms, in decibels below full scale: what the gate sees.
+    /// Real-time safe.
+    pub fn input_db(&self) -> f32 {
+        self.input_db.get()
+    }
+
+    pub(crate) fn set_input_db(&self, level_db: f32) {
+        self.input_db.set(level_db);
+    }
+
+    /// Seconds of input that the continuer has not heard yet. Real-time safe.
+    pub fn behind_s(&self) -> f32 {
+        self.behind_s.get()
+    }
+
+    pub(crate) fn set_behind(&self, seconds: f32) {
+        self.behind_s.set(seconds);
     }
 
     /// Share of real time that the worker spends decoding for this instance, smoothed; 1 is its

@@ -22,7 +22,7 @@ const DC_FLOOR: f32 = 1e-10;
 /// Limiter ceiling: -0.3 dBFS.
 pub(crate) const CEILING: f32 = 0.966_051;
 /// The limiter recovers with this time constant.
-const RECOVERY_MS: f32 = 80.0;
+pub(crate) const RECOVERY_MS: f32 = 80.0;
 /// Loudest gain knob.
 const MAX_GAIN_DB: f32 = 24.0;
 /// Quietest gain knob; below it is silence.
@@ -38,14 +38,14 @@ pub(crate) struct OutputFaults {
 }
 
 /// A control whose changes wait for their sample, are followed within some milliseconds, and rested on.
-struct Delayed {
+pub(crate) struct Delayed {
     changes: VecDeque<(u64, f32)>,
     value: f32,
     target: f32,
 }
 
 impl Delayed {
-    fn at(value: f32) -> Self {
+    pub(crate) fn at(value: f32) -> Self {
         Self {
             changes: touched::queue(CHANGES, || (0, 0.0)),
             value,
@@ -55,7 +55,7 @@ impl Delayed {
 
     /// Queues a change; times do not go back. Returns whether it was merged into the last one,
     /// because the queue is full: that one comes late, never early.
-    fn change_at(&mut self, output_sample: u64, target: f32) -> bool {
+    pub(crate) fn change_at(&mut self, output_sample: u64, target: f32) -> bool {
         let full = self.changes.len() >= CHANGES;
         match self.changes.back_mut() {
             Some(last) if full || last.0 == output_sample => *last = (output_sample, target),
@@ -65,7 +65,7 @@ impl Delayed {
     }
 
     /// Takes the changes up to a sample, and says when the next one comes.
-    fn arrive_at(&mut self, output_sample: u64) -> u64 {
+    pub(crate) fn arrive_at(&mut self, output_sample: u64) -> u64 {
         while let Some(&(at, target)) = self.changes.front() {
             if at > output_sample {
                 return at;
@@ -76,12 +76,12 @@ impl Delayed {
         u64::MAX
     }
 
-    fn jump(&mut self) {
+    pub(crate) fn jump(&mut self) {
         self.arrive_at(u64::MAX - 1);
         self.value = self.target;
     }
 
-    fn next(&mut self, share: f32) -> f32 {
+    pub(crate) fn next(&mut self, share: f32) -> f32 {
         let distance = self.target - self.value;
         self.value = if distance.abs() < ARRIVED {
             self.target
@@ -94,13 +94,13 @@ impl Delayed {
 
 /// Removes what stands still from one channel.
 #[derive(Clone, Copy, Debug, Default)]
-struct DcBlock {
+pub(crate) struct DcBlock {
     input: f32,
     output: f32,
 }
 
 impl DcBlock {
-    fn next(&mut self, input: f32, pole: f32) -> f32 {
+    pub(crate) fn next(&mut self, input: f32, pole: f32) -> f32 {
         let output = input - self.input + pole * self.output;
         self.input = input;
         self.output = if output.abs() < DC_FLOOR { 0.0 } else { output };
@@ -110,13 +110,13 @@ impl DcBlock {
 
 /// Keeps both channels below the ceiling by one gain: at once down, smoothly up again.
 #[derive(Clone, Copy, Debug)]
-struct Limiter {
-    gain: f32,
+pub(crate) struct Limiter {
+    pub(crate) gain: f32,
 }
 
 impl Limiter {
     /// The gain for a sample whose louder channel has this level; exactly 1 while nothing is to do.
-    fn next(&mut self, peak: f32, recovery: f32) -> f32 {
+    pub(crate) fn next(&mut self, peak: f32, recovery: f32) -> f32 {
         let rested = 1.0 - self.gain < ARRIVED;
         self.gain = if rested {
             1.0
@@ -128,6 +128,16 @@ impl Limiter {
         }
         self.gain
     }
+}
+
+/// Share of the way that is gone in a sample, by a time constant in milliseconds.
+pub(crate) fn share_of(time_ms: f32, rate_hz: u32) -> f32 {
+    1.0 - (-1000.0 / (time_ms * rate_hz as f32)).exp()
+}
+
+/// The pole of the DC block at a rate.
+pub(crate) fn dc_pole(rate_hz: u32) -> f32 {
+    (-std::f32::consts::TAU * DC_CORNER_HZ / rate_hz as f32).exp()
 }
 
 /// The stage.
@@ -159,10 +169,9 @@ impl Output {
 
     /// Sets the host rate. Real-time safe.
     pub(crate) fn set_rate(&mut self, host_rate_hz: u32) {
-        let rate = host_rate_hz as f32;
-        self.smoothing = 1.0 - (-1000.0 / (SMOOTHING_MS * rate)).exp();
-        self.recovery = 1.0 - (-1000.0 / (RECOVERY_MS * rate)).exp();
-        self.pole = (-std::f32::consts::TAU * DC_CORNER_HZ / rate).exp();
+        self.smoothing = share_of(SMOOTHING_MS, host_rate_hz);
+        self.recovery = share_of(RECOVERY_MS, host_rate_hz);
+        self.pole = dc_pole(host_rate_hz);
     }
 
     /// Forgets the past; controls jump to where they last were told to go.

@@ -21,10 +21,42 @@ impl RateMap {
         ((2 * elapsed * model + host) / (2 * host)) as u64
     }
 
+    /// The host sample nearest to a model sample; halves go up. What `to_model` took away within one
+    /// sample's length does not come back.
+    pub(crate) fn to_host(self, model_sample: u64) -> u64 {
+        let back = Self {
+            host_rate_hz: self.model_rate_hz,
+            model_rate_hz: self.host_rate_hz,
+            origin_host: 0,
+        };
+        self.origin_host + back.to_model(model_sample)
+    }
+
+    /// The last model sample that is not after a host sample and lies exactly on one, if those are not
+    /// further apart than `most_ms`; otherwise the last that is not after it.
+    pub(crate) fn grid_before(self, host_sample: u64, most_ms: f32) -> u64 {
+        let elapsed = u128::from(host_sample.saturating_sub(self.origin_host));
+        let (host, model) = (
+            u128::from(self.host_rate_hz),
+            u128::from(self.model_rate_hz),
+        );
+        let below = (elapsed * model / host) as u64;
+        let step = u64::from(self.model_rate_hz / gcd(self.host_rate_hz, self.model_rate_hz));
+        if step > u64::from(ms_to_samples(most_ms, self.model_rate_hz, 1)) {
+            below
+        } else {
+            below / step * step
+        }
+    }
+
     /// A duration in host samples, in model samples, rounded up.
     pub(crate) fn duration_to_model(self, host_samples: u64) -> u64 {
         (host_samples * u64::from(self.model_rate_hz)).div_ceil(u64::from(self.host_rate_hz))
     }
+}
+
+fn gcd(a: u32, b: u32) -> u32 {
+    if b == 0 { a.max(1) } else { gcd(b, a % b) }
 }
 
 /// Milliseconds to samples, at least `least`.

@@ -7,21 +7,29 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
 use afterimage_engine::continuation::{
-    ComposedNote, Composer, ContinuationChange, HeardNote, PieceStart, Progress, Style,
+    ComposedNote, Composer, ContinuationChange, HeardNote, InputWhilePlaying, PieceStart, Progress,
+    Quantise, Style,
 };
 use afterimage_engine::contract::DecodeError;
 use afterimage_engine::{
     ControlChange, Event, HostConfig, LatencyMode, PlayChange, RenderMode, TimedEvent,
 };
+use support::sound::{Repeats, change, effect, lively, run_at};
 use support::{Behaviour, MODEL_RATE_HZ, Rig, control, instrument, music, note_on};
 
 thread_local! {
     static WATCHED: Cell<bool> = const { Cell::new(false) };
     static TOUCHED: Cell<u64> = const { Cell::new(0) };
+    /// Bytes that this thread holds: what it took less what it gave back.
+    static LIVE_BYTES: Cell<i64> = const { Cell::new(0) };
 }
 
 /// The system's allocator, counting what the watched thread asks of it.
 struct Counting;
+
+fn grow(bytes: i64) {
+    let _ = LIVE_BYTES.try_with(|live| live.set(live.get() + bytes));
+}
 
 fn touch() {
     // Fails only while the thread ends, when nothing is watched any more.
@@ -36,18 +44,21 @@ fn touch() {
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         touch();
+        grow(layout.size() as i64);
         // SAFETY: the caller's contract is passed on.
         unsafe { System.alloc(layout) }
     }
 
     unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
         touch();
+        grow(-(layout.size() as i64));
         // SAFETY: the caller's contract is passed on.
         unsafe { System.dealloc(pointer, layout) }
     }
 
     unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
         touch();
+        grow(size as i64 - layout.size() as i64);
         // SAFETY: the caller's contract is passed on.
         unsafe { System.realloc(pointer, layout, size) }
     }
@@ -162,6 +173,84 @@ fn composed_notes_allocate_and_free_nothing() {
     assert_eq!(watch(&mut rig, &events, 5 * 48_000 / 128, 128), 0);
     assert!(rig.engine.monitor().voices() > 8); // long after the music
     assert_eq!(touches(|| rig.processor.reset()), 0);
+}
+
+/// Lets the effect hear a second of sound again and again, in blocks of 64; what `process` touched.
+fn exchange(rig: &mut Rig, events: &[(u64, Event)], seconds: usize) -> u64 {
+    let input = lively(48_000);
+    let side = |side: usize| input.iter().map(|s| s[side]).collect::<Vec<_>>();
+    let (left, right) = (side(0), side(1));
+    let (mut out_left, mut out_right) = ([0.0; 64], [0.0; 64]);
+    let mut touched = 0;
+    for from in (0..seconds * 48_000).step_by(64) {
+        let place = from % 48_000;
+        let now: Vec<_> = events
+            .iter()
+            .filter(|(at, _)| (from..from + 64).contains(&(*at as usize)))
+            .map(|(at, event)| TimedEvent::new(*at as u32 - from as u32, *event))
+            .collect();
+        let heard = [&left[place..place + 64], &right[place..place + 64]];
+        touched += touches(|| {
+            rig.processor
+                .process_heard(&heard, &mut out_left, &mut out_right, &now);
+        });
+        rig.work();
+        drop(rig.engine.take_finished());
+    }
+    touched
+}
+
+/// Trades bars, the sound running in both.
+fn trading() -> Vec<(u64, Event)> {
+    let mut events = run_at(0, Quantise::Beat);
+    events.insert(0, (0, change(ContinuationChange::Bars(2))));
+    events.insert(0, (0, change(ContinuationChange::TradeBars(2))));
+    events
+}
+
+#[test]
+fn continued_sound_allocates_and_frees_nothing() {
+    for continuer_rate in [48_000, 22_050] {
+        let mut rig = effect(48_000, 64, Box::new(Repeats::new(continuer_rate)));
+        let mut events = trading();
+        let muted = ContinuationChange::InputWhilePlaying(InputWhilePlaying::Heard);
+        events.push((100_000, change(muted)));
+        events.push((130_000, change(ContinuationChange::Run(false))));
+        events.push((130_007, change(ContinuationChange::WhenStopped(true))));
+        events.push((140_000, change(ContinuationChange::Run(true))));
+        assert_eq!(exchange(&mut rig, &events, 8), 0);
+        assert_eq!(touches(|| rig.processor.reset()), 0);
+        assert_eq!(exchange(&mut rig, &trading(), 3), 0);
+    }
+    // Late, and too much for the rings.
+    let mut rig = effect(48_000, 64, Box::new(Repeats::new(22_050)));
+    let (mut left, mut right) = ([0.0; 64], [0.0; 64]);
+    let run = run_at(0, Quantise::Now);
+    let run: Vec<_> = run.iter().map(|(_, e)| TimedEvent::new(0, *e)).collect();
+    for block in 0..4_000 {
+        let events: &[TimedEvent] = if block == 0 { &run } else { &[] };
+        let heard: [&[f32]; 1] = [&[0.5; 64]];
+        let touched = touches(|| {
+            rig.processor
+                .process_heard(&heard, &mut left, &mut right, events);
+        });
+        assert_eq!(touched, 0, "block {block}");
+    }
+    let counts = rig.engine.monitor().counts();
+    assert!(counts.late_samples > 100_000 && counts.dropped_chunks > 1_000);
+}
+
+#[test]
+fn ten_minutes_of_exchange_are_never_late_and_grow_no_memory() {
+    let mut rig = effect(48_000, 64, Box::new(Repeats::new(22_050)));
+    exchange(&mut rig, &trading(), 120); // a minute is remembered, and every buffer has its size
+    let after_two = LIVE_BYTES.get();
+    assert_eq!(exchange(&mut rig, &[], 480), 0);
+    let grown = LIVE_BYTES.get() - after_two;
+    // A take at work is at most two bars long.
+    assert!(grown < 2_000_000, "{grown} bytes more");
+    assert_eq!(rig.engine.monitor().counts().late_samples, 0);
+    assert_eq!(rig.engine.monitor().counts().dropped_chunks, 0);
 }
 
 #[test]

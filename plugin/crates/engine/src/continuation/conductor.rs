@@ -1,18 +1,26 @@
 //! The audio thread's half of continuation: musical time, what is asked for and when, notes on their
 //! sample. Real-time safe after construction.
 
+mod gate;
+mod piece;
+mod sound;
 mod wishes;
 
 use std::collections::VecDeque;
 
-use super::metronome::{Beat, Metronome, ticks_per_sample};
+use rtrb::Producer;
+
+use super::metronome::{Beat, ticks_per_sample};
+use super::sound::{Ear, SoundCue};
 use super::{
-    ComposedNote, ConductorEnds, Cue, Ending, PASSAGE_TICKS, Quantise, Reply, Style,
-    TICKS_PER_QUARTER, Transport, make_ends,
+    ComposedNote, ConductorEnds, Cue, Ending, PASSAGE_TICKS, Reply, Source, TICKS_PER_QUARTER,
+    Transport,
 };
 use crate::event::{Event, NoteMatch};
 use crate::monitor::MusicalTime;
 use crate::touched;
+use gate::Gate;
+use piece::{Knobs, Piece};
 
 /// Time between the asking for a piece and its earliest first note, in milliseconds: long enough to
 /// read some hundred tokens of what was heard into a net, at half a millisecond each, and to write
@@ -24,81 +32,6 @@ const PENDING: usize = 1024;
 const SOUNDING: usize = 64;
 /// The MIDI channel that composed notes play on, so that they never end a player's note.
 pub(crate) const COMPOSED_CHANNEL: u8 = 15;
-const DEFAULT_TEMPO_BPM: f32 = 120.0;
-
-/// Where the controls stand.
-#[derive(Clone, Copy, Debug)]
-struct Knobs {
-    run: bool,
-    follows_heard: bool,
-    quantise: Quantise,
-    bars: u16,
-    seconds: f32,
-    when_stopped: bool,
-    until_played: bool,
-    trade_bars: u16,
-    style: Style,
-    seed: u64,
-    tempo_bpm: f32,
-    sounds: bool,
-}
-
-impl Default for Knobs {
-    fn default() -> Self {
-        Self {
-            run: false,
-            follows_heard: false,
-            quantise: Quantise::default(),
-            bars: 0,
-            seconds: 0.0,
-            when_stopped: false,
-            until_played: false,
-            trade_bars: 0,
-            style: Style::default(),
-            seed: 0,
-            tempo_bpm: DEFAULT_TEMPO_BPM,
-            sounds: true,
-        }
-    }
-}
-
-/// A piece that sounds or is about to.
-#[derive(Clone, Copy, Debug)]
-struct Piece {
-    number: u32,
-    /// Tick 0 is its start.
-    time: Metronome,
-    asked_tick: u32,
-    through_tick: u32,
-    /// Bars end it at a tick, seconds and the player at a sample.
-    end_tick: Option<u32>,
-    end_sample: Option<u64>,
-    /// It ended because the player wished so, not by its length.
-    cut: bool,
-}
-
-impl Piece {
-    /// The first host sample that is not before a tick.
-    fn at(&self, tick: u32) -> u64 {
-        self.time.sample_at(f64::from(tick))
-    }
-
-    /// Where it ends, in host samples.
-    fn end(&self) -> Option<u64> {
-        let by_tick = self.end_tick.map(|tick| self.at(tick));
-        by_tick.into_iter().chain(self.end_sample).min()
-    }
-
-    fn ends_after(&self, sample: u64) -> bool {
-        self.end().is_none_or(|end| sample < end)
-    }
-
-    /// The first tick that is not heard any more when it ends at a sample.
-    fn tick_after(&self, sample: u64) -> u32 {
-        let tick = self.time.tick_at(sample).max(0.0) as u32;
-        tick + u32::from(self.at(tick) < sample)
-    }
-}
 
 /// A note that is held.
 #[derive(Clone, Copy, Debug)]
@@ -112,6 +45,10 @@ struct Sounding {
 pub(crate) enum Next {
     /// A composed event on its host sample.
     Event { at_host: u64, event: Event },
+    /// A piece of sound will start.
+    Starts { piece: u32, starts: u64 },
+    /// The switch back from a piece of sound begins.
+    Leaves { piece: u32, from: u64 },
     /// Nothing any more.
     Nothing,
 }
@@ -119,6 +56,7 @@ pub(crate) enum Next {
 /// The order in which things on one sample happen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Act {
+    Level,
     End,
     Off(usize),
     Begin,
@@ -129,8 +67,19 @@ enum Act {
 /// The conductor of one instance.
 pub(crate) struct Conductor {
     ends: ConductorEnds,
+    sound_cues: Producer<SoundCue>,
+    pub(crate) ear: Ear,
+    gate: Gate,
+    /// No piece of sound will branch before this sample: the worker may hear up to it.
+    horizon: u64,
+    /// Timelines so far: each reset begins another.
+    listening: u32,
+    restarts: bool,
     rate_hz: u32,
     lead_samples: u64,
+    sound_lead_samples: u64,
+    /// The part of it after the comparison.
+    sound_gap_samples: u64,
     transport: Transport,
     beat: Beat,
     knobs: Knobs,
@@ -156,7 +105,7 @@ pub(crate) struct Conductor {
 
 impl Conductor {
     /// A conductor that nobody answers yet. Allocates.
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(ends: ConductorEnds, sound_cues: Producer<SoundCue>, ear: Ear) -> Self {
         let rest = || ComposedNote {
             tick: 0,
             duration_ticks: 0,
@@ -164,9 +113,17 @@ impl Conductor {
             velocity: 0.0,
         };
         Self {
-            ends: make_ends().0,
+            ends,
+            sound_cues,
+            ear,
+            gate: Gate::default(),
+            horizon: 0,
+            listening: 0,
+            restarts: false,
             rate_hz: 48_000,
             lead_samples: 0,
+            sound_lead_samples: 0,
+            sound_gap_samples: 0,
             transport: Transport::default(),
             beat: Beat::new(1.0),
             knobs: Knobs::default(),
@@ -186,8 +143,8 @@ impl Conductor {
     }
 
     /// Takes other ends; what was on its way is lost, so reset afterwards. Not real-time safe.
-    pub(crate) fn connect(&mut self, ends: ConductorEnds) {
-        self.ends = ends;
+    pub(crate) fn connect(&mut self, ends: ConductorEnds, sound_cues: Producer<SoundCue>) {
+        (self.ends, self.sound_cues) = (ends, sound_cues);
         self.told = false;
     }
 
@@ -196,12 +153,13 @@ impl Conductor {
         self.rate_hz = rate_hz;
         let lead = (START_LEAD_MS * f64::from(rate_hz) / 1000.0).ceil() as u64;
         self.lead_samples = lead.max(u64::from(max_block_samples));
+        self.set_sound_host(max_block_samples);
     }
 
     /// Forgets piece, notes and time; controls stay, but a piece begins only when it is run anew.
     pub(crate) fn reset(&mut self) {
         if let Some(piece) = self.piece.take() {
-            self.send_end(&piece, self.passed, Ending::Reset);
+            self.leave(&piece, self.passed, Ending::Reset);
         }
         (self.begins_at, self.held) = (None, 0);
         self.pending.clear();
@@ -212,8 +170,9 @@ impl Conductor {
         self.beat = Beat::new(self.rate());
         if std::mem::take(&mut self.told) {
             self.send(Cue::Forget);
-            self.sent = false; // nobody waits for it
         }
+        self.restart_sound();
+        self.sent = false; // nobody waits for it
     }
 
     fn rate(&self) -> f64 {
@@ -297,7 +256,8 @@ impl Conductor {
     /// Whether all that was asked for and begins before a host sample is there.
     pub(crate) fn is_ready(&mut self, until_host: u64) -> bool {
         self.take_replies();
-        self.piece.as_ref().is_none_or(|piece| {
+        let notes = |piece: &&Piece| piece.source == Source::Notes;
+        self.piece.as_ref().filter(notes).is_none_or(|piece| {
             let needed = piece.time.tick_at(until_host).ceil().max(0.0) as u32;
             piece.through_tick >= needed.min(piece.asked_tick)
         })
@@ -320,8 +280,17 @@ impl Conductor {
                         };
                     }
                 }
-                Act::End => self.finish(at_host),
-                Act::Begin => self.begin(at_host),
+                Act::Level => self.hear_level(),
+                Act::End => {
+                    if let Some(next) = self.finish(at_host) {
+                        return next;
+                    }
+                }
+                Act::Begin => {
+                    if let Some(next) = self.begin(at_host) {
+                        return next;
+                    }
+                }
                 Act::Ask => self.ask(),
                 Act::On => {
                     if let Some(event) = self.strike() {
@@ -336,11 +305,15 @@ impl Conductor {
 
     fn next_act(&self) -> Option<(u64, Act)> {
         let begins = self.begins_at.map(|at| (at, Act::Begin));
-        begins.into_iter().chain(self.next_of_piece()).min()
+        let level = self.ear.first_level().map(|at| (at, Act::Level));
+        let piece = self.piece.as_ref().and_then(|piece| match piece.source {
+            Source::Notes => self.next_of_notes(piece),
+            Source::Sound => self.next_of_sound(piece),
+        });
+        begins.into_iter().chain(level).chain(piece).min()
     }
 
-    fn next_of_piece(&self) -> Option<(u64, Act)> {
-        let piece = self.piece.as_ref()?;
+    fn next_of_notes(&self, piece: &Piece) -> Option<(u64, Act)> {
         let end = piece.end();
         let off = (0..SOUNDING).filter_map(|slot| {
             let let_go = piece.at(self.sounding[slot]?.off_tick);
@@ -372,6 +345,9 @@ impl Conductor {
         let Some(mut piece) = self.piece else {
             return;
         };
+        if piece.source == Source::Sound {
+            return self.ask_for_sound();
+        }
         piece.asked_tick += PASSAGE_TICKS;
         self.piece = Some(piece);
         self.send(Cue::Passage {

@@ -11,12 +11,14 @@ mod conductor;
 mod continuer;
 mod grains;
 mod metronome;
+mod sound;
 mod take;
 
 pub(crate) use composing::{ComposerSlot, ComposingLink, Seat};
 pub(crate) use conductor::{COMPOSED_CHANNEL, Conductor, Next};
 pub use continuer::{Continuer, ContinuerSpec, SoundStart};
 pub use grains::Grains;
+pub(crate) use sound::{Ear, Player, SoundEnds, SoundLink, make_ends as make_sound_ends};
 pub(crate) use take::TakeShelf;
 pub use take::{Ending, Take, TakePlace};
 

@@ -5,7 +5,7 @@
 use std::ops::Range;
 
 use super::Processor;
-use crate::continuation::{COMPOSED_CHANNEL, Next};
+use crate::continuation::{COMPOSED_CHANNEL, ContinuationChange, InputWhilePlaying, Next};
 use crate::desk::Desk;
 use crate::event::{ControlChange, Event, NoteMatch, TimedEvent};
 use crate::monitor::count;
@@ -101,14 +101,24 @@ impl Processor {
         }
     }
 
-    /// Plays what the composer wrote before a host sample, and asks it for more.
+    /// Plays what the composer wrote before a host sample, and asks it, or the continuer, for more.
     fn play_composed(&mut self, until_host: u64, tally: &mut Tally) {
-        while let Next::Event { at_host, event } = self.conductor.next_before(until_host) {
-            // A note that already sounds must end, whatever was switched off meanwhile.
-            if self.conductor.sounds() || matches!(event, Event::NoteOff(_)) {
-                self.handle(&event, at_host, tally);
+        loop {
+            match self.conductor.next_before(until_host) {
+                Next::Nothing => return,
+                Next::Event { at_host, event } => {
+                    // A note that already sounds must end, whatever was switched off meanwhile.
+                    if self.conductor.sounds() || matches!(event, Event::NoteOff(_)) {
+                        self.handle(&event, at_host, tally);
+                    }
+                    self.give_out(at_host, event);
+                }
+                Next::Starts { piece, starts } => {
+                    let refused = self.player.begin(piece, starts);
+                    count(&self.monitor.counters.dropped_cues, u64::from(refused));
+                }
+                Next::Leaves { piece, from } => self.player.end(piece, from),
             }
-            self.give_out(at_host, event);
         }
     }
 
@@ -291,6 +301,10 @@ impl Processor {
     fn control(&mut self, change: ControlChange, at_host: u64, tally: &mut Tally) {
         let sounds_at = at_host + u64::from(self.latency().reported_samples);
         let merged = match change {
+            ControlChange::Continuation(ContinuationChange::InputWhilePlaying(input)) => {
+                let muted = input == InputWhilePlaying::Muted;
+                self.player.mute_input_at(at_host, muted)
+            }
             ControlChange::Continuation(change) => {
                 self.conductor.change(at_host, change);
                 false

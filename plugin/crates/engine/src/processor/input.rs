@@ -2,7 +2,9 @@
 //!
 //! Audio thread; real-time safe after `prepare`.
 
+use super::Processor;
 use crate::output::silence_if_broken;
+use crate::voice::Faults;
 
 /// Where the input goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,5 +83,72 @@ impl DryPath {
         let due = std::mem::replace(place, sample);
         self.next = (self.next + 1) % self.held.len();
         due
+    }
+}
+
+impl Processor {
+    /// Takes the input of a piece of the block.
+    pub(super) fn hear(&mut self, input: &Input<'_>, samples: usize, faults: &mut Faults) {
+        let cleaned = (0..samples).map(|place| {
+            let (sample, broken) = input.at(place);
+            faults.non_finite_samples += broken;
+            sample
+        });
+        self.conductor.ear.hear(self.position_host, cleaned);
+    }
+
+    /// Sends what was heard to the worker; offline, waits for room.
+    pub(super) fn send_heard(&mut self, samples: u64) {
+        let Self {
+            conductor,
+            player,
+            rendering,
+            worker,
+            monitor,
+            ..
+        } = self;
+        rendering.wait_for(|| conductor.ear.has_room(), worker.as_ref(), monitor);
+        let until_host = self.position_host + samples;
+        conductor.send_heard(until_host);
+        player.publish_position(until_host);
+    }
+
+    /// Adds the input, where it passes, and what continues it to the output. Offline, waits for that.
+    ///
+    /// `begins`: the host sample of the output's first; both are as much later than the input as the
+    /// output is.
+    pub(super) fn pass(&mut self, route: Route, begins: u64, left: &mut [f32], right: &mut [f32]) {
+        let latency = u64::from(self.latency().reported_samples);
+        let until = (begins + left.len() as u64).saturating_sub(latency);
+        let alone = self.program.is_none() && self.outgoing.is_none();
+        let Self {
+            conductor,
+            player,
+            dry,
+            rendering,
+            worker,
+            monitor,
+            ..
+        } = self;
+        rendering.wait_for(|| player.is_ready(until), worker.as_ref(), monitor);
+        let out = left.iter_mut().zip(right);
+        for ((heard, (l, r)), at) in conductor.ear.heard().iter().zip(out).zip(begins..) {
+            let due = dry.pass(*heard);
+            let Some(at) = at.checked_sub(latency) else {
+                continue; // the input has not come through yet
+            };
+            let (input, [sound_left, sound_right]) = player.next(at, due);
+            let [input_left, input_right] = match route {
+                Route::Through => input,
+                Route::Beside => [0.0; 2],
+            };
+            // A sum with a zero would lose the sign of a zero.
+            if alone && !player.is_active() && route == Route::Through {
+                (*l, *r) = (input_left, input_right);
+            } else {
+                *l += input_left + sound_left;
+                *r += input_right + sound_right;
+            }
+        }
     }
 }

@@ -16,7 +16,9 @@ use std::thread::Thread;
 
 use rtrb::{Producer, PushError};
 
-use crate::continuation::{Conductor, Transport};
+use crate::continuation::{
+    Conductor, Ear, Player, SoundEnds, Transport, make_ends, make_sound_ends,
+};
 use crate::controls::Controls;
 use crate::engine::{Engine, HostConfig, HostSetup};
 use crate::envelope::fade;
@@ -78,6 +80,7 @@ pub struct Processor {
     position_host: u64,
     notes_started: u32,
     conductor: Conductor,
+    player: Player,
     dry: DryPath,
     /// Composed events on their way out, by the host sample at which they sound.
     leaving: VecDeque<(u64, Event)>,
@@ -98,6 +101,7 @@ impl Processor {
 
     /// The same with a clock of the caller's. Allocates.
     pub fn with_clock(engine: &Arc<Engine>, clock: Box<dyn Clock>) -> Self {
+        let sound = make_sound_ends().0; // nobody answers yet
         Self {
             monitor: Arc::clone(engine.monitor()),
             engine: Arc::clone(engine),
@@ -114,7 +118,8 @@ impl Processor {
             epoch: first_epoch(),
             position_host: 0,
             notes_started: 0,
-            conductor: Conductor::new(),
+            conductor: Conductor::new(make_ends().0, sound.cues, Ear::new(sound.chunks)),
+            player: Player::new(sound.slabs, sound.shared),
             dry: DryPath::default(),
             leaving: touched::queue(COMPOSED_EVENTS, || (0, Event::AllNotesOff)),
             given: 0,
@@ -133,7 +138,16 @@ impl Processor {
         if self.membership.is_none() {
             self.membership = Some(self.engine.service().join()?);
             // The worker that served the other half before is gone with its thread.
-            self.conductor.connect(self.engine.connect_conductor());
+            let SoundEnds {
+                chunks,
+                cues,
+                slabs,
+                shared,
+            } = self.engine.connect_sound();
+            self.conductor.ear.connect(chunks);
+            self.conductor
+                .connect(self.engine.connect_conductor(), cues);
+            self.player.connect(slabs, shared);
         }
         self.worker = self.engine.service().worker_thread();
         let current_load = self.program.as_ref().map(|program| program.load_number);
@@ -152,6 +166,11 @@ impl Processor {
         self.dry.prepare(setup.latency.reported_samples);
         self.conductor
             .set_host(config.sample_rate_hz, config.max_block_samples);
+        let piece_samples = config.max_block_samples.max(1) as usize;
+        self.conductor
+            .ear
+            .prepare(config.sample_rate_hz, piece_samples);
+        self.player.set_rate(config.sample_rate_hz);
         self.reset();
         Ok(setup.latency)
     }
@@ -185,6 +204,7 @@ impl Processor {
         self.notes_started = 0;
         self.controls.lift_pedals();
         self.conductor.reset();
+        self.player.reset();
         self.dry.reset();
         self.let_go_given();
         if let Some(program) = &mut self.program {
@@ -255,6 +275,9 @@ impl Processor {
         right: &mut [f32],
         events: &[TimedEvent],
     ) -> Pull {
+        // Where there is no input, silence is heard, once there is something to hear it for.
+        let silence = || Input::new(&[], Route::Beside);
+        let input = input.or_else(|| self.conductor.continues_sound().then(silence));
         let length = left.len().min(right.len());
         let (left, right) = (&mut left[..length], &mut right[..length]);
         self.composed.clear();
@@ -298,8 +321,14 @@ impl Processor {
         faults: &mut Faults,
     ) {
         let mut tally = Tally::default();
+        if let Some(input) = &input {
+            self.hear(input, left.len(), faults);
+        }
         self.request(left.len(), events, &mut tally);
-        self.wake_if_needed(&tally);
+        if input.is_some() {
+            self.send_heard(left.len() as u64);
+        }
+        self.wake_if_needed(&tally, input.is_some());
         self.report_requests(&tally);
         for (left, right) in left
             .chunks_mut(SLICE_SAMPLES)
@@ -314,36 +343,11 @@ impl Processor {
             u64::from(output_faults.limited_samples),
         );
         faults.non_finite_samples += output_faults.non_finite_samples;
-        if let Some(input) = input {
-            self.pass(&input, left, right, faults);
+        if let Some(input) = &input {
+            self.pass(input.route, begins, left, right);
         }
         self.throw_away_outgoing(self.position_host);
         self.monitor.publish_output(left, right);
-    }
-
-    /// Adds the input to the output, where it passes.
-    fn pass(
-        &mut self,
-        input: &Input<'_>,
-        left: &mut [f32],
-        right: &mut [f32],
-        faults: &mut Faults,
-    ) {
-        let alone = self.program.is_none() && self.outgoing.is_none();
-        for (place, (l, r)) in left.iter_mut().zip(right).enumerate() {
-            let (heard, broken) = input.at(place);
-            faults.non_finite_samples += broken;
-            let [dry_left, dry_right] = self.dry.pass(heard);
-            if input.route == Route::Beside {
-                continue;
-            }
-            // A sum with a zero would lose the sign of a zero.
-            (*l, *r) = if alone {
-                (dry_left, dry_right)
-            } else {
-                (*l + dry_left, *r + dry_right)
-            };
-        }
     }
 
     fn render_slice(&mut self, left: &mut [f32], right: &mut [f32], faults: &mut Faults) {
@@ -431,14 +435,14 @@ impl Processor {
         }
     }
 
-    fn wake_if_needed(&mut self, tally: &Tally) {
+    fn wake_if_needed(&mut self, tally: &Tally, heard: bool) {
         let trash = self.trash.slots() < self.trash.buffer().capacity();
         let unanswered = self
             .program
             .as_ref()
             .is_some_and(|program| program.has_unanswered_requests());
         let cues = self.conductor.take_sent() || self.conductor.is_running();
-        if tally.requests > 0 || unanswered || trash || cues {
+        if tally.requests > 0 || unanswered || trash || cues || heard {
             count(&self.monitor.counters.worker_wakes, 1);
             if let Some(worker) = &self.worker {
                 wake_worker(worker);
@@ -462,6 +466,13 @@ impl Processor {
         let (late_notes, dropped_cues) = self.conductor.take_faults();
         count(&counters.late_notes, late_notes);
         count(&counters.dropped_cues, dropped_cues);
+        let (late_samples, limited_samples) = self.player.take_faults();
+        count(&counters.late_samples, late_samples);
+        count(&counters.limited_samples, limited_samples);
+        count(&counters.dropped_chunks, self.conductor.ear.take_dropped());
+        if let Some(level_db) = self.conductor.input_db() {
+            self.monitor.set_input_db(level_db);
+        }
         self.monitor
             .set_musical_time(&self.conductor.musical_time(self.position_host));
         count(&counters.late_frames, u64::from(faults.late_frames));

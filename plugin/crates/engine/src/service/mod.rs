@@ -15,7 +15,7 @@ use std::thread::{JoinHandle, Thread};
 
 use parking_lot::Mutex;
 
-use crate::continuation::ComposingLink;
+use crate::continuation::{ComposingLink, SoundLink};
 pub use decoders::{DecoderHandle, DecoderKey};
 pub(crate) use finish::Finisher;
 pub(crate) use worker::{Inbox, Shift, WorkerLink};
@@ -165,6 +165,11 @@ impl Service {
         self.inbox.lock().composing.push(link);
     }
 
+    /// Hands the worker's half of an instance's sound to it.
+    pub(crate) fn attach_sound(&self, link: SoundLink) {
+        self.inbox.lock().sound.push(link);
+    }
+
     /// The thread to wake, if there is one.
     pub(crate) fn worker_thread(&self) -> Option<Thread> {
         match &self.members.lock().running {
@@ -193,6 +198,7 @@ impl Service {
             .programs
             .retain(|link| !link.ends.requests.is_abandoned());
         inbox.composing.retain(|link| !link.is_abandoned());
+        inbox.sound.retain(|link| !link.is_abandoned());
         drop(inbox);
         self.join_loaders();
     }

@@ -16,7 +16,7 @@ use parking_lot::Mutex;
 use super::decoders::DecoderHandle;
 use super::finish::Finisher;
 use crate::attack::AttackMaker;
-use crate::continuation::ComposingLink;
+use crate::continuation::{ComposingLink, SoundLink};
 use crate::contract::{DecodeError, Frame, FrameRequest};
 use crate::engine::{self, TrashLane};
 use crate::link::{Delivery, WorkerEnds};
@@ -90,6 +90,7 @@ pub(crate) type Inbox = Mutex<NewLinks>;
 pub(crate) struct NewLinks {
     pub(crate) programs: Vec<WorkerLink>,
     pub(crate) composing: Vec<ComposingLink>,
+    pub(crate) sound: Vec<SoundLink>,
 }
 
 /// The inference service's only owner of decoders at work. `Send`; never on the audio thread.
@@ -97,6 +98,7 @@ pub struct Worker {
     inbox: Arc<Inbox>,
     links: Vec<WorkerLink>,
     composing: Vec<ComposingLink>,
+    sound: Vec<SoundLink>,
 }
 
 impl Worker {
@@ -105,6 +107,7 @@ impl Worker {
             inbox,
             links: Vec::new(),
             composing: Vec::new(),
+            sound: Vec::new(),
         }
     }
 
@@ -112,6 +115,11 @@ impl Worker {
     /// Also empties the trash lanes. Not real-time safe.
     pub fn step(&mut self) -> Step {
         self.take_new_links();
+        // Short, and before all: a ring that is full loses what is heard.
+        let mut came = false;
+        for link in &mut self.sound {
+            came |= link.take_in();
+        }
         self.links.retain_mut(|link| {
             engine::empty(&link.trash);
             link.take_back_frames();
@@ -126,7 +134,8 @@ impl Worker {
         match most_urgent {
             Some((index, _)) => self.links[index].decode_once(),
             // What sounds comes before what will, and that before what may.
-            None if self.compose() => Step::Worked,
+            None if self.continue_sound() || self.compose() => Step::Worked,
+            None if came => Step::Worked,
             None => self.make_attacks(),
         }
     }
@@ -135,8 +144,20 @@ impl Worker {
         let mut inbox = self.inbox.lock();
         self.links.append(&mut inbox.programs);
         self.composing.append(&mut inbox.composing);
+        self.sound.append(&mut inbox.sound);
         drop(inbox);
         self.composing.retain(|link| !link.is_abandoned());
+        self.sound.retain(|link| !link.is_abandoned());
+    }
+
+    /// One step for the instance whose sound is due first; whether there was one.
+    fn continue_sound(&mut self) -> bool {
+        let due = self.sound.iter_mut().filter_map(|link| {
+            let seconds = link.seconds_until_due()?;
+            Some((seconds, link))
+        });
+        let first = due.min_by(|a, b| a.0.total_cmp(&b.0));
+        first.map(|(_, link)| link.step()).is_some()
     }
 
     /// One step for the first instance that has notes to write; whether there was one.

@@ -1,6 +1,8 @@
 //! A decoder without a net and a rig that steps the worker by hand: no thread, no sleep, no chance.
 #![allow(dead_code, clippy::unwrap_used)]
 
+pub mod sound;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 

@@ -1,12 +1,12 @@
 //! What the player does to continuation: controls, notes, stopping and starting. Real-time safe.
 
-use super::{Conductor, Piece};
+use super::{Conductor, Next, Piece};
 use crate::contract::MAX_CLASSES;
 use crate::event::{Event, NoteMatch};
 
 use super::super::metronome::Metronome;
 use super::super::{
-    ContinuationChange, Cue, Ending, PieceStart, Quantise, TICKS_PER_QUARTER, TakePlace,
+    ContinuationChange, Cue, Ending, PieceStart, Quantise, Source, TICKS_PER_QUARTER, TakePlace,
 };
 
 impl Conductor {
@@ -34,6 +34,8 @@ impl Conductor {
             ContinuationChange::Seconds(seconds) if seconds.is_finite() => {
                 knobs.seconds = seconds.max(0.0);
             }
+            ContinuationChange::Source(source) => knobs.source = source,
+            ContinuationChange::GateDb(value) if value.is_finite() => knobs.gate_db = value,
             ContinuationChange::Label { index, label } if usize::from(index) < MAX_CLASSES => {
                 knobs.style.class[usize::from(index)] = label;
             }
@@ -51,8 +53,8 @@ impl Conductor {
                 knobs.tempo_bpm = value;
                 self.keep_time(at_host);
             }
-            ContinuationChange::Source(_)
-            | ContinuationChange::InputWhilePlaying(_)
+            // The player's: it is heard, not asked for.
+            ContinuationChange::InputWhilePlaying(_)
             | ContinuationChange::GateDb(_)
             | ContinuationChange::Seconds(_)
             | ContinuationChange::Temperature(_)
@@ -105,67 +107,111 @@ impl Conductor {
             _ => return,
         };
         let bit = 1_u128 << key;
-        let waits = self.knobs.run && self.knobs.when_stopped;
+        let waits = self.knobs.run && self.knobs.when_stopped && self.knobs.source == Source::Notes;
+        let of_notes = self
+            .piece
+            .is_some_and(|piece| piece.source == Source::Notes);
         if down {
             self.held |= bit;
             if waits {
                 self.begins_at = None;
             }
-            if self.knobs.until_played && self.piece_sounds(at_host) {
+            if of_notes && self.knobs.until_played && self.piece_sounds(at_host) {
                 self.end_at(at_host);
             }
         } else if self.held & bit != 0 {
             self.held &= !bit;
             if self.held == 0 && waits && self.piece.is_none() {
-                let quarter = self.beat.time.tick_at(at_host) + f64::from(TICKS_PER_QUARTER);
-                self.begins_at = Some(self.beat.time.sample_at(quarter));
+                self.begins_at = Some(self.quarter_after(at_host));
             }
         }
     }
 
-    fn piece_sounds(&self, at_host: u64) -> bool {
+    pub(super) fn piece_sounds(&self, at_host: u64) -> bool {
         self.piece
             .as_ref()
             .is_some_and(|piece| piece.time.tick_at(at_host) >= 0.0)
     }
 
     /// What follows a piece that is over: the player's bars, and then another.
-    pub(super) fn finish(&mut self, at_host: u64) {
-        let ended = self.piece.take();
-        let cut = ended.as_ref().is_some_and(|piece| piece.cut);
-        if let Some(piece) = &ended {
-            let ending = if cut { Ending::Stopped } else { Ending::Length };
-            self.send_end(piece, at_host, ending);
-        }
-        if self.knobs.run && !cut && self.knobs.trade_bars > 0 && !self.knobs.when_stopped {
+    pub(super) fn finish(&mut self, at_host: u64) -> Option<Next> {
+        let piece = self.piece.take()?;
+        let ending = if piece.cut {
+            Ending::Stopped
+        } else {
+            Ending::Length
+        };
+        let trades = self.knobs.trade_bars > 0 && !self.knobs.when_stopped;
+        if self.knobs.run && !piece.cut && trades {
             let bars = f64::from(self.knobs.trade_bars) * self.beat.bar_ticks;
-            let line = self.beat.time.tick_at(at_host) + bars;
-            let starts = self.beat.time.sample_at(line);
-            self.begins_at = Some(starts.saturating_sub(self.lead_samples).max(at_host));
+            let end = piece.end().unwrap_or(at_host);
+            let starts = self.beat.time.sample_at(self.beat.time.tick_at(end) + bars);
+            self.begins_at = Some(starts.saturating_sub(self.lead()).max(at_host));
         }
+        self.leave(&piece, at_host, ending)
     }
 
-    /// Tells the worker where a piece ends.
-    pub(super) fn send_end(&mut self, piece: &Piece, at_host: u64, ending: Ending) {
+    /// Tells the worker, and whoever plays it, where a piece ends.
+    pub(super) fn leave(&mut self, piece: &Piece, at_host: u64, ending: Ending) -> Option<Next> {
+        if piece.source == Source::Sound {
+            return Some(self.leave_sound(piece, at_host, ending));
+        }
         self.send(Cue::End {
             piece: piece.number,
             tick: piece.tick_after(at_host),
             ending,
         });
+        None
     }
 
-    pub(super) fn begin(&mut self, at_host: u64) {
+    /// Time between the asking for a piece and its earliest start.
+    fn lead(&self) -> u64 {
+        match self.knobs.source {
+            Source::Notes => self.lead_samples,
+            Source::Sound => self.sound_lead_samples,
+        }
+    }
+
+    pub(super) fn begin(&mut self, at_host: u64) -> Option<Next> {
         self.begins_at = None;
         let grid = match self.knobs.quantise {
             Quantise::Now => None,
             Quantise::Beat => Some(f64::from(TICKS_PER_QUARTER)),
             Quantise::Bar => Some(self.beat.bar_ticks),
         };
-        let earliest = at_host + self.lead_samples;
+        let earliest = at_host + self.lead();
         let (starts, tick) = match grid {
             None => (earliest, self.beat.time.tick_at(earliest)),
             Some(grid) => self.beat.next_line(earliest, grid),
         };
+        self.pieces = self.pieces.wrapping_add(1);
+        self.pending.clear();
+        let bar_ticks = self.beat.bar_ticks.round() as u32;
+        let bars = u32::from(self.knobs.bars);
+        self.piece = Some(Piece {
+            number: self.pieces,
+            source: self.knobs.source,
+            time: Metronome::new(starts, 0.0, self.rate()),
+            asked_tick: 0,
+            through_tick: 0,
+            asked_sample: starts,
+            end_tick: (bars > 0).then(|| bars * bar_ticks),
+            end_sample: self.seconds_after(starts),
+            cut: false,
+        });
+        let seed = self.knobs.seed.wrapping_add(self.exchanges);
+        self.exchanges += 1;
+        let place = self.place(starts, tick);
+        match self.knobs.source {
+            Source::Sound => Some(self.begin_sound(self.pieces, seed, place)),
+            Source::Notes => {
+                self.begin_notes(tick, seed, place);
+                None
+            }
+        }
+    }
+
+    fn begin_notes(&mut self, tick: f64, seed: u64, place: TakePlace) {
         // A piece from nothing begins with its own bar.
         let phase = if self.knobs.follows_heard {
             self.beat.phase(tick)
@@ -173,20 +219,6 @@ impl Conductor {
             0.0
         };
         let bar_ticks = self.beat.bar_ticks.round() as u32;
-        self.pieces = self.pieces.wrapping_add(1);
-        self.pending.clear();
-        let bars = u32::from(self.knobs.bars);
-        self.piece = Some(Piece {
-            number: self.pieces,
-            time: Metronome::new(starts, 0.0, self.rate()),
-            asked_tick: 0,
-            through_tick: 0,
-            end_tick: (bars > 0).then(|| bars * bar_ticks),
-            end_sample: self.seconds_after(starts),
-            cut: false,
-        });
-        let seed = self.knobs.seed.wrapping_add(self.exchanges);
-        self.exchanges += 1;
         self.send(Cue::Begin {
             piece: self.pieces,
             heard_origin: tick.round() as i64,
@@ -197,7 +229,7 @@ impl Conductor {
                 bar_phase_ticks: (phase.round() as u32) % bar_ticks.max(1),
                 style: self.knobs.style,
             },
-            place: self.place(starts, tick),
+            place,
         });
     }
 
@@ -219,7 +251,7 @@ impl Conductor {
     }
 
     /// Ends the piece at a sample: what is held is let go there, what waits is forgotten.
-    fn end_at(&mut self, at_host: u64) {
+    pub(super) fn end_at(&mut self, at_host: u64) {
         self.pending.clear();
         if let Some(piece) = &mut self.piece {
             piece.end_sample = piece.end().into_iter().chain([at_host]).min();

@@ -1,0 +1,102 @@
+//! What was heard in the last minute, at the host's rate. Worker thread only.
+
+use std::collections::VecDeque;
+
+use super::{CHUNK_SAMPLES, Chunk};
+
+/// What is kept, in seconds.
+const KEPT_S: u64 = 60;
+/// Chunks whose channels are told apart: 0.7 s at 192 kHz.
+const MEASURED_CHUNKS: usize = 2048;
+
+/// The last minute.
+pub(super) struct History {
+    rate_hz: u32,
+    /// Mono.
+    samples: VecDeque<f32>,
+    /// The host sample of the oldest.
+    from: u64,
+    /// Mean squares of left and right, a chunk each; the newest ends where the samples do.
+    powers: VecDeque<[f64; 2]>,
+}
+
+impl History {
+    /// Nothing yet. Allocates as it grows.
+    pub(super) fn new(rate_hz: u32) -> Self {
+        Self {
+            rate_hz,
+            samples: VecDeque::new(),
+            from: 0,
+            powers: VecDeque::with_capacity(MEASURED_CHUNKS),
+        }
+    }
+
+    /// Host rate in hertz.
+    pub(super) fn rate_hz(&self) -> u32 {
+        self.rate_hz
+    }
+
+    /// The host sample of the oldest that is kept.
+    pub(super) fn from(&self) -> u64 {
+        self.from
+    }
+
+    /// The host sample after the newest.
+    pub(super) fn end(&self) -> u64 {
+        self.from + self.samples.len() as u64
+    }
+
+    /// Takes the next chunk; what lies between it and the one before is heard as silence.
+    pub(super) fn push(&mut self, chunk: &Chunk) {
+        let kept = KEPT_S * u64::from(self.rate_hz);
+        if chunk.from_host > self.end() + kept {
+            // On the grid of chunks, as all that is pushed.
+            self.samples.clear();
+            self.powers.clear();
+            self.from = chunk.from_host - kept / CHUNK_SAMPLES as u64 * CHUNK_SAMPLES as u64;
+        }
+        while self.end() < chunk.from_host {
+            self.take(&[[0.0; 2]; CHUNK_SAMPLES]);
+        }
+        self.take(&chunk.samples);
+        while self.samples.len() as u64 > kept {
+            self.samples.pop_front();
+            self.from += 1;
+        }
+    }
+
+    fn take(&mut self, samples: &[[f32; 2]; CHUNK_SAMPLES]) {
+        let mono = samples.iter().map(|[left, right]| 0.5 * (left + right));
+        self.samples.extend(mono);
+        let mut powers = [0.0; 2];
+        for (power, side) in powers.iter_mut().zip(0..) {
+            let square = |sample: &[f32; 2]| f64::from(sample[side]) * f64::from(sample[side]);
+            *power = samples.iter().map(square).sum::<f64>() / CHUNK_SAMPLES as f64;
+        }
+        if self.powers.len() == MEASURED_CHUNKS {
+            self.powers.pop_front();
+        }
+        self.powers.push_back(powers);
+    }
+
+    /// The samples from `from` up to `until`, as far as they are kept.
+    pub(super) fn between(&self, from: u64, until: u64) -> impl Iterator<Item = f32> + '_ {
+        let place = |at: u64| (at.clamp(self.from, self.end()) - self.from) as usize;
+        let (from, until) = (place(from), place(until));
+        self.samples.range(from..until.max(from)).copied()
+    }
+
+    /// Mean squares of left and right over the chunks that lie in a stretch, as far as they are known.
+    pub(super) fn powers(&self, from: u64, until: u64) -> [f64; 2] {
+        let chunk = CHUNK_SAMPLES as u64;
+        let first = self.end().saturating_sub(self.powers.len() as u64 * chunk);
+        let place = |at: u64| (at.saturating_sub(first) / chunk).min(self.powers.len() as u64);
+        let (from, until) = (place(from) as usize, place(until) as usize);
+        let stretch = self.powers.range(from.min(until)..until);
+        let count = stretch.len().max(1) as f64;
+        let sum = stretch.fold([0.0; 2], |sum, power| {
+            [sum[0] + power[0], sum[1] + power[1]]
+        });
+        sum.map(|sum| sum / count)
+    }
+}
