@@ -1,4 +1,4 @@
-"""Commands: data, train, correct, export, sheet, evaluate, judge, pieces, corpus, continuations. See `--help`."""
+"""Commands: data, train, correct, export, sheet, evaluate, judge, pieces, corpus, continuations, zoo. See `--help`."""
 
 from __future__ import annotations
 
@@ -50,6 +50,12 @@ def _continuations(arguments: argparse.Namespace) -> None:
     print(continuation_table.format_table(table))
 
 
+def _zoo(_: argparse.Namespace) -> None:
+    from . import zoo
+
+    print(zoo.table(MODELS))
+
+
 def parser() -> argparse.ArgumentParser:
     """The whole command line."""
     root = argparse.ArgumentParser(prog="python -m afterimage_models")
@@ -80,6 +86,7 @@ def parser() -> argparse.ArgumentParser:
     table.add_argument("--out", type=Path, default=MODELS / "build" / "continuations")
     table.add_argument("--xtask", default="cargo xtask", help="what renders, from the root of the repository")
     table.set_defaults(run=_continuations)
+    commands.add_parser("zoo", help="what each model must reach, and what was measured").set_defaults(run=_zoo)
     judge_command.add(commands)
     return root
 

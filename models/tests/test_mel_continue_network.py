@@ -126,7 +126,11 @@ def test_a_step_draws_from_the_mixtures_that_are_trained():
     label, before = torch.tensor([[1]]), levels(1, 1, BANDS)
     with torch.no_grad():
         drawn, _ = StepNetwork(net)(
-            before[:, 0], label, torch.zeros(1, net.shape.state_width), torch.full((1, UNIFORMS), 0.5), torch.zeros(1, 1)
+            before[:, 0],
+            label,
+            torch.zeros(1, net.shape.state_width),
+            torch.full((1, UNIFORMS), 0.5),
+            torch.zeros(1, 1),
         )
         normal = (before - MIDDLE_DB) / UNIT_DB
         context, _ = net.context(normal, label[:, 0])
