@@ -78,7 +78,7 @@ def test_dawdreamer_state_brings_the_sound_back(dawdreamer_engine: Any, vst3: Pa
 def pedalboard_plugin(vst3: Path) -> Any:
     """One instance for all tests: its Python wrapper reads every value's text, half a minute long."""
     pedalboard = pytest.importorskip("pedalboard")
-    plugin = pedalboard.VST3Plugin(str(vst3), initialization_timeout=300)
+    plugin = pedalboard.VST3Plugin(str(vst3), plugin_name="Afterimage", initialization_timeout=300)
     plugin.parameters["render_mode"].raw_value = WAIT
     plugin.parameters["drift"].raw_value = 0.0
     return plugin
@@ -110,3 +110,14 @@ def test_pedalboard_state_keeps_a_parameter(pedalboard_plugin: Any) -> None:
     pedalboard_plugin.raw_state = saved
     pedalboard_plugin([], **silence)
     assert pedalboard_plugin.parameters["latent_1"].raw_value == pytest.approx(0.7, abs=1e-4)
+
+
+def test_pedalboard_hears_the_input_through_the_effect_bit_for_bit(vst3: Path) -> None:
+    """The second plugin of the same file: an effect without latency, which only listens."""
+    pedalboard = pytest.importorskip("pedalboard")
+    effect = pedalboard.VST3Plugin(str(vst3), plugin_name="Afterimage FX", initialization_timeout=300)
+    assert effect.is_effect and not effect.is_instrument
+    noise = np.random.default_rng(7).uniform(-1.2, 1.2, (2, RATE_HZ)).astype(np.float32)
+    heard = effect(noise, RATE_HZ, buffer_size=256)
+    assert effect.reported_latency_samples == 0
+    np.testing.assert_array_equal(heard, noise)
