@@ -135,6 +135,50 @@ fn it_goes_on_from_the_bar_line_when_the_player_stops() {
 }
 
 #[test]
+fn the_same_continuation_at_any_block_size_and_live() {
+    let reference = continued(BlockPlan::Fixed(256), Pace::Offline);
+    for (plan, pace) in [
+        (BlockPlan::Fixed(64), Pace::Offline),
+        (BlockPlan::Fixed(1024), Pace::Offline),
+        (BlockPlan::Mixed(3), Pace::Offline),
+        (BlockPlan::Fixed(256), Pace::Settled),
+    ] {
+        let other = continued(plan, pace);
+        for channel in 0..2 {
+            let found = first_difference(&reference.audio[channel], &other.audio[channel]);
+            assert_eq!(found, None, "{plan:?} {pace:?}: channel {channel}");
+        }
+    }
+}
+
+#[test]
+fn a_take_holds_what_was_heard_of_it() {
+    let rendered = continued(BlockPlan::Fixed(256), Pace::Offline);
+    let take = take_of(&rendered);
+    assert_eq!(take.record["start_sample"], 2 * BAR);
+    assert_eq!(take.record["tempo_bpm"], 120.0);
+    assert_eq!(take.record["position_quarters"], 8.0);
+    let length = take.record["length_samples"].as_u64().unwrap();
+    assert!(length >= 2 * BAR, "{length} samples");
+    // Away from the fades at both ends.
+    let (from, to) = (BAR as usize / 4, 7 * BAR as usize / 4);
+    let channels = take.sound.len() / length as usize;
+    let kept: Vec<f32> = take.sound.iter().step_by(channels).copied().collect();
+    let heard = &rendered.audio[0][2 * BAR as usize..];
+    assert_eq!(first_difference(&kept[from..to], &heard[from..to]), None);
+}
+
+#[test]
+fn a_piece_that_is_cut_off_by_the_end_of_the_session_is_a_take_too() {
+    let mut session = load(EFFECT_ID, &[]);
+    let spec = RenderSpec::offline(RATE_HZ, 5.5, run(&[(3 * SECOND, 1.0)]));
+    let rendered = session.render(&spec.with_input(vec![melody(5.0)])).unwrap();
+    let take = take_of(&rendered);
+    assert!(take.record["length_samples"].as_u64().unwrap() >= SECOND);
+    drop(session);
+}
+
+#[test]
 fn a_take_of_the_session_comes_back_into_the_folder() {
     let mut session = load(EFFECT_ID, &[]);
     let mut state = SavedState::parse(&session.save().unwrap()).unwrap();

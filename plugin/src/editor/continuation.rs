@@ -97,7 +97,10 @@ fn show_state(
         "" => "no player: choose one on the shelf",
         name => name,
     };
-    let beat = format!("{:.0} bpm", time.tempo_bpm);
+    let beat = match params.source.unmodulated_plain_value() {
+        SourceChoice::Notes => format!("{:.0} bpm", time.tempo_bpm),
+        SourceChoice::Sound => words_of_hearing(time.tempo_bpm, facts.input_db, facts.behind_s),
+    };
     for (line, (text, look)) in [
         (words.title.as_str(), TextLook::medium(Size::Name, colour)),
         (player, TextLook::regular(Size::Value, INK)),
@@ -109,6 +112,21 @@ fn show_state(
         let at = pos2(x, rect.center().y + 20.0 * (line as f32 - 1.0));
         theme::text_within(painter, at, Align2::LEFT_CENTER, text, (look, room));
     }
+}
+
+/// What is said of the input.
+fn words_of_hearing(tempo_bpm: f32, input_db: f32, behind_s: f32) -> String {
+    const SILENT_DB: f32 = -90.0;
+    const BEHIND_S: f32 = 1.0; // less is the ordinary wait for a horizon
+    let heard = match input_db {
+        db if db > SILENT_DB => format!("you at {db:.0} dB"),
+        _ => "no input".to_owned(),
+    };
+    let behind = match behind_s {
+        s if s > BEHIND_S => format!(" · {s:.0} s behind"),
+        _ => String::new(),
+    };
+    format!("{tempo_bpm:.0} bpm · {heard}{behind}")
 }
 
 /// What ring and title say.
@@ -314,7 +332,14 @@ fn show_sounds(
 
 #[cfg(test)]
 mod tests {
-    use super::{MusicalTime, words_of};
+    use super::{MusicalTime, words_of, words_of_hearing};
+
+    #[test]
+    fn what_is_heard_is_said_in_words_and_so_is_falling_behind() {
+        assert_eq!(words_of_hearing(120.0, -120.0, 0.2), "120 bpm · no input");
+        assert_eq!(words_of_hearing(96.4, -12.2, 0.2), "96 bpm · you at -12 dB");
+        assert!(words_of_hearing(120.0, -12.0, 3.2).ends_with("3 s behind"));
+    }
 
     fn at(piece_tick: Option<i64>) -> MusicalTime {
         MusicalTime {

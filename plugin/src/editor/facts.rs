@@ -13,6 +13,8 @@ use crate::shelf::Shelf;
 use crate::takes::desk::TakeList;
 use crate::view::{ComposerStatus, InstrumentView, LoadStatus};
 
+/// Late samples of continued sound that count like one late frame.
+const SAMPLES_OF_A_FRAME: u64 = 256;
 const REFRESH: Duration = Duration::from_millis(100);
 /// How long a late frame keeps the status line warm.
 const LATE_SHOWS: Duration = Duration::from_secs(10);
@@ -40,6 +42,10 @@ pub(super) struct Facts {
     pub(super) decoder_sentence: Option<String>,
     /// Frames that were late since the engine was made.
     pub(super) late_frames: u64,
+    /// Level of the input, in decibels below full scale.
+    pub(super) input_db: f32,
+    /// Seconds of input that were not heard yet.
+    pub(super) behind_s: f32,
     refreshed: Option<Instant>,
     late_until: Option<Instant>,
 }
@@ -50,7 +56,10 @@ impl Facts {
         let counts = monitor.counts();
         // A note that had to begin late, or was left out, is as late as a frame.
         self.count_late(
-            counts.late_frames + counts.cold_attacks + counts.late_notes,
+            counts.late_frames
+                + counts.cold_attacks
+                + counts.late_notes
+                + counts.late_samples.div_ceil(SAMPLES_OF_A_FRAME),
             now,
         );
         if self.refreshed.is_some_and(|at| now < at + REFRESH) {
@@ -79,6 +88,8 @@ impl Facts {
         if let Some(shelf) = view.shelf.try_read() {
             self.shelf = Arc::clone(&shelf);
         }
+        self.input_db = monitor.input_db();
+        self.behind_s = monitor.behind_s();
         self.decoder_sentence = monitor.last_error().map(|error| error.to_string());
     }
 

@@ -60,6 +60,10 @@ pub struct Status {
     pub takes: Vec<PathBuf>,
     /// Samples of continued sound that came after they were due.
     pub late_samples: u64,
+    /// Pieces of the input that found no room.
+    pub dropped_chunks: u64,
+    /// Times that what continues sound fell far behind what it heard.
+    pub hearing_skips: u64,
     /// Share of the worker's time that was work.
     pub worker_load: f64,
 }
