@@ -6,8 +6,11 @@ use crate::continuation::conductor::gate::Turn;
 use crate::continuation::sound::{
     COMPARED_MS, GAP_MS, LOOK_AHEAD_MS, PASSAGE_MS, SoundBegin, SoundCue, half_switch,
 };
-use crate::continuation::{Ending, SoundStart, Source, TICKS_PER_QUARTER, TakePlace};
+use crate::continuation::{Ending, Quantise, SoundStart, Source, TICKS_PER_QUARTER, TakePlace};
 use crate::timeline::ms_to_samples;
+
+/// What was missed in a rest is made up at least so many times faster than it would sound.
+const REST_SPEED: u64 = 6;
 
 impl Conductor {
     /// The lead of sound: the comparison and the gap after it, which holds two of the longest blocks,
@@ -45,6 +48,21 @@ impl Conductor {
             };
             self.restarts = self.sound_cues.push(restart).is_err();
         }
+    }
+
+    /// The lead of a piece of sound that is asked for at a sample. After a rest it has to be made from
+    /// where the input was left.
+    pub(super) fn sound_lead(&self, at_host: u64) -> u64 {
+        let rest = self
+            .rest_before()
+            .map_or(0, |left| at_host - left.min(at_host));
+        self.sound_lead_samples + rest / REST_SPEED
+    }
+
+    /// Where the input was left, if its rest begins pieces.
+    fn rest_before(&self) -> Option<u64> {
+        let follows = self.waits_for_rest() && self.knobs.follows_heard;
+        self.gate.left().filter(|_| follows)
     }
 
     /// Whether sound is continued, or would be.
@@ -120,12 +138,17 @@ impl Conductor {
     pub(super) fn begin_sound(&mut self, number: u32, seed: u64, place: TakePlace) -> Next {
         let starts = place.start_sample;
         let follows_heard = self.knobs.follows_heard;
-        let rests = self.waits_for_rest().then(|| self.gate.left()).flatten();
-        let earliest = starts.saturating_sub(self.sound_lead_samples);
         // After a rest it goes on from where the input was left, as if it had played on since.
-        let branch = rests.filter(|_| follows_heard).unwrap_or(earliest);
-        let compared = follows_heard && rests.is_none();
-        let quarter_samples = 60.0 * f64::from(self.rate_hz) / place.tempo_bpm;
+        let rest = self.rest_before();
+        let branch = rest.unwrap_or(starts.saturating_sub(self.sound_lead_samples));
+        let compared = follows_heard && rest.is_none();
+        // Free time, where nobody named a tempo and no grid was wished for.
+        let keeps_time = self.transport.tempo_bpm.is_some() || self.knobs.quantise != Quantise::Now;
+        let quarter_samples = if keeps_time {
+            60.0 * f64::from(self.rate_hz) / place.tempo_bpm
+        } else {
+            0.0
+        };
         let begin = SoundBegin {
             piece: number,
             place: TakePlace {

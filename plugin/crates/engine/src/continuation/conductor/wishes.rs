@@ -146,7 +146,7 @@ impl Conductor {
             let bars = f64::from(self.knobs.trade_bars) * self.beat.bar_ticks;
             let end = piece.end().unwrap_or(at_host);
             let starts = self.beat.time.sample_at(self.beat.time.tick_at(end) + bars);
-            self.begins_at = Some(starts.saturating_sub(self.lead()).max(at_host));
+            self.begins_at = Some(starts.saturating_sub(self.lead(at_host)).max(at_host));
         }
         self.leave(&piece, at_host, ending)
     }
@@ -165,10 +165,10 @@ impl Conductor {
     }
 
     /// Time between the asking for a piece and its earliest start.
-    fn lead(&self) -> u64 {
+    fn lead(&self, at_host: u64) -> u64 {
         match self.knobs.source {
             Source::Notes => self.lead_samples,
-            Source::Sound => self.sound_lead_samples,
+            Source::Sound => self.sound_lead(at_host),
         }
     }
 
@@ -179,7 +179,7 @@ impl Conductor {
             Quantise::Beat => Some(f64::from(TICKS_PER_QUARTER)),
             Quantise::Bar => Some(self.beat.bar_ticks),
         };
-        let earliest = at_host + self.lead();
+        let earliest = at_host + self.lead(at_host);
         let (starts, tick) = match grid {
             None => (earliest, self.beat.time.tick_at(earliest)),
             Some(grid) => self.beat.next_line(earliest, grid),

@@ -16,8 +16,8 @@ pub(super) struct History {
     samples: VecDeque<f32>,
     /// The host sample of the oldest.
     from: u64,
-    /// Mean squares of left and right, a chunk each; the newest ends where the samples do.
-    powers: VecDeque<[f64; 2]>,
+    /// Mean squares of left, right and their middle, a chunk each; the newest ends where the samples do.
+    powers: VecDeque<[f64; 3]>,
 }
 
 impl History {
@@ -68,10 +68,12 @@ impl History {
     fn take(&mut self, samples: &[[f32; 2]; CHUNK_SAMPLES]) {
         let mono = samples.iter().map(|[left, right]| 0.5 * (left + right));
         self.samples.extend(mono);
-        let mut powers = [0.0; 2];
-        for (power, side) in powers.iter_mut().zip(0..) {
-            let square = |sample: &[f32; 2]| f64::from(sample[side]) * f64::from(sample[side]);
-            *power = samples.iter().map(square).sum::<f64>() / CHUNK_SAMPLES as f64;
+        let mut powers = [0.0; 3];
+        for [left, right] in samples.map(|sample| sample.map(f64::from)) {
+            let middle = 0.5 * (left + right);
+            for (power, value) in powers.iter_mut().zip([left, right, middle]) {
+                *power += value * value / CHUNK_SAMPLES as f64;
+            }
         }
         if self.powers.len() == MEASURED_CHUNKS {
             self.powers.pop_front();
@@ -86,17 +88,17 @@ impl History {
         self.samples.range(from..until.max(from)).copied()
     }
 
-    /// Mean squares of left and right over the chunks that lie in a stretch, as far as they are known.
-    pub(super) fn powers(&self, from: u64, until: u64) -> [f64; 2] {
+    /// Mean squares of left, right and their middle over the chunks that lie in a stretch, as far as they
+    /// are known.
+    pub(super) fn powers(&self, from: u64, until: u64) -> [f64; 3] {
         let chunk = CHUNK_SAMPLES as u64;
         let first = self.end().saturating_sub(self.powers.len() as u64 * chunk);
         let place = |at: u64| (at.saturating_sub(first) / chunk).min(self.powers.len() as u64);
         let (from, until) = (place(from) as usize, place(until) as usize);
         let stretch = self.powers.range(from.min(until)..until);
         let count = stretch.len().max(1) as f64;
-        let sum = stretch.fold([0.0; 2], |sum, power| {
-            [sum[0] + power[0], sum[1] + power[1]]
-        });
-        sum.map(|sum| sum / count)
+        stretch.fold([0.0; 3], |mean, power| {
+            std::array::from_fn(|side| mean[side] + power[side] / count)
+        })
     }
 }

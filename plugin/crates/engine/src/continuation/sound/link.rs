@@ -239,8 +239,8 @@ impl SoundLink {
             let mark = sent_mark(piece.number(), piece.next_host());
             self.ends.shared.sent.store(mark, Ordering::Release);
         }
-        if piece.is_full() {
-            drop(self.takes.put(piece.cut_take()));
+        if let Some(take) = piece.cut_take() {
+            drop(self.takes.put(take));
         }
     }
 

@@ -10,7 +10,9 @@ mod history;
 mod link;
 mod piece;
 mod player;
+mod recording;
 mod seam;
+mod stock;
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;

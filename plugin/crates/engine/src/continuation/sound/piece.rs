@@ -10,17 +10,16 @@ use rtrb::Producer;
 use super::hearing::{Hearing, panicked};
 use super::history::History;
 use super::player::half_switch;
+use super::recording::Recording;
 use super::seam::{self, Fit, MOST_LAG_MS};
-use super::{CHUNK_SAMPLES, COMPARED_MS, Slab, SoundBegin};
-use crate::continuation::{Continuer, Ending, Source, Style, Take};
+use super::stock::Stock;
+use super::{CHUNK_SAMPLES, COMPARED_MS, LEVEL_MS, Slab, SoundBegin};
+use crate::continuation::{Continuer, Ending, Style, Take};
 use crate::contract::DecodeError;
-use crate::output::{DcBlock, dc_pole};
 use crate::timeline::{RateMap, ms_to_samples};
 
 /// Asked of a continuer at a time.
 const STEP_SAMPLES: usize = 256;
-/// A take is cut here, so that its memory is bounded, and goes on in another: 5 minutes.
-const TAKE_S: usize = 300;
 /// What a take keeps of what was heard before it, in seconds.
 const PRIMING_S: u64 = 10;
 /// Where the grids of both rates meet only rarely, the nearest samples do.
@@ -68,17 +67,11 @@ pub(super) struct Piece {
     asked_until: u64,
     resampler: Resampler,
     ends: Option<(u64, Ending)>,
-    made: VecDeque<f32>,
-    /// Samples that were dropped from the front of `made`.
-    dropped: u64,
-    dc: DcBlock,
-    pole: f32,
+    stock: Stock,
     way: Option<Way>,
     /// The host sample that is sent next.
     next_host: u64,
-    take: Take,
-    audio: Vec<f32>,
-    gains: [f32; 2],
+    recording: Recording,
 }
 
 impl Piece {
@@ -92,7 +85,6 @@ impl Piece {
         let resampler = Resampler::new(model, host, 1)?;
         let mut start = begin.start;
         start.quarter_samples *= map.model_rate_hz as f32 / map.host_rate_hz as f32;
-        let take = Take::begin(Source::Sound, spec.name.clone(), start, begin.place);
         Ok(Self {
             map,
             branch: map.to_model(begin.place.branch_sample),
@@ -103,15 +95,10 @@ impl Piece {
             asked_until: 0,
             resampler,
             ends: None,
-            made: VecDeque::new(),
-            dropped: 0,
-            dc: DcBlock::default(),
-            pole: dc_pole(map.model_rate_hz),
+            stock: Stock::new(map.model_rate_hz),
             way: None,
             next_host: begin.stream_from,
-            take,
-            audio: Vec::new(),
-            gains: [1.0; 2],
+            recording: Recording::new(&begin, spec.name.clone(), start),
             begin,
         })
     }
@@ -165,7 +152,7 @@ impl Piece {
             };
         }
         let Some(way) = &self.way else {
-            return if self.made_until() < self.compared_model() + self.most_lag() {
+            return if self.stock.made() < self.compared_model() + self.most_lag() {
                 self.need_samples()
             } else if hearing.known() < self.branch + self.compared_model() {
                 Need::Played
@@ -176,7 +163,7 @@ impl Piece {
         if self.next_host >= wanted {
             return Need::Nothing;
         }
-        if self.made_until() as i64 >= way.next + self.filled() as i64 {
+        if self.stock.made() as i64 >= way.next + self.filled() as i64 {
             Need::Room
         } else {
             self.need_samples()
@@ -189,11 +176,6 @@ impl Piece {
         } else {
             Need::Samples
         }
-    }
-
-    /// Samples that were generated so far.
-    fn made_until(&self) -> u64 {
-        self.dropped + self.made.len() as u64
     }
 
     /// Samples that the comparison spans, none without one.
@@ -232,8 +214,8 @@ impl Piece {
         self.begun = true;
         let branch = self.begin.place.branch_sample;
         let from = branch.saturating_sub(PRIMING_S * u64::from(self.map.host_rate_hz));
-        self.take.priming = history.between(from, branch).collect();
-        let (start, pack) = (self.take.start, &self.take.pack);
+        self.recording.prime(history.between(from, branch));
+        let (start, pack) = (self.recording.start(), self.recording.pack());
         continuer.map_or(Ok(()), |continuer| {
             catch_unwind(AssertUnwindSafe(|| continuer.begin(&start))).map_err(|_| panicked(pack))
         })
@@ -246,13 +228,13 @@ impl Piece {
         };
         // What is asked for is heard a little later than it is made: the way to the host looks ahead.
         let until = self.map.to_model(until_host).saturating_sub(self.branch) + self.ahead();
-        let left = until.saturating_sub(self.made_until());
+        let left = until.saturating_sub(self.stock.made());
         if left == 0 {
             self.passages.pop_front();
             return Ok(());
         }
         let wanted = &mut samples[..STEP_SAMPLES.min(left as usize)];
-        let pack = &self.take.pack;
+        let pack = self.recording.pack();
         let outcome = match continuer.filter(|_| !self.failed) {
             None => Ok(wanted.len()),
             Some(continuer) => {
@@ -267,10 +249,7 @@ impl Piece {
                 wanted.len()
             }
         };
-        for value in &samples[..count] {
-            let fine = if value.is_finite() { *value } else { 0.0 };
-            self.made.push_back(self.dc.next(fine, self.pole));
-        }
+        self.stock.push(&samples[..count]);
         outcome.map(|_| ())
     }
 
@@ -288,24 +267,36 @@ impl Piece {
     /// Compares what was made with what was played meanwhile, and places it.
     pub(super) fn place(&mut self, hearing: &Hearing, history: &History) {
         let branch = self.begin.place.branch_sample;
-        let compared = self.compared_model() as usize;
-        let made: Vec<f32> = self.made.iter().copied().collect();
+        let window = u64::from(ms_to_samples(COMPARED_MS, self.map.host_rate_hz, 1));
+        let follows = self.begin.start.follows_heard;
         let (fit, gains) = match self.begin.compare_until {
             Some(until) => {
-                let played = hearing.between(self.branch, self.branch + compared as u64);
-                let powers = history.powers(branch, until);
-                let fit = seam::fit(&played, &made, self.most_lag() as usize);
-                (fit, seam::gains(powers, &made[..compared]))
+                let (fit, level) = self.compare(hearing);
+                let sides = seam::sides(history.powers(branch, until));
+                (fit, sides.map(|side| side * level))
             }
-            None if self.begin.start.follows_heard => {
-                let window = ms_to_samples(COMPARED_MS, self.map.host_rate_hz, 1);
-                let from = branch.saturating_sub(u64::from(window));
-                (Fit::NONE, seam::balance(history.powers(from, branch)))
+            None if follows => {
+                let before = history.powers(branch.saturating_sub(window), branch);
+                (Fit::NONE, seam::sides(before))
             }
             None => (Fit::NONE, [1.0; 2]),
         };
-        self.gains = gains;
         self.way = Some(self.way_of(fit, gains));
+    }
+
+    /// The move, and then the factor, that bring what was made to what was played.
+    fn compare(&self, hearing: &Hearing) -> (Fit, f32) {
+        let until = self.branch + self.compared_model();
+        let (played, made) = (hearing.between(self.branch, until), self.stock.all());
+        if played.len() as u64 != self.compared_model() {
+            return (Fit::NONE, 1.0); // so far behind that it was skipped
+        }
+        let fit = seam::fit(&played, &made, self.most_lag() as usize);
+        let window = ms_to_samples(LEVEL_MS, self.map.model_rate_hz, 1) as usize;
+        let ahead = fit.lag.max(0) as usize;
+        let behind = (-fit.lag).max(0) as usize;
+        let level = seam::level(&played[behind..], &made[ahead..], window, fit.correlation);
+        (fit, level)
     }
 
     fn way_of(&self, fit: Fit, gains: [f32; 2]) -> Way {
@@ -328,15 +319,11 @@ impl Piece {
             return false;
         };
         let mut samples = [0.0; CHUNK_SAMPLES];
-        let (made, dropped) = (&self.made, self.dropped as i64);
+        let stock = &self.stock;
         let mut next = way.next;
         let mut fill = |wanted: &mut [&mut [f32]]| {
             for value in wanted.iter_mut().flat_map(|channel| channel.iter_mut()) {
-                let place = usize::try_from(next - dropped).ok();
-                *value = place
-                    .and_then(|place| made.get(place))
-                    .copied()
-                    .unwrap_or(0.0);
+                *value = stock.at(next);
                 next += 1;
             }
         };
@@ -359,76 +346,27 @@ impl Piece {
             correlation: way.correlation,
             samples,
         };
-        self.keep(&slab);
+        self.recording.keep(&slab);
         self.next_host = slab.end();
-        self.drop_sent();
+        self.stock.drop_before(next);
         slabs.push(slab).is_ok()
     }
 
-    fn drop_sent(&mut self) {
-        let sent = self.way.as_ref().map_or(0, |way| way.next.max(0) as u64);
-        while self.dropped < sent && self.made.pop_front().is_some() {
-            self.dropped += 1;
-        }
+    fn gains(&self) -> [f32; 2] {
+        self.way.as_ref().map_or([1.0; 2], |way| way.gains)
     }
 
-    /// Writes what lies after the start into the take.
-    fn keep(&mut self, slab: &Slab) {
-        let start = self.take.place.start_sample;
-        let before = start
-            .saturating_sub(slab.from_host)
-            .min(slab.samples.len() as u64);
-        self.audio
-            .extend_from_slice(&slab.samples[before as usize..]);
-    }
-
-    /// Whether the take is so long that it has to be cut.
-    pub(super) fn is_full(&self) -> bool {
-        self.audio.len() >= TAKE_S * self.map.host_rate_hz as usize
-    }
-
-    /// The take so far; the piece goes on in another.
-    pub(super) fn cut_take(&mut self) -> Take {
-        let mut next = Take::begin(
-            Source::Sound,
-            self.take.pack.clone(),
-            self.take.start,
-            self.take.place,
-        );
-        next.place.start_sample += self.audio.len() as u64;
-        let whole = std::mem::replace(&mut self.take, next);
-        self.finished(whole, Ending::GoesOn)
+    /// The take so far, if it is so long that it has to be cut; the piece goes on in another.
+    pub(super) fn cut_take(&mut self) -> Option<Take> {
+        let gains = self.gains();
+        self.recording.is_full().then(|| self.recording.cut(gains))
     }
 
     /// The take, as far as it came.
-    pub(super) fn into_take(mut self) -> Take {
-        let (at, ending) = self.ends.unwrap_or((u64::MAX, Ending::Reset));
-        let length = at.saturating_sub(self.take.place.start_sample);
-        self.audio
-            .truncate(usize::try_from(length).unwrap_or(usize::MAX));
-        let ending = if self.failed { Ending::Failed } else { ending };
-        let take = std::mem::replace(
-            &mut self.take,
-            Take::begin(
-                Source::Sound,
-                String::new(),
-                self.begin.start,
-                self.begin.place,
-            ),
-        );
-        self.finished(take, ending)
-    }
-
-    fn finished(&mut self, mut take: Take, ended: Ending) -> Take {
-        let audio = std::mem::take(&mut self.audio);
-        let [left, right] = self.gains;
-        let at_level = |gain: f32| audio.iter().map(|value| gain * value).collect();
-        take.audio = if left == right {
-            vec![at_level(left)]
-        } else {
-            vec![at_level(left), at_level(right)]
-        };
-        take.ended = ended;
-        take
+    pub(super) fn into_take(self) -> Take {
+        let gains = self.gains();
+        let (until, ending) = self.ends.unwrap_or((u64::MAX, Ending::Reset));
+        let ended = if self.failed { Ending::Failed } else { ending };
+        self.recording.finish(until, gains, ended)
     }
 }

@@ -1,5 +1,7 @@
 //! Where and how loud a continuation joins what was really played. Pure functions; not real-time safe.
 
+use afterimage_spectral::approx::db_to_linear;
+
 /// A continuation is moved by so much at most: a whole period of 100 Hz, and no more than an ear takes
 /// for a beat on time.
 pub(super) const MOST_LAG_MS: f32 = 5.0;
@@ -7,10 +9,18 @@ pub(super) const MOST_LAG_MS: f32 = 5.0;
 const LEAST_LIKENESS: f32 = 0.3;
 /// How much more alike it must become for the longest move.
 const PRICE_OF_LAG: f32 = 0.05;
-/// Largest correction of level, as a factor: 12 dB.
-const MOST_GAIN: f32 = 4.0;
+/// Largest correction of level, in decibels.
+const MOST_GAIN_DB: f32 = 12.0;
+/// Share of a correction that counts where both are not alike: then levels at one moment say little
+/// about the next (strings that swell, drums that rest), and a factor that is wrong stays for the piece.
+const LEAST_TRUST: f32 = 0.25;
+/// A correction counts half where the levels, window by window, differ by so much more or less, in
+/// decibels: both play different things there, and no one factor makes them alike.
+const UNSTEADY_DB: f32 = 4.0;
 /// Root mean square of what counts as silence: there is no level to meet.
 const SILENCE: f32 = 1e-4;
+/// Largest ratio of a channel to the middle of both.
+const MOST_SIDE: f32 = 4.0;
 
 /// How a continuation is moved to fit.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -66,34 +76,48 @@ pub(super) fn fit(played: &[f32], made: &[f32], most_lag: usize) -> Fit {
     }
 }
 
-/// Levels of left and right at which what was made is as loud as what was played.
+/// The factor that makes what was made as loud as what was played, as far as one factor can.
 ///
-/// `played`: mean squares of the channels; `made`: samples of the same time.
-pub(super) fn gains(played: [f64; 2], made: &[f32]) -> [f32; 2] {
-    let power: f64 = made.iter().map(|v| f64::from(*v) * f64::from(*v)).sum();
-    let made = (power / made.len().max(1) as f64).sqrt() as f32;
-    let played = played.map(|power| power.sqrt() as f32);
-    if made < SILENCE || played[0].max(played[1]) < SILENCE {
-        return [1.0; 2];
+/// `played`, `made`: of the same time; `window`: samples over which levels are compared; `correlation`:
+/// how alike they are.
+pub(super) fn level(played: &[f32], made: &[f32], window: usize, correlation: f32) -> f32 {
+    let decibels = |samples: &[f32]| {
+        let power: f32 = samples.iter().map(|value| value * value).sum();
+        10.0 * (power / samples.len() as f32)
+            .max(SILENCE * SILENCE)
+            .log10()
+    };
+    let (mut count, mut sum, mut squares) = (0.0_f32, 0.0_f32, 0.0_f32);
+    for (played, made) in played.chunks_exact(window).zip(made.chunks_exact(window)) {
+        let difference = decibels(played) - decibels(made);
+        count += 1.0;
+        sum += difference;
+        squares += difference * difference;
     }
-    // One factor within bounds for both, so that a silent channel stays silent.
-    let louder = played[0].max(played[1]);
-    let factor = (louder / made).clamp(1.0 / MOST_GAIN, MOST_GAIN);
-    played.map(|level| factor * level / louder)
+    if count == 0.0 {
+        return 1.0;
+    }
+    let mean = sum / count;
+    let variance = (squares / count - mean * mean).max(0.0);
+    let steady = 1.0 / (1.0 + variance / (UNSTEADY_DB * UNSTEADY_DB));
+    let trust = steady * (correlation * correlation).max(LEAST_TRUST);
+    db_to_linear((trust * mean).clamp(-MOST_GAIN_DB, MOST_GAIN_DB))
 }
 
-/// Levels of left and right that keep the place of what was played between them.
-pub(super) fn balance(played: [f64; 2]) -> [f32; 2] {
-    let mean = 0.5 * (played[0] + played[1]);
-    if mean.sqrt() < f64::from(SILENCE) {
+/// Levels of left and right beside the middle of both, as they were played.
+///
+/// `powers`: mean squares of left, right, and the middle.
+pub(super) fn sides([left, right, middle]: [f64; 3]) -> [f32; 2] {
+    let middle = middle.sqrt() as f32;
+    if middle < SILENCE {
         return [1.0; 2];
     }
-    played.map(|power| (power / mean).sqrt() as f32)
+    [left, right].map(|power| (power.sqrt() as f32 / middle).min(MOST_SIDE))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Fit, balance, fit, gains};
+    use super::{Fit, fit, level, sides};
 
     fn sine(samples: usize, phase: f32) -> Vec<f32> {
         (0..samples)
@@ -127,14 +151,31 @@ mod tests {
     }
 
     #[test]
-    fn the_level_is_met_within_bounds_and_silence_asks_for_none() {
-        let made = sine(2_000, 0.0);
-        let [left, right] = gains([0.5 * 0.25, 0.5], &made);
-        assert!((left - 0.5).abs() < 0.01 && (right - 1.0).abs() < 0.01);
-        assert_eq!(gains([5_000.0, 0.0], &made), [4.0, 0.0]);
-        assert_eq!(gains([0.0; 2], &made), [1.0; 2]);
-        assert_eq!(gains([0.5; 2], &[0.0; 100]), [1.0; 2]);
-        assert_eq!(balance([0.5; 2]), [1.0; 2]);
-        assert_eq!(balance([0.0; 2]), [1.0; 2]);
+    fn a_steady_difference_of_level_is_met_and_others_are_left() {
+        let made = sine(3_200, 0.0);
+        let softer: Vec<_> = made.iter().map(|value| 0.25 * value).collect();
+        assert!((level(&softer, &made, 200, 1.0) - 0.25).abs() < 0.03);
+        // Strangers of unlike level keep most of it: 12 dB become 3.
+        assert!((level(&softer, &made, 200, 0.0) - 0.707).abs() < 0.03);
+        let far: Vec<_> = made.iter().map(|value| 1e-3 * value).collect();
+        assert!(
+            (level(&far, &made, 200, 1.0) - 0.25).abs() < 0.01,
+            "12 dB at most"
+        );
+        // A note that ends here and one that begins there have no level in common.
+        let fade: Vec<_> = (0..3_200)
+            .map(|at| made[at] * (-(at as f32) / 300.0).exp())
+            .collect();
+        let gain = level(&fade, &made, 200, 1.0);
+        assert!(gain > 0.5, "{gain}");
+        assert_eq!(level(&[0.0; 3_200], &[0.0; 3_200], 200, 1.0), 1.0);
+        assert_eq!(level(&[], &[], 200, 1.0), 1.0);
+    }
+
+    #[test]
+    fn sides_keep_their_level_beside_the_middle() {
+        assert_eq!(sides([0.04, 0.04, 0.04]), [1.0; 2]);
+        assert_eq!(sides([0.16, 0.0, 0.04]), [2.0, 0.0]);
+        assert_eq!(sides([0.5, 0.5, 0.0]), [1.0; 2]);
     }
 }
