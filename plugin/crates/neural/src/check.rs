@@ -12,7 +12,7 @@ use std::path::Path;
 use afterimage_engine::contract::{Decoder, Frame};
 
 use crate::backend::BackendKind;
-use crate::continuers::is_frame_model;
+use crate::continuers::{is_frame_model, is_token_model};
 use crate::error::PackError;
 use crate::events::is_event_model;
 use crate::load::{LoadReport, LoadedPack, load};
@@ -50,7 +50,7 @@ fn check_pack(pack: &Pack, runtime: &Runtime) -> ModelCheck {
     if is_event_model(pack.manifest()) {
         return events::check(pack, runtime, text);
     }
-    if is_frame_model(pack.manifest()) {
+    if is_frame_model(pack.manifest()) || is_token_model(pack.manifest()) {
         return continuers::check(pack, runtime, text);
     }
     for kind in [BackendKind::OnnxRuntime, BackendKind::Embedded] {

@@ -1,6 +1,6 @@
 //! Compares what a manifest declares with what its graphs hold.
 
-use crate::continuers::{FramePlan, is_frame_model};
+use crate::continuers::{FramePlan, TokenPlan, is_frame_model, is_token_model};
 use crate::error::PackError;
 use crate::events::EventPlan;
 use crate::manifest::{Axis, GraphSpec, Role, TensorSpec};
@@ -22,7 +22,8 @@ pub(crate) fn check(pack: &Pack) -> Result<(), PackError> {
         tensors.check_inputs()?;
         tensors.check_outputs()?;
     }
-    if pack.graph("decode").is_some() && pack.manifest().representation.has_columns() {
+    let plays = pack.manifest().representation.has_columns() && pack.manifest().tokens.is_none();
+    if plays && pack.graph("decode").is_some() {
         DecodePlan::new(pack)?;
     }
     if crate::events::is_event_model(pack.manifest()) {
@@ -30,6 +31,9 @@ pub(crate) fn check(pack: &Pack) -> Result<(), PackError> {
     }
     if is_frame_model(pack.manifest()) {
         FramePlan::new(pack)?;
+    }
+    if is_token_model(pack.manifest()) {
+        TokenPlan::new(pack)?;
     }
     Ok(())
 }
@@ -146,7 +150,7 @@ impl Tensors<'_> {
 
 fn element_fits(role: Role, element: Element) -> bool {
     match role {
-        Role::Class | Role::Token | Role::Event => {
+        Role::Class | Role::Token | Role::Level | Role::Event => {
             matches!(element, Element::Int64 | Element::Int32 | Element::Float32)
         }
         Role::State => true,
@@ -156,7 +160,7 @@ fn element_fits(role: Role, element: Element) -> bool {
 
 fn expected_element(role: Role) -> &'static str {
     match role {
-        Role::Class | Role::Token | Role::Event => "int64, int32 or float32",
+        Role::Class | Role::Token | Role::Level | Role::Event => "int64, int32 or float32",
         _ => "float32",
     }
 }

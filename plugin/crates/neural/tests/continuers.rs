@@ -1,62 +1,20 @@
-//! Frame models: a continuation is a function of what was heard, of the seed and of the labels; sentences for the rest.
+//! Models of frames and of tokens: a continuation is a function of what was heard, of the seed and of the labels.
 #![allow(clippy::unwrap_used)]
 
 mod fixture;
 
-use std::path::PathBuf;
-
-use afterimage_engine::continuation::{Continuer, SoundStart, Style};
-use afterimage_neural::{LoadedContinuer, Pack, PackError, Runtime, is_continuer, load_continuer};
-use fixture::{assert_says, folder, open, runtimes};
-use serde_json::{Value, json};
-
-const SAMPLES: usize = 2_000;
-
-fn fixture_folder() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/frames")
-}
-
-fn loaded(runtime: &Runtime) -> LoadedContinuer {
-    load_continuer(&Pack::open(&fixture_folder()).unwrap(), runtime).unwrap()
-}
-
-fn tone(samples: usize) -> Vec<f32> {
-    (0..samples)
-        .map(|n| 0.3 * (n as f32 * 0.21).sin())
-        .collect()
-}
-
-/// The first samples that follow, asked for in slices of `block`.
-fn continued(
-    continuer: &mut dyn Continuer,
-    start: &SoundStart,
-    style: &Style,
-    block: usize,
-) -> Vec<f32> {
-    continuer.begin(start);
-    let (mut out, mut made) = (vec![0.0; SAMPLES], 0);
-    while made < SAMPLES {
-        let end = SAMPLES.min(made + block);
-        let given = continuer.go_on(style, &mut out[made..end]).unwrap();
-        assert!(given > 0, "nothing came of a slice of {}", end - made);
-        made += given;
-    }
-    out
-}
-
-fn plainly(continuer: &mut dyn Continuer, seed: u64) -> Vec<f32> {
-    continued(
-        continuer,
-        &SoundStart::new(seed),
-        &Style::default(),
-        SAMPLES,
-    )
-}
+use afterimage_engine::continuation::{SoundStart, Style};
+use afterimage_neural::{Runtime, is_continuer, load_continuer};
+use fixture::sound::{
+    Case, FIXTURES, SAMPLES, assert_named, changed, continued, embedded, loaded, plainly, tone,
+};
+use fixture::{assert_says, open, runtimes};
+use serde_json::json;
 
 #[test]
 fn what_follows_depends_on_what_was_heard_however_it_was_cut() {
-    for runtime in runtimes() {
-        let mut continuer = loaded(&runtime).continuer;
+    let on = |runtime| FIXTURES.map(|name| loaded(name, runtime).continuer);
+    for mut continuer in runtimes().iter().flat_map(on) {
         let sound = tone(1_001);
         continuer.hear(&sound).unwrap();
         let wanted = plainly(continuer.as_mut(), 3);
@@ -80,80 +38,84 @@ fn what_follows_depends_on_what_was_heard_however_it_was_cut() {
 
 #[test]
 fn the_size_of_slices_changes_nothing() {
-    let mut continuer = loaded(&Runtime::embedded()).continuer;
-    continuer.hear(&tone(900)).unwrap();
-    let wanted = plainly(continuer.as_mut(), 5);
-    for block in [1, 13, 480] {
-        let start = SoundStart::new(5);
-        let given = continued(continuer.as_mut(), &start, &Style::default(), block);
-        assert_eq!(given, wanted, "{block} samples at a time");
+    for (_, mut continuer) in embedded() {
+        continuer.hear(&tone(900)).unwrap();
+        let wanted = plainly(continuer.as_mut(), 5);
+        for block in [1, 13, 480] {
+            let start = SoundStart::new(5);
+            let given = continued(continuer.as_mut(), &start, &Style::default(), block);
+            assert_eq!(given, wanted, "{block} samples at a time");
+        }
     }
 }
 
 #[test]
 fn one_seed_draws_one_sound_and_another_draws_another() {
-    let mut continuer = loaded(&Runtime::embedded()).continuer;
-    continuer.hear(&tone(900)).unwrap();
-    let wanted = plainly(continuer.as_mut(), 5);
-    assert_eq!(plainly(continuer.as_mut(), 5), wanted);
-    assert_ne!(plainly(continuer.as_mut(), 6), wanted);
+    for (_, mut continuer) in embedded() {
+        continuer.hear(&tone(900)).unwrap();
+        let wanted = plainly(continuer.as_mut(), 5);
+        assert_eq!(plainly(continuer.as_mut(), 5), wanted);
+        assert_ne!(plainly(continuer.as_mut(), 6), wanted);
+    }
 }
 
 #[test]
 fn what_is_heard_while_it_plays_changes_nothing_of_it() {
-    let mut continuer = loaded(&Runtime::embedded()).continuer;
-    continuer.hear(&tone(900)).unwrap();
-    let wanted = plainly(continuer.as_mut(), 5);
-    let (mut out, mut made) = (vec![0.0; SAMPLES], 0);
-    continuer.begin(&SoundStart::new(5));
-    while made < SAMPLES {
-        made += continuer
-            .go_on(&Style::default(), &mut out[made..])
-            .unwrap();
-        continuer.hear(&tone(37)).unwrap();
+    for (_, mut continuer) in embedded() {
+        continuer.hear(&tone(900)).unwrap();
+        let wanted = plainly(continuer.as_mut(), 5);
+        let (mut out, mut made) = (vec![0.0; SAMPLES], 0);
+        continuer.begin(&SoundStart::new(5));
+        while made < SAMPLES {
+            made += continuer
+                .go_on(&Style::default(), &mut out[made..])
+                .unwrap();
+            continuer.hear(&tone(37)).unwrap();
+        }
+        assert_eq!(out, wanted);
     }
-    assert_eq!(out, wanted);
 }
 
 #[test]
 fn labels_temperature_and_an_empty_prompt_are_heard() {
-    let mut continuer = loaded(&Runtime::embedded()).continuer;
-    continuer.hear(&tone(900)).unwrap();
-    let start = SoundStart::new(5);
-    let plain = plainly(continuer.as_mut(), 5);
-    let (mut labelled, mut cold) = (Style::default(), Style::default());
-    labelled.class[0] = 2;
-    cold.temperature = 0.0;
-    let from_nothing = SoundStart {
-        follows_heard: false,
-        ..start
-    };
-    for (what, start, style) in [
-        ("label", &start, labelled),
-        ("temperature", &start, cold),
-        ("empty prompt", &from_nothing, Style::default()),
-    ] {
-        let given = continued(continuer.as_mut(), start, &style, SAMPLES);
-        assert_ne!(given, plain, "{what}");
+    for (_, mut continuer) in embedded() {
+        continuer.hear(&tone(900)).unwrap();
+        let start = SoundStart::new(5);
+        let plain = plainly(continuer.as_mut(), 5);
+        let (mut labelled, mut cold) = (Style::default(), Style::default());
+        labelled.class[0] = 2;
+        cold.temperature = 0.0;
+        let from_nothing = SoundStart {
+            follows_heard: false,
+            ..start
+        };
+        for (what, start, style) in [
+            ("label", &start, labelled),
+            ("temperature", &start, cold),
+            ("empty prompt", &from_nothing, Style::default()),
+        ] {
+            let given = continued(continuer.as_mut(), start, &style, SAMPLES);
+            assert_ne!(given, plain, "{what}");
+        }
+        continuer.forget();
+        let empty = continued(
+            continuer.as_mut(),
+            &from_nothing,
+            &Style::default(),
+            SAMPLES,
+        );
+        assert_eq!(plainly(continuer.as_mut(), 5), empty, "nothing was heard");
     }
-    continuer.forget();
-    let empty = continued(
-        continuer.as_mut(),
-        &from_nothing,
-        &Style::default(),
-        SAMPLES,
-    );
-    assert_eq!(plainly(continuer.as_mut(), 5), empty, "nothing was heard");
 }
 
 #[test]
 fn priming_knows_what_single_steps_would_know() {
     // Without `prime` every frame is heard by `predict`: the same sound, to the rounding of sums.
-    let without = changed("unprimed", |m| {
+    let without = changed("frames", "unprimed", |m| {
         m["graphs"].as_object_mut().unwrap().remove("prime");
     });
     let mut single = load_continuer(&without.unwrap(), &Runtime::embedded()).unwrap();
-    let mut primed = loaded(&Runtime::embedded());
+    let mut primed = loaded("frames", &Runtime::embedded());
     for continuer in [&mut single.continuer, &mut primed.continuer] {
         continuer.hear(&tone(1_203)).unwrap();
     }
@@ -165,38 +127,27 @@ fn priming_knows_what_single_steps_would_know() {
 
 #[test]
 fn a_continuer_that_never_began_is_silent() {
-    let mut continuer = loaded(&Runtime::embedded()).continuer;
-    let mut out = [1.0; 64];
-    assert_eq!(continuer.go_on(&Style::default(), &mut out), Ok(64));
-    assert_eq!(out, [0.0; 64]);
+    for (_, mut continuer) in embedded() {
+        let mut out = [1.0; 64];
+        assert_eq!(continuer.go_on(&Style::default(), &mut out), Ok(64));
+        assert_eq!(out, [0.0; 64]);
+    }
 }
 
 #[test]
 fn loading_measures_it() {
-    let loaded = loaded(&Runtime::embedded());
-    assert!(is_continuer(&loaded.manifest));
-    assert_eq!(loaded.continuer.spec().sample_rate_hz, 48_000);
-    assert!(loaded.report.speed >= 1.25 && loaded.report.hearing_speed > 0.0);
-}
-
-/// The fixture in a folder of its own, its manifest changed.
-fn changed(name: &str, change: impl FnOnce(&mut Value)) -> Result<Pack, PackError> {
-    let from = fixture_folder();
-    let json = std::fs::read(from.join("manifest.json")).unwrap();
-    let mut manifest: Value = serde_json::from_slice(&json).unwrap();
-    change(&mut manifest);
-    let folder = folder(&format!("frames-{name}"));
-    std::fs::write(folder.join("manifest.json"), manifest.to_string()).unwrap();
-    for file in ["predict.onnx", "prime.onnx"] {
-        std::fs::copy(from.join(file), folder.join(file)).unwrap();
+    for name in FIXTURES {
+        let loaded = loaded(name, &Runtime::embedded());
+        assert!(is_continuer(&loaded.manifest));
+        let rate_hz = loaded.manifest.representation.sample_rate;
+        assert_eq!(loaded.continuer.spec().sample_rate_hz, rate_hz);
+        assert!(loaded.report.speed >= 1.25 && loaded.report.hearing_speed > 0.0);
     }
-    Pack::open(&folder)
 }
 
 #[test]
 fn what_is_wrong_with_a_frame_model_is_named() {
-    type Change = fn(&mut Value);
-    let cases: [(&str, Change, &[&str]); 7] = [
+    let cases: &[Case] = &[
         ("whole", |_| {}, &[]),
         (
             "bins",
@@ -229,15 +180,7 @@ fn what_is_wrong_with_a_frame_model_is_named() {
             &["label", "class condition"],
         ),
     ];
-    for (name, change, parts) in cases {
-        match changed(name, change) {
-            Ok(_) => assert!(parts.is_empty(), "{name} was taken"),
-            Err(error) => {
-                assert!(!parts.is_empty(), "{name}: {error}");
-                assert_says(&error, parts);
-            }
-        }
-    }
+    assert_named("frames", cases);
 }
 
 #[test]

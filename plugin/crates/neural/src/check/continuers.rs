@@ -2,11 +2,11 @@
 
 use super::{AGREEMENT, ModelCheck};
 use crate::backend::BackendKind;
-use crate::continuers::{FrameNet, FramePlan, load_continuer, walk};
+use crate::continuers::{load_continuer, walk};
 use crate::pack::Pack;
 use crate::runtime::Runtime;
 
-/// Loads a frame model on every runtime there is, and compares what they draw.
+/// Loads a continuer on every runtime there is, and compares what they say.
 pub(super) fn check(pack: &Pack, runtime: &Runtime, mut text: String) -> ModelCheck {
     let mut is_sound = true;
     let mut walks = Vec::new();
@@ -33,7 +33,7 @@ pub(super) fn check(pack: &Pack, runtime: &Runtime, mut text: String) -> ModelCh
         let difference = difference(first, second);
         is_sound &= difference <= AGREEMENT;
         text.push_str(&format!(
-            "  largest difference of {} drawn frames {difference:.1e} of the largest value, limit {AGREEMENT:.0e}: {}\n",
+            "  largest difference of {} rows {difference:.1e} of the largest value, limit {AGREEMENT:.0e}: {}\n",
             first.len(),
             if difference <= AGREEMENT {
                 "they agree"
@@ -58,10 +58,7 @@ fn try_on(
     let report = load_continuer(pack, runtime)
         .map_err(|error| error.to_string())?
         .report;
-    let plan = FramePlan::new(pack).map_err(|error| error.to_string())?;
-    let mut net = FrameNet::open(pack, &plan, runtime, kind)?;
-    let representation = &pack.manifest().representation;
-    let frames = walk(&mut net, representation.floor, representation.bins)?;
+    let frames = walk(pack, runtime, kind)?;
     let line = format!(
         "  {kind}: ready in {:.0} ms; plays {:.1} s and hears {:.1} s of sound in a second\n",
         report.load_ms, report.speed, report.hearing_speed

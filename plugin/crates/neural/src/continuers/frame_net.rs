@@ -1,9 +1,11 @@
 //! The net of a frame model: it hears frames, and draws the next one.
 
+use afterimage_engine::continuation::Style;
 use afterimage_engine::contract::MAX_CLASSES;
-use afterimage_spectral::counter_rng::Stream;
+use afterimage_spectral::counter_rng::{Purpose, Stream};
 
 use super::frame_plan::FramePlan;
+use super::frames::{Draw, FrameSource};
 use crate::backend::BackendKind;
 use crate::manifest::ConditionKind;
 use crate::pack::Pack;
@@ -18,16 +20,8 @@ pub(crate) struct Known {
     waiting: Vec<f32>,
     /// `[bins]`.
     newest: Vec<f32>,
-}
-
-/// How a frame is drawn.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Draw<'a> {
-    pub(crate) class: [u16; MAX_CLASSES],
-    pub(crate) temperature: f32,
-    /// Random numbers, and where this frame's begin.
-    pub(crate) stream: &'a Stream,
-    pub(crate) index: u64,
+    /// Frames drawn so far.
+    drawn: u64,
 }
 
 /// Both graphs of a frame model.
@@ -62,20 +56,38 @@ impl FrameNet {
         })
     }
 
-    /// What is known before anything was heard.
-    pub(crate) fn nothing(&self) -> Known {
+    /// Takes one of the frames that wait into the states; false when none is left.
+    fn catch_up(&mut self, known: &mut Known) -> Result<bool, String> {
+        let bins = self.silence.len();
+        if known.waiting.is_empty() {
+            return Ok(false);
+        }
+        let values = StepValues {
+            frame: &known.waiting[..bins],
+            class: self.class,
+            uniform: &self.uniform,
+            temperature: 1.0,
+            ..StepValues::default()
+        };
+        self.predict.run(&values, &mut known.states)?;
+        known.waiting.drain(..bins);
+        Ok(true)
+    }
+}
+
+impl FrameSource for FrameNet {
+    type Known = Known;
+
+    fn nothing(&self) -> Known {
         Known {
             states: self.predict.initial().clone(),
             waiting: Vec::new(),
             newest: self.silence.clone(),
+            drawn: 0,
         }
     }
 
-    /// Hears a frame, `[bins]`: with the pack's own labels, for who plays says none.
-    ///
-    /// # Errors
-    /// The runtime's own words.
-    pub(crate) fn hear(&mut self, frame: &[f32], known: &mut Known) -> Result<(), String> {
+    fn hear(&mut self, frame: &[f32], known: &mut Known) -> Result<(), String> {
         known.waiting.extend_from_slice(&known.newest);
         known.newest.copy_from_slice(frame);
         if known.waiting.len() < self.window_values {
@@ -94,61 +106,47 @@ impl FrameNet {
         outcome
     }
 
-    /// Takes one of the frames that wait into the states; false when none is left.
-    ///
-    /// # Errors
-    /// The runtime's own words.
-    pub(crate) fn catch_up(&mut self, known: &mut Known) -> Result<bool, String> {
-        let bins = self.silence.len();
-        if known.waiting.is_empty() {
-            return Ok(false);
-        }
-        let values = StepValues {
-            frame: &known.waiting[..bins],
-            class: self.class,
-            uniform: &self.uniform,
-            temperature: 1.0,
-            ..StepValues::default()
-        };
-        self.predict.run(&values, &mut known.states)?;
-        known.waiting.drain(..bins);
-        Ok(true)
-    }
-
-    /// Draws the next frame, `[bins]`, which is then the newest; nothing may wait.
-    ///
-    /// # Errors
-    /// The runtime's own words, or that it drew what is no number.
-    pub(crate) fn draw(&mut self, draw: &Draw, known: &mut Known) -> Result<(), String> {
-        let first = draw.index * self.uniform.len() as u64;
+    fn go_on(
+        &mut self,
+        draw: &Draw,
+        known: &mut Known,
+        give: &mut dyn FnMut(&[f32]),
+    ) -> Result<(), String> {
+        while self.catch_up(known)? {}
+        let first = known.drawn * self.uniform.len() as u64;
         for (place, uniform) in (first..).zip(&mut self.uniform) {
             *uniform = draw.stream.uniform_at(place);
         }
         let values = StepValues {
             frame: &known.newest,
-            class: draw.class,
+            class: draw.style.class,
             uniform: &self.uniform,
-            temperature: draw.temperature,
+            temperature: draw.style.temperature,
             ..StepValues::default()
         };
         self.predict.run(&values, &mut known.states)?;
         known.newest.copy_from_slice(self.predict.output());
-        if known.newest.iter().all(|value| value.is_finite()) {
-            return Ok(());
+        known.drawn += 1;
+        if known.newest.iter().any(|value| !value.is_finite()) {
+            return Err("it drew values that are no numbers".into());
         }
-        Err("it drew values that are no numbers".into())
+        give(&known.newest);
+        Ok(())
     }
-}
 
-impl Known {
-    /// The newest frame, heard or drawn.
-    pub(crate) fn newest(&self) -> &[f32] {
-        &self.newest
+    fn says(&mut self, known: &Known, said: &mut Vec<Vec<f32>>) -> Result<(), String> {
+        let draw = Draw {
+            style: Style::default(),
+            stream: &Stream::new(1, Purpose::SAMPLING, 0, 0),
+        };
+        self.go_on(&draw, &mut known.clone(), &mut |frame| {
+            said.push(frame.to_vec());
+        })
     }
 }
 
 /// The default label of each class condition.
-fn default_classes(pack: &Pack) -> [u16; MAX_CLASSES] {
+pub(super) fn default_classes(pack: &Pack) -> [u16; MAX_CLASSES] {
     let mut class = [0; MAX_CLASSES];
     let conditions = pack.manifest().conditions.iter();
     let defaults = conditions.filter_map(|condition| match condition.kind {

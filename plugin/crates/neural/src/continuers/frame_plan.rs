@@ -17,6 +17,7 @@ const PREDICT: StepGraph = StepGraph {
     ],
     needed: Role::Frame,
     output: Some(Role::Frame),
+    tokens: 0,
 };
 /// A `prime` graph that takes known frames and gives the states after them.
 const PRIME: StepGraph = StepGraph {
@@ -24,6 +25,7 @@ const PRIME: StepGraph = StepGraph {
     roles: &[Role::Frame, Role::Class, Role::State],
     needed: Role::Frame,
     output: None,
+    tokens: 0,
 };
 /// Most frames of one call of `prime`: what is left over is heard one by one when a continuation begins.
 const MAX_PRIME_FRAMES: usize = 64;

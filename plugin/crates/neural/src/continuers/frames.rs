@@ -9,10 +9,9 @@ use afterimage_spectral::counter_rng::{Purpose, Stream};
 use afterimage_spectral::representation::{Forward, PartialSeries};
 use afterimage_spectral::seam::{Heard, SeamInverse};
 
-use super::frame_net::{Draw, FrameNet, Known};
-use super::frame_plan::FramePlan;
 use super::trial::{check_speed, hearing_speed, speed};
 use super::{ContinuerReport, LoadedContinuer};
+use crate::backend::BackendKind;
 use crate::error::PackError;
 use crate::magnitudes::Magnitudes;
 use crate::native::set_flush_denormals;
@@ -22,17 +21,61 @@ use crate::runtime::Runtime;
 /// Seconds of sound after which what a frame model remembers is whole: the length it was trained over.
 const CONTEXT_S: f64 = 6.0;
 
-/// Loads a frame model on the preferred runtime, or on the next that takes it.
+/// A net that hears frames and says which ones follow.
+pub(super) trait FrameSource: Send {
+    /// What it knows after some frames; a clone goes on by itself.
+    type Known: Clone + Send;
+
+    /// What is known before anything was heard.
+    fn nothing(&self) -> Self::Known;
+
+    /// Hears a frame, `[values]` in the pack's unit: with the pack's own labels, for who plays says none.
+    ///
+    /// # Errors
+    /// The runtime's own words.
+    fn hear(&mut self, frame: &[f32], known: &mut Self::Known) -> Result<(), String>;
+
+    /// Draws what follows and hands it on frame by frame, `[values]` each; perhaps none at a call.
+    ///
+    /// # Errors
+    /// The runtime's own words, or that it drew what is no number.
+    fn go_on(
+        &mut self,
+        draw: &Draw,
+        known: &mut Self::Known,
+        give: &mut dyn FnMut(&[f32]),
+    ) -> Result<(), String>;
+
+    /// Appends what it says now, rows of values that two runtimes must agree on.
+    ///
+    /// # Errors
+    /// The runtime's own words.
+    fn says(&mut self, known: &Self::Known, said: &mut Vec<Vec<f32>>) -> Result<(), String>;
+}
+
+/// How what follows is drawn.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Draw<'a> {
+    pub(crate) style: Style,
+    /// Random numbers; what is known says which of them come next.
+    pub(crate) stream: &'a Stream,
+}
+
+/// Loads a pack on the preferred runtime, or on the next that takes it. `file`: the predictor's, for complaints.
 ///
 /// # Errors
 /// One sentence; see [`PackError`].
-pub(super) fn load(pack: &Pack, runtime: &Runtime) -> Result<LoadedContinuer, PackError> {
-    let plan = FramePlan::new(pack)?;
+pub(super) fn load<N: FrameSource + 'static>(
+    pack: &Pack,
+    runtime: &Runtime,
+    file: &str,
+    open: impl Fn(BackendKind) -> Result<N, String>,
+) -> Result<LoadedContinuer, PackError> {
     let mut refusals = Vec::new();
     for kind in runtime.kinds() {
         let flags = set_flush_denormals();
         let start = Instant::now();
-        let opened = FrameNet::open(pack, &plan, runtime, *kind);
+        let opened = open(*kind);
         let load_ms = start.elapsed().as_secs_f64() * 1e3;
         let tried = opened.map(|net| try_out(pack, net));
         flags.restore();
@@ -61,14 +104,14 @@ pub(super) fn load(pack: &Pack, runtime: &Runtime) -> Result<LoadedContinuer, Pa
     let names: Vec<_> = runtime.kinds().iter().map(|kind| kind.name()).collect();
     Err(PackError::Backend {
         pack: pack.name().to_owned(),
-        file: plan.predict.file.clone(),
+        file: file.to_owned(),
         expected: names.join(" or "),
         found: refusals.join("; "),
     })
 }
 
 /// The continuer, measured.
-fn try_out(pack: &Pack, net: FrameNet) -> Result<(FrameContinuer, f32), PackError> {
+fn try_out<N: FrameSource>(pack: &Pack, net: N) -> Result<(FrameContinuer<N>, f32), PackError> {
     let mut continuer = FrameContinuer::new(pack, net)?;
     let failed = |error: DecodeError| PackError::Unsupported {
         pack: pack.name().to_owned(),
@@ -84,30 +127,29 @@ fn try_out(pack: &Pack, net: FrameNet) -> Result<(FrameContinuer, f32), PackErro
     Ok((continuer, hearing))
 }
 
-/// A frame model at work.
-pub(super) struct FrameContinuer {
+/// A pack at work that says sound frame by frame.
+pub(super) struct FrameContinuer<N: FrameSource> {
     spec: ContinuerSpec,
-    net: FrameNet,
+    net: N,
     sound: Heard,
     forward: Forward,
-    known: Known,
-    piece: Option<Piece>,
+    known: N::Known,
+    piece: Option<Piece<N::Known>>,
     inverse: SeamInverse,
     magnitudes: Magnitudes,
     bins: Vec<f32>,
 }
 
 /// The continuation under way.
-struct Piece {
-    known: Known,
+struct Piece<K> {
+    known: K,
     stream: Stream,
-    drawn: u64,
     /// Samples that were made and not yet given.
     ready: Vec<f32>,
 }
 
-impl FrameContinuer {
-    fn new(pack: &Pack, net: FrameNet) -> Result<Self, PackError> {
+impl<N: FrameSource> FrameContinuer<N> {
+    fn new(pack: &Pack, net: N) -> Result<Self, PackError> {
         let representation = &pack.manifest().representation;
         let unsupported = |error: afterimage_spectral::SpecError| PackError::Unsupported {
             pack: pack.name().to_owned(),
@@ -157,20 +199,28 @@ impl FrameContinuer {
     }
 
     /// Makes frames until some samples are ready.
-    fn make(&mut self, piece: &mut Piece, style: &Style) -> Result<(), String> {
-        while self.net.catch_up(&mut piece.known)? {}
-        while piece.ready.is_empty() {
-            let draw = Draw {
-                class: style.class,
-                temperature: style.temperature,
-                stream: &piece.stream,
-                index: piece.drawn,
-            };
-            self.net.draw(&draw, &mut piece.known)?;
-            piece.drawn += 1;
-            self.magnitudes
-                .convert(piece.known.newest(), &mut self.bins);
-            self.inverse.push(&self.bins, &mut piece.ready);
+    fn make(&mut self, piece: &mut Piece<N::Known>, style: &Style) -> Result<(), String> {
+        let Self {
+            net,
+            magnitudes,
+            inverse,
+            bins,
+            ..
+        } = self;
+        let Piece {
+            known,
+            stream,
+            ready,
+        } = piece;
+        let draw = Draw {
+            style: *style,
+            stream,
+        };
+        while ready.is_empty() {
+            net.go_on(&draw, known, &mut |frame| {
+                magnitudes.convert(frame, bins);
+                inverse.push(bins, ready);
+            })?;
         }
         Ok(())
     }
@@ -183,7 +233,7 @@ impl FrameContinuer {
     }
 }
 
-impl Continuer for FrameContinuer {
+impl<N: FrameSource> Continuer for FrameContinuer<N> {
     fn spec(&self) -> &ContinuerSpec {
         &self.spec
     }
@@ -211,7 +261,6 @@ impl Continuer for FrameContinuer {
                 self.net.nothing()
             },
             stream: Stream::new(start.seed, Purpose::SAMPLING, 0, 0),
-            drawn: 0,
             ready: Vec::new(),
         });
     }

@@ -5,6 +5,8 @@
 mod frame_net;
 mod frame_plan;
 mod frames;
+mod token_net;
+mod token_plan;
 mod trial;
 
 use std::sync::Arc;
@@ -16,9 +18,10 @@ use crate::error::PackError;
 use crate::manifest::{Manifest, RepresentationKind, Task};
 use crate::pack::Pack;
 use crate::runtime::Runtime;
-pub(crate) use frame_net::FrameNet;
+use frame_net::FrameNet;
 pub(crate) use frame_plan::{FramePlan, is_frame_model};
-pub(crate) use trial::walk;
+use token_net::TokenNet;
+pub(crate) use token_plan::{TokenPlan, is_token_model};
 
 /// A pack that can continue sound.
 pub struct LoadedContinuer {
@@ -57,19 +60,46 @@ pub fn is_continuer(manifest: &Manifest) -> bool {
 /// One sentence; see [`PackError`].
 pub fn load_continuer(pack: &Pack, runtime: &Runtime) -> Result<LoadedContinuer, PackError> {
     if is_frame_model(pack.manifest()) {
-        return frames::load(pack, runtime);
+        let plan = FramePlan::new(pack)?;
+        let open = |kind| FrameNet::open(pack, &plan, runtime, kind);
+        return frames::load(pack, runtime, &plan.predict.file, open);
+    }
+    if is_token_model(pack.manifest()) {
+        let plan = TokenPlan::new(pack)?;
+        let open = |kind| TokenNet::open(pack, &plan, runtime, kind);
+        return frames::load(pack, runtime, &plan.predict.file, open);
     }
     Err(PackError::Unsupported {
         pack: pack.name().to_owned(),
         what: "a pack that continues sound".into(),
-        expected: "one with 'graphs.predict' over frames".into(),
+        expected: "one with 'graphs.predict' over frames or tokens".into(),
         found: format!(
             "one with the representation '{}' and the graphs {}",
             pack.manifest().representation.kind.word(),
             graph_names(pack)
         ),
-        advice: "export the predictor, with an output of the role 'frame'",
+        advice: "export the predictor, with an output of the role 'frame' or 'logits'",
     })
+}
+
+/// What a pack says on one runtime over frames that every run repeats: rows of values.
+///
+/// # Errors
+/// One sentence, or the runtime's own words.
+pub(crate) fn walk(
+    pack: &Pack,
+    runtime: &Runtime,
+    kind: BackendKind,
+) -> Result<Vec<Vec<f32>>, String> {
+    let representation = &pack.manifest().representation;
+    if is_token_model(pack.manifest()) {
+        let plan = TokenPlan::new(pack).map_err(|error| error.to_string())?;
+        let net = TokenNet::open(pack, &plan, runtime, kind)?;
+        return trial::walk(net, representation);
+    }
+    let plan = FramePlan::new(pack).map_err(|error| error.to_string())?;
+    let net = FrameNet::open(pack, &plan, runtime, kind)?;
+    trial::walk(net, representation)
 }
 
 fn graph_names(pack: &Pack) -> String {

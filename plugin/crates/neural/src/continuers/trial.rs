@@ -3,11 +3,12 @@
 use std::time::Instant;
 
 use afterimage_engine::continuation::{Continuer, SoundStart, Style};
-use afterimage_engine::contract::{DecodeError, MAX_CLASSES};
+use afterimage_engine::contract::DecodeError;
 use afterimage_spectral::counter_rng::{Purpose, Stream};
 
-use super::frame_net::{Draw, FrameNet};
+use super::frames::FrameSource;
 use crate::error::PackError;
+use crate::manifest::Representation;
 use crate::pack::Pack;
 
 /// Seconds of sound of a trial run.
@@ -58,29 +59,22 @@ pub(super) fn check_speed(pack: &Pack, speed: f32) -> Result<(), PackError> {
     })
 }
 
-/// What a net draws after frames that every run repeats, `[frames][bins]`, and then of itself.
+/// What a net says over frames that every run repeats: rows of values, to compare runtimes by.
 ///
 /// # Errors
 /// The runtime's own words.
-pub(crate) fn walk(net: &mut FrameNet, floor: f32, bins: usize) -> Result<Vec<Vec<f32>>, String> {
-    let stream = Stream::new(1, Purpose::SAMPLING, 0, 0);
+pub(super) fn walk<N: FrameSource>(
+    mut net: N,
+    representation: &Representation,
+) -> Result<Vec<Vec<f32>>, String> {
     let levels = Stream::new(2, Purpose::NOISE, 0, 0);
-    let (mut known, mut drawn) = (net.nothing(), Vec::new());
-    for index in 0..WALK_FRAMES {
-        let first = index * bins as u64;
-        let level = |place| floor * levels.uniform_at(place);
-        let frame: Vec<f32> = (first..first + bins as u64).map(level).collect();
+    let bins = representation.bins as u64;
+    let (mut known, mut said) = (net.nothing(), Vec::new());
+    for first in (0..WALK_FRAMES).map(|index| index * bins) {
+        let level = |place| representation.floor * levels.uniform_at(place);
+        let frame: Vec<f32> = (first..first + bins).map(level).collect();
         net.hear(&frame, &mut known)?;
-        let mut then = known.clone();
-        while net.catch_up(&mut then)? {}
-        let draw = Draw {
-            class: [0; MAX_CLASSES],
-            temperature: 1.0,
-            stream: &stream,
-            index,
-        };
-        net.draw(&draw, &mut then)?;
-        drawn.push(then.newest().to_vec());
+        net.says(&known, &mut said)?;
     }
-    Ok(drawn)
+    Ok(said)
 }

@@ -10,6 +10,7 @@ mod sampler;
 
 pub use composer::EventComposer;
 pub(crate) use model::EventModel;
+pub(crate) use sampler::Sampler;
 
 use std::sync::Arc;
 use std::time::Instant;

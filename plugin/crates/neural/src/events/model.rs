@@ -40,7 +40,7 @@ impl EventModel {
     /// The runtime's own words, or an output of the wrong length.
     pub(crate) fn step(&mut self, token: u32, class: &[u16; MAX_CLASSES]) -> Result<(), String> {
         let values = StepValues {
-            token,
+            tokens: &[token],
             class: *class,
             ..StepValues::default()
         };

@@ -11,6 +11,7 @@ const PREDICT: StepGraph = StepGraph {
     roles: &[Role::Token, Role::Class, Role::State],
     needed: Role::Token,
     output: Some(Role::Logits),
+    tokens: 1,
 };
 
 /// How a predict graph is fed and read.

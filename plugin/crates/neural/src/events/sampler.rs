@@ -2,7 +2,7 @@
 
 /// Draws tokens; keeps its buffer.
 #[derive(Debug, Default)]
-pub(super) struct Sampler {
+pub(crate) struct Sampler {
     /// Token and probability of what is allowed, likeliest first.
     candidates: Vec<(u32, f64)>,
 }
@@ -13,7 +13,7 @@ impl Sampler {
     /// Probabilities are softmax(logits / temperature), kept down to the first tokens that hold
     /// `top_p` of the whole: Holtzman et al. 2020, "The curious case of neural text degeneration",
     /// section 3.1. Temperature 0 takes the likeliest. Equals go by their number.
-    pub(super) fn draw(
+    pub(crate) fn draw(
         &mut self,
         logits: &[f32],
         allowed: impl Fn(u32) -> bool,

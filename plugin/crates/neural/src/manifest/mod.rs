@@ -8,11 +8,13 @@ mod parse;
 mod playing;
 mod representation;
 mod stages;
+mod tokens;
 mod vocabulary;
 
 use serde::Serialize;
 
 pub use representation::{Phase, Representation, RepresentationKind, Unit, Window};
+pub use tokens::{TokenLevel, TokenVocabulary};
 pub use vocabulary::{EventVocabulary, TokenClass, TokenKind};
 
 /// The manifest's schema that this version reads and writes.
@@ -70,6 +72,9 @@ pub struct Manifest {
     /// The same, read: there where `representation.kind` is `events`.
     #[serde(skip)]
     pub events: Option<EventVocabulary>,
+    /// The same, read: there where it has levels of tokens of sound.
+    #[serde(skip)]
+    pub tokens: Option<TokenVocabulary>,
 }
 
 /// What a pack is, in three lengths.

@@ -6,7 +6,8 @@ use super::field::Field;
 use super::playing::{parse_condition, parse_latent, parse_play};
 use super::{
     Axis, Description, EventVocabulary, GraphSpec, Graphs, Manifest, Metric, PlayMode,
-    Representation, RepresentationKind, Role, SCHEMA, StatePair, Task, TensorSpec, TrainingSource,
+    Representation, RepresentationKind, Role, SCHEMA, StatePair, Task, TensorSpec, TokenVocabulary,
+    TrainingSource,
 };
 use crate::error::PackError;
 
@@ -127,6 +128,10 @@ fn parse_all(root: &Field<'_>, pack: &str) -> Result<Manifest, PackError> {
         RepresentationKind::Events => Some(EventVocabulary::parse(&vocabulary)?),
         _ => None,
     };
+    let tokens = match events {
+        None => TokenVocabulary::parse(&vocabulary)?,
+        Some(_) => None,
+    };
     let unplayed = json!({"mode": "drone"});
     let play = root.at("play");
     let play = if play.is_there() || tasks.contains(&Task::Play) {
@@ -157,6 +162,7 @@ fn parse_all(root: &Field<'_>, pack: &str) -> Result<Manifest, PackError> {
         conditions,
         vocabulary: vocabulary.value().cloned(),
         events,
+        tokens,
     })
 }
 
@@ -364,7 +370,7 @@ fn check_play(root: &Field<'_>, manifest: &Manifest) -> Result<(), PackError> {
         .graphs
         .decode
         .as_ref()
-        .is_some_and(|graph| graph.frames_per_call > 1);
+        .is_some_and(|graph| graph.frames_per_call > 1 && manifest.tokens.is_none());
     if several && manifest.play.mode != PlayMode::OneShot {
         return Err(root
             .at("graphs")

@@ -8,13 +8,16 @@ use crate::pack::Pack;
 use crate::runtime::Runtime;
 
 /// The carried tensors of one sequence, in the order of the plan's states.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct States(Vec<Vec<f32>>);
 
 /// What one step takes beside its states; what the graph has no input for is not read.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct StepValues<'a> {
-    pub(crate) token: u32,
+    /// As many as the graph's `token` input takes.
+    pub(crate) tokens: &'a [u32],
+    /// Place in its group of the token that is asked for.
+    pub(crate) level: usize,
     /// As many values as the graph's `frame` input.
     pub(crate) frame: &'a [f32],
     pub(crate) class: [u16; MAX_CLASSES],
@@ -73,7 +76,8 @@ impl StepModel {
     pub(crate) fn run(&mut self, values: &StepValues, states: &mut States) -> Result<(), String> {
         for (fill, buffer) in self.fills.iter().zip(&mut self.buffers) {
             match fill {
-                StepFill::Token => set(&mut buffer.values, f64::from(values.token)),
+                StepFill::Token => number(&mut buffer.values, values.tokens),
+                StepFill::Level => set(&mut buffer.values, values.level as f64),
                 StepFill::Class(index) => {
                     set(&mut buffer.values, f64::from(values.class[*index]));
                 }
@@ -129,6 +133,23 @@ fn set(values: &mut Values, value: f64) {
         Values::F32(values) => values.fill(value as f32),
         Values::I64(values) => values.fill(value as i64),
         Values::I32(values) => values.fill(value as i32),
+    }
+}
+
+fn number(values: &mut Values, from: &[u32]) {
+    match values {
+        Values::F32(values) => values
+            .iter_mut()
+            .zip(from)
+            .for_each(|(v, n)| *v = *n as f32),
+        Values::I64(values) => values
+            .iter_mut()
+            .zip(from)
+            .for_each(|(v, n)| *v = i64::from(*n)),
+        Values::I32(values) => values
+            .iter_mut()
+            .zip(from)
+            .for_each(|(v, n)| *v = *n as i32),
     }
 }
 

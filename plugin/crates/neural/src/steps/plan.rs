@@ -14,7 +14,7 @@ const MAX_INPUT_VALUES: usize = 1 << 18;
 /// A graph that goes step by step, and what it has to have.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct StepGraph {
-    /// `predict` or `prime`.
+    /// `encode`, `predict`, `prime` or `decode`.
     pub(crate) graph: &'static str,
     /// Roles that its inputs may have.
     pub(crate) roles: &'static [Role],
@@ -22,13 +22,17 @@ pub(crate) struct StepGraph {
     pub(crate) needed: Role,
     /// Role of the output that is read beside the states, if one is.
     pub(crate) output: Option<Role>,
+    /// Tokens that an input of that role takes.
+    pub(crate) tokens: usize,
 }
 
 /// What one input takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum StepFill {
-    /// The newest token.
+    /// The newest token, or the newest tokens.
     Token,
+    /// Place in its group of the token that is asked for.
+    Level,
     /// The newest frame, or the newest frames.
     Frame,
     /// A class condition, by its index among them.
@@ -221,6 +225,7 @@ impl Maker<'_> {
         let fill = match spec.role {
             role if !self.what.roles.contains(&role) => return Err(self.refuse_role(spec)),
             Role::Token => StepFill::Token,
+            Role::Level => StepFill::Level,
             Role::Frame => StepFill::Frame,
             Role::Uniform => StepFill::Uniform,
             Role::Temperature => StepFill::Temperature,
@@ -266,16 +271,23 @@ impl Maker<'_> {
         fill: StepFill,
         width: usize,
     ) -> Result<(), PackError> {
-        let single = matches!(
-            fill,
-            StepFill::Token | StepFill::Class(_) | StepFill::Temperature
-        );
-        if single && width != 1 {
+        let (expected, advice) = match fill {
+            StepFill::Token if self.what.tokens != 1 => (
+                self.what.tokens,
+                "correct 'vocabulary' or the tensor's shape",
+            ),
+            StepFill::Token | StepFill::Level | StepFill::Class(_) | StepFill::Temperature => {
+                (1, "export it with the shape [batch, 1]")
+            }
+            _ => (width, ""),
+        };
+        if width != expected {
+            let values = if expected == 1 { "value" } else { "values" };
             return Err(self.complain(
                 &spec.tensor,
-                "have 1 value a row".into(),
+                format!("have {expected} {values} a row"),
                 format!("it has {width}"),
-                "export it with the shape [batch, 1]",
+                advice,
             ));
         }
         if width > MAX_INPUT_VALUES {

@@ -1,0 +1,255 @@
+//! The nets of a token model: frames become groups of tokens, tokens are foretold, groups become frames.
+
+use std::collections::VecDeque;
+
+use afterimage_engine::continuation::Style;
+use afterimage_engine::contract::MAX_CLASSES;
+
+use super::frame_net::default_classes;
+use super::frames::{Draw, FrameSource};
+use super::token_plan::TokenPlan;
+use crate::backend::BackendKind;
+use crate::events::Sampler;
+use crate::likeness::SuffixModel;
+use crate::manifest::TokenVocabulary;
+use crate::pack::Pack;
+use crate::runtime::Runtime;
+use crate::steps::{States, StepModel, StepValues};
+
+/// Tokens that the memory of what was heard holds: a minute of five tokens in 46 ms.
+const MEMORY_TOKENS: usize = 6_500;
+/// Tokens that must agree before the memory has a word: fewer agree by chance.
+const LEAST_ORDER: u16 = 2;
+/// What a token that may not stand at a place gets: its share is exactly zero.
+const NEVER: f32 = -1e30;
+
+/// What the nets know after some frames. The newest token is not in the states yet.
+#[derive(Clone, Debug)]
+pub(crate) struct Known {
+    states: States,
+    newest: u32,
+    /// Place in its group of the token that comes next.
+    place: usize,
+    /// The newest frames that were heard, as `encode` takes them: those that wait for their group come last.
+    window: VecDeque<f32>,
+    waiting_frames: usize,
+    /// The tokens that `decode` will see, whole groups first.
+    groups: VecDeque<u32>,
+    memory: SuffixModel,
+    drawn: u64,
+}
+
+/// All graphs of a token model.
+pub(crate) struct TokenNet {
+    encode: StepModel,
+    predict: StepModel,
+    decode: StepModel,
+    vocabulary: TokenVocabulary,
+    decoded_groups: usize,
+    bins: usize,
+    class: [u16; MAX_CLASSES],
+    sampler: Sampler,
+    logits: Vec<f32>,
+    /// What is known before anything was heard.
+    rest: Known,
+}
+
+impl TokenNet {
+    /// # Errors
+    /// The runtime's own words.
+    pub(crate) fn open(
+        pack: &Pack,
+        plan: &TokenPlan,
+        runtime: &Runtime,
+        kind: BackendKind,
+    ) -> Result<Self, String> {
+        let open = |step| StepModel::open(pack, step, runtime, kind);
+        let representation = &pack.manifest().representation;
+        let (predict, vocabulary) = (open(&plan.predict)?, plan.vocabulary.clone());
+        let values = plan.window_frames * representation.bins;
+        let mut net = Self {
+            encode: open(&plan.encode)?,
+            decode: open(&plan.decode)?,
+            rest: Known {
+                states: predict.initial().clone(),
+                newest: vocabulary.start(),
+                place: 0,
+                window: vec![representation.floor; values].into(),
+                waiting_frames: 0,
+                groups: VecDeque::new(),
+                memory: SuffixModel::new(vocabulary.size(), MEMORY_TOKENS, LEAST_ORDER),
+                drawn: 0,
+            },
+            predict,
+            logits: vec![NEVER; vocabulary.size()],
+            vocabulary,
+            decoded_groups: plan.decoded_groups,
+            bins: representation.bins,
+            class: default_classes(pack),
+            sampler: Sampler::default(),
+        };
+        // Before the first group stands silence.
+        let silence = net.tokens_of(&net.rest.window.clone())?;
+        let before = net.vocabulary.before_groups * silence.len();
+        net.rest.groups = silence.iter().copied().cycle().take(before).collect();
+        Ok(net)
+    }
+
+    /// The tokens of the newest group of a window of frames.
+    fn tokens_of(&mut self, window: &VecDeque<f32>) -> Result<Vec<u32>, String> {
+        let frames: Vec<f32> = window.iter().copied().collect();
+        let values = StepValues {
+            frame: &frames,
+            ..StepValues::default()
+        };
+        self.encode.run(&values, &mut States::default())?;
+        let given = self.encode.output().iter().enumerate();
+        let known = |(place, value): (usize, &f32)| {
+            let token = *value as u32;
+            let fits = self.vocabulary.allowed(place).contains(&token);
+            (fits && value.is_finite()).then_some(token)
+        };
+        given.map(known).collect::<Option<_>>().ok_or_else(|| {
+            "'encode' gave a token that its level does not have at its place".to_owned()
+        })
+    }
+
+    /// Moves the states on by the newest token; what `predict` says of the next is its output then.
+    fn foretell(&mut self, class: &[u16; MAX_CLASSES], known: &mut Known) -> Result<(), String> {
+        let values = StepValues {
+            tokens: &[known.newest],
+            level: known.place,
+            class: *class,
+            ..StepValues::default()
+        };
+        self.predict.run(&values, &mut known.states)
+    }
+
+    /// Makes a token the newest, which the states do not know yet.
+    fn take(&self, token: u32, known: &mut Known) {
+        known.newest = token;
+        known.place = (known.place + 1) % self.vocabulary.places();
+        known.groups.push_back(token);
+        known.memory.follow(token);
+    }
+
+    /// Draws the next token.
+    fn draw(&mut self, draw: &Draw, known: &mut Known) -> Result<(), String> {
+        let allowed = self.vocabulary.allowed(known.place);
+        self.foretell(&draw.style.class, known)?;
+        let range = allowed.start as usize..allowed.end as usize;
+        self.logits.fill(NEVER);
+        self.logits[range.clone()].copy_from_slice(&self.predict.output()[range.clone()]);
+        if self.logits[range].iter().any(|value| !value.is_finite()) {
+            return Err("'predict' gave logits that are no numbers".into());
+        }
+        let Style {
+            temperature,
+            top_p,
+            likeness,
+            ..
+        } = draw.style;
+        let temperature = temperature * self.vocabulary.temperature;
+        let logits = if likeness > 0.0 {
+            known.memory.mixed(&self.logits, temperature, likeness)
+        } else {
+            &self.logits
+        };
+        let uniform = draw.stream.uniform_at(known.drawn);
+        known.drawn += 1;
+        let token = self.sampler.draw(
+            logits,
+            |token| allowed.contains(&token),
+            temperature,
+            top_p * self.vocabulary.top_p,
+            uniform,
+        );
+        self.take(token.unwrap_or(allowed.start), known);
+        Ok(())
+    }
+
+    /// Tokens that one call of `decode` sees.
+    fn seen_tokens(&self) -> usize {
+        let vocabulary = &self.vocabulary;
+        let groups = vocabulary.before_groups + self.decoded_groups + vocabulary.after_groups;
+        groups * vocabulary.places()
+    }
+
+    /// Runs `decode` over the oldest tokens that are kept; its output are frames then.
+    fn decode(&mut self, known: &Known) -> Result<(), String> {
+        let seen = self.seen_tokens();
+        let tokens: Vec<u32> = known.groups.iter().copied().take(seen).collect();
+        let values = StepValues {
+            tokens: &tokens,
+            ..StepValues::default()
+        };
+        self.decode.run(&values, &mut States::default())
+    }
+}
+
+impl FrameSource for TokenNet {
+    type Known = Known;
+
+    fn nothing(&self) -> Known {
+        self.rest.clone()
+    }
+
+    fn hear(&mut self, frame: &[f32], known: &mut Known) -> Result<(), String> {
+        known.window.drain(..self.bins);
+        known.window.extend(frame);
+        known.waiting_frames += 1;
+        if known.waiting_frames < self.vocabulary.group_frames {
+            return Ok(());
+        }
+        known.waiting_frames = 0;
+        let class = self.class;
+        for token in self.tokens_of(&known.window)? {
+            self.foretell(&class, known)?;
+            self.take(token, known);
+            known.memory.hear(token);
+        }
+        let before = self.vocabulary.before_groups * self.vocabulary.places();
+        known.groups.drain(..known.groups.len() - before);
+        Ok(())
+    }
+
+    fn go_on(
+        &mut self,
+        draw: &Draw,
+        known: &mut Known,
+        give: &mut dyn FnMut(&[f32]),
+    ) -> Result<(), String> {
+        while known.groups.len() < self.seen_tokens() {
+            self.draw(draw, known)?;
+        }
+        self.decode(known)?;
+        let frames = self.decode.output();
+        if frames.iter().any(|value| !value.is_finite()) {
+            return Err("'decode' gave values that are no numbers".into());
+        }
+        // Frames that were heard after the last whole group are said again by the first one: they are known.
+        let again = known.waiting_frames.min(frames.len() / self.bins);
+        known.waiting_frames -= again;
+        frames.chunks(self.bins).skip(again).for_each(give);
+        let places = self.vocabulary.places();
+        known.groups.drain(..self.decoded_groups * places);
+        Ok(())
+    }
+
+    fn says(&mut self, known: &Known, said: &mut Vec<Vec<f32>>) -> Result<(), String> {
+        let mut next = known.clone();
+        self.foretell(&[0; MAX_CLASSES], &mut next)?;
+        said.push(self.predict.output().to_vec());
+        // Not what is drawn: a draw may fall to either side of a share that differs by rounding.
+        let token = |index: usize| {
+            self.vocabulary
+                .allowed(index % self.vocabulary.places())
+                .start
+        };
+        let fill = (next.groups.len()..self.seen_tokens()).map(token);
+        next.groups.extend(fill.collect::<Vec<_>>());
+        self.decode(&next)?;
+        said.push(self.decode.output().to_vec());
+        Ok(())
+    }
+}
