@@ -20,9 +20,9 @@ from afterimage_models.mel_continue.layout import (  # noqa: E402
     UNIT_DB,
 )
 from afterimage_models.mel_continue.network import FrameNetwork, Shape, tier_bands  # noqa: E402
-from afterimage_models.mel_continue.packing import packed, unpacked  # noqa: E402
 from afterimage_models.mel_continue.sounds import Crops, Sound  # noqa: E402
 from afterimage_models.mel_continue.step import PrimeNetwork, StepNetwork  # noqa: E402
+from afterimage_models.packing import packed, unpacked  # noqa: E402
 from afterimage_models.reference.bands import mel_bank  # noqa: E402
 from afterimage_models.reference.stft import Spec, stft  # noqa: E402
 

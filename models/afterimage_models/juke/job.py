@@ -11,28 +11,12 @@ from typing import Any
 
 import torch
 
+from ..packing import packed, unpacked
 from .codec import Codec, CodecShape
 from .codec_training import CodecTrainer
 from .corpus_frames import ANY_LABEL, SPEEDS, flat_frames, read_pieces
 from .prior import Prior, PriorShape
 from .prior_training import PriorTrainer, flat_tokens
-from .weights import eight_bits, is_large
-
-
-def packed(state: dict[str, torch.Tensor]) -> dict[str, Any]:
-    """Weights in a quarter of the bytes: large ones as (int8, a scale a row), which is how they are shipped."""
-    return {
-        name: eight_bits(value.float().cpu()) if is_large(value) else value.half().cpu()
-        for name, value in state.items()
-    }
-
-
-def unpacked(state: dict[str, Any]) -> dict[str, torch.Tensor]:
-    """The other way, in float32."""
-    return {
-        name: value[0].float() * value[1] if isinstance(value, tuple) else value.float()
-        for name, value in state.items()
-    }
 
 
 class Run:

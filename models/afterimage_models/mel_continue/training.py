@@ -14,10 +14,10 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from ..packing import packed, unpacked
 from .frames import rounded, spread
 from .layout import BANDS, CEILING_DB, FLOOR_DB
 from .network import FrameNetwork, Shape
-from .packing import packed, unpacked
 from .sounds import Batch, Corpus, Crops, stretches
 
 GRADIENT_LIMIT = 1.0
