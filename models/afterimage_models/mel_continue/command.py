@@ -10,7 +10,7 @@ import torch
 
 from ..onnx_manifest import write_manifest
 from . import evaluation, pack, sheet
-from .export import export_prime, export_step, shipped_network, twin_network
+from .export import export_prime, export_step, shipped_network
 from .sounds import Corpus
 from .training import Settings, Trainer
 
@@ -67,9 +67,8 @@ def evaluate(arguments: argparse.Namespace) -> None:
     """Measure likelihood and fifty continuations; write metrics.json and the manifest."""
     folder: Path = arguments.pack
     saved = torch.load(folder / SHIPPED_CHECKPOINT, weights_only=True)
-    networks = shipped_network(saved), twin_network(saved)
     work = arguments.build / "evaluation"
-    found = evaluation.evaluate(networks, Corpus(arguments.data), folder, work, arguments.xtask)
+    found = evaluation.evaluate(shipped_network(saved), Corpus(arguments.data), folder, work, arguments.xtask)
     rows = evaluation.manifest_rows(found)
     found = {"manifest": rows} | found
     (folder / METRICS).write_text(json.dumps(found, indent=1) + "\n")

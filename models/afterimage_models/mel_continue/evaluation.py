@@ -23,23 +23,23 @@ RUNS, SEED = 50, 7
 FITTED_SOUNDS = 45
 
 
-def likelihoods(network: FrameNetwork, twin: FrameNetwork, corpus: Corpus) -> dict[str, Any]:
-    """Nats a band on held-out pieces: the net, without its label, its twin without frequency, the last frame again."""
+def likelihoods(network: FrameNetwork, corpus: Corpus) -> dict[str, Any]:
+    """Nats a band on held-out pieces: the net, without its label, its rival without frequency, the last frame again."""
     analysis = Analysis(torch.device("cpu"))
-    test = corpus.split("test")
-    batches = stretches(test, analysis, Settings.frames, LEAST_FRAMES)
-    train = corpus.split("train")
+    test, train = corpus.split("test"), corpus.split("train")
     rival = baseline.fit([whole_frames(s, analysis) for s in train[:: max(len(train) // FITTED_SOUNDS, 1)]])
-    by_label = {}
-    for number, label in enumerate(corpus.labels[1:], start=1):
-        own = stretches([s for s in test if s.label == number], analysis, Settings.frames, LEAST_FRAMES)
-        by_label[label] = round(nats_a_band(network, own), 3)
+    batches = {
+        label: stretches([s for s in test if s.label == number], analysis, Settings.frames, LEAST_FRAMES)
+        for number, label in enumerate(corpus.labels[1:], start=1)
+    }
+    every = [batch for own in batches.values() for batch in own]
+    named = nats_a_band(network, every)
     return {
-        "net": round(nats_a_band(network, batches), 4),
-        "net_any_label": round(nats_a_band(network, batches, right_label=False), 4),
-        "without_frequency": round(nats_a_band(twin, batches), 4),
-        "repeat_last_frame": round(baseline.nats_a_band(rival, batches), 4),
-        "by_label": by_label,
+        "net": round(named.own, 4),
+        "net_any_label": round(nats_a_band(network, every, right_label=False).own, 4),
+        "without_frequency": round(named.rival, 4),
+        "repeat_last_frame": round(baseline.nats_a_band(rival, every), 4),
+        "by_label": {label: round(nats_a_band(network, own).own, 3) for label, own in batches.items()},
     }
 
 
@@ -76,11 +76,11 @@ def _means(rows: list[dict[str, float]]) -> dict[str, float]:
     return {name: round(float(np.mean([row[name] for row in rows])), 3) for name in rows[0]}
 
 
-def evaluate(networks: tuple[FrameNetwork, FrameNetwork], corpus: Corpus, pack: Path, work: Path, xtask: str) -> dict:
+def evaluate(network: FrameNetwork, corpus: Corpus, pack: Path, work: Path, xtask: str) -> dict:
     """Everything that metrics.json holds but its rows for the manifest."""
     runs, said = render(pack, choose(corpus.split("test"), RUNS, SEED), work, xtask, SEED)
     return {
-        "nats_a_band": likelihoods(*networks, corpus),
+        "nats_a_band": likelihoods(network, corpus),
         "speed": {name: {"plays": p, "hears": h} for name, (p, h) in speeds(said).items()},
         "continuations": continuations(runs),
     }

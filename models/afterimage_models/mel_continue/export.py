@@ -8,7 +8,7 @@ import torch
 
 from ..exporting.graph import export_graph
 from ..exporting.packed_file import pack_file
-from ..packing import packed, unpacked
+from ..packing import unpacked
 from .layout import BANDS, PRIME_FRAMES, UNIFORMS
 from .network import FrameNetwork, Shape
 from .step import INPUTS, OUTPUTS, PRIME_INPUTS, PRIME_OUTPUTS, PrimeNetwork, StepNetwork
@@ -17,14 +17,7 @@ from .step import INPUTS, OUTPUTS, PRIME_INPUTS, PRIME_OUTPUTS, PrimeNetwork, St
 def shipped_network(saved: dict) -> FrameNetwork:
     """The network of a checkpoint with its weights as the graphs have them."""
     network = FrameNetwork(Shape(**saved["shape"]))
-    network.load_state_dict(unpacked(packed(saved["network"])))
-    return network.eval()
-
-
-def twin_network(saved: dict) -> FrameNetwork:
-    """The twin without the frequency axis."""
-    network = FrameNetwork(Shape(**saved["shape"] | {"across": False}))
-    network.load_state_dict(unpacked(saved["twin"]))
+    network.load_state_dict(unpacked(saved["network"]))
     return network.eval()
 
 

@@ -4,7 +4,7 @@ SAMPLE_RATE, N_FFT, HOP, BANDS = 22050, 1024, 256, 128
 F_MIN, F_MAX = 0.0, SAMPLE_RATE / 2
 MEL_SCALE, MEL_NORM = "slaney", "none"
 REFERENCE = N_FFT / 4  # STFT magnitude of a sine of full scale under the Hann window
-FLOOR_DB, CEILING_DB = -80.0, 20.0
+FLOOR_DB, CEILING_DB = -80.0, 6.0
 STEP_DB = 0.5  # likelihoods are those of values rounded to this grid: finite also where many frames are silent
 MIDDLE_DB, UNIT_DB = -40.0, 20.0  # a net sees (value - middle) / unit
 

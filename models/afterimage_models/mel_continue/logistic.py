@@ -6,7 +6,6 @@ component is one way in which all of them move together (an onset, or none).
 
 from __future__ import annotations
 
-import math
 from typing import NamedTuple
 
 import torch
@@ -27,25 +26,16 @@ class Mixture(NamedTuple):
     scale: Tensor
 
 
-def log_cosh_sum(z: Tensor, h: Tensor) -> Tensor:
-    """log(cosh z + cosh h) for h > 0, without overflow."""
-    size = z.abs()
-    high, low = torch.maximum(size, h), torch.minimum(size, h)
-    # (e^high + e^-high + e^low + e^-low) / 2
-    inner = 1.0 + torch.exp(-2.0 * high) + torch.exp(low - high) + torch.exp(-low - high)
-    return high + torch.log(inner) - math.log(2.0)
-
-
 def log_mass(value: Tensor, mean: Tensor, scale: Tensor) -> Tensor:
     """Log probability of the grid's step around `value`; at the floor, of all that lies below too.
 
-    A step's mass is sigmoid(z + h) - sigmoid(z - h) = sinh h / (cosh z + cosh h).
+    A step's mass is sigmoid(z + h) - sigmoid(z - h) = sigmoid(z + h) sigmoid(h - z) (1 - exp(-2 h)).
     """
     half = 0.5 * STEP_DB / scale
     z = (value - mean) / scale
-    log_sinh = half + torch.log1p(-torch.exp(-2.0 * half)) - math.log(2.0)
-    inside = log_sinh - log_cosh_sum(z, half)
-    return torch.where(value <= FLOOR_DB + 0.5 * STEP_DB, -softplus(-(z + half)), inside)
+    below = -softplus(-z - half)
+    inside = below - softplus(z - half) + torch.log(-torch.expm1(-2.0 * half))
+    return torch.where(value <= FLOOR_DB + 0.5 * STEP_DB, below, inside)
 
 
 def joint_nats(value: Tensor, mixture: Mixture) -> Tensor:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
@@ -11,6 +11,7 @@ from .layout import BANDS, CEILING_DB, FLOOR_DB, MIDDLE_DB, ORDER, TIER_BANDS, T
 from .logistic import LEAST_SCALE_DB, MOST_SCALE_DB, Mixture, band_nats, joint_draw, joint_nats
 
 FIRST_SCALE_DB = 3.0
+FIRST_KEPT = 1.5  # logit of the last frame's share of a mean
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,7 @@ class Shape:
     layers: int = 2
     tier_hidden: int = 256
     components: int = 8
+    rival_components: int = 4
     across: bool = True  # false: no tier sees another, and every band draws alone
     dropout: float = 0.25
 
@@ -48,10 +50,12 @@ class Tier(nn.Module):
         self.weights = count if shape.across else count * TIER_BANDS
         self.first = nn.Linear(shape.hidden + BANDS + self.seen, width)
         self.second = nn.Linear(width, width)
-        self.last = nn.Linear(width, self.weights + 2 * count * TIER_BANDS)
+        self.last = nn.Linear(width, self.weights + 3 * count * TIER_BANDS)
         self.drop = nn.Dropout(shape.dropout)
         with torch.no_grad():
             self.last.weight.mul_(0.3)
+            kept = slice(self.weights + count * TIER_BANDS, self.weights + 2 * count * TIER_BANDS)
+            self.last.bias[kept] = FIRST_KEPT
 
     def forward(self, context: Tensor, before: Tensor, drawn: Tensor) -> Mixture:
         """`context`: [..., hidden]; `before`: [..., BANDS]; `drawn`: [..., bands of earlier tiers], normalised."""
@@ -61,14 +65,17 @@ class Tier(nn.Module):
         return self.mixture(self.last(inner).float(), before)
 
     def mixture(self, out: Tensor, before: Tensor) -> Mixture:
-        """The last layer's values [..., n] as a mixture; means are steps from the frame before."""
+        """The last layer's values [..., n] as a mixture.
+
+        A mean lies between a level of its own and that of the frame before. Were it a step from the frame before, as
+        one expects of frames that are alike, a free run would be a random walk: 35 dB too loud after four seconds.
+        """
         count = self.shape.components
-        size = [self.weights, count * TIER_BANDS, count * TIER_BANDS]
-        weight, step, scale = out.split(size, -1)
-        step, scale = (t.unflatten(-1, (count, TIER_BANDS)) for t in (step, scale))
+        weight, level, kept, scale = out.split([self.weights, *[count * TIER_BANDS] * 3], -1)
+        level, kept, scale = (t.unflatten(-1, (count, TIER_BANDS)) for t in (level, kept, scale))
         weight = weight if self.shape.across else weight.unflatten(-1, (count, TIER_BANDS))
         last = before[..., tier_bands(self.tier)].float().unsqueeze(-2)
-        mean = (last + step) * UNIT_DB + MIDDLE_DB
+        mean = (level + torch.sigmoid(kept) * (last - level)) * UNIT_DB + MIDDLE_DB
         return Mixture(weight, mean, (FIRST_SCALE_DB * torch.exp(scale)).clamp(LEAST_SCALE_DB, MOST_SCALE_DB))
 
 
@@ -77,6 +84,7 @@ class FrameNetwork(nn.Module):
 
     Time: an entry layer, label added, and GRU layers (Cho et al. 2014). Frequency: instead of MelNet's second stack of
     recurrent layers, tiers of interleaved bands, coarse to fine (its multiscale order, sec. 6, inside one frame).
+    A second head over the same GRU, whose bands know nothing of each other, is trained beside it as a rival.
     """
 
     def __init__(self, shape: Shape) -> None:
@@ -87,6 +95,8 @@ class FrameNetwork(nn.Module):
         self.gru = nn.GRU(shape.entry, shape.hidden, shape.layers, batch_first=True, dropout=shape.dropout)
         self.drop = nn.Dropout(shape.dropout)
         self.tiers = nn.ModuleList(Tier(shape, tier) for tier in range(TIERS))
+        alone = replace(shape, across=False, components=shape.rival_components)
+        self.rivals = nn.ModuleList(Tier(alone, tier) for tier in range(TIERS))
         nn.init.normal_(self.label.weight, std=0.1)
 
     def context(self, before: Tensor, label: Tensor, state: Tensor | None = None) -> tuple[Tensor, Tensor]:
@@ -97,31 +107,41 @@ class FrameNetwork(nn.Module):
             out, state = self.gru(self.drop(entered).float(), state)
         return self.drop(out), state
 
-    def nats(self, target_db: Tensor, before_db: Tensor, heard_db: Tensor, label: Tensor) -> Tensor:
-        """[batch, frames] nats of the frames `target_db` (on the grid), all [batch, frames, BANDS].
+    def nats(self, target_db: Tensor, before_db: Tensor, heard_db: Tensor, label: Tensor) -> tuple[Tensor, Tensor]:
+        """[batch, frames] nats of the frames `target_db` (on the grid), all [batch, frames, BANDS]: own, and rival's.
 
         `before_db`: the frames before them, as the net hears them. `heard_db`: `target_db` off the grid, for the tiers.
         """
         before, heard = ((t - MIDDLE_DB) / UNIT_DB for t in (before_db, heard_db))
         context, _ = self.context(before, label)
-        total = torch.zeros(target_db.shape[:2], device=target_db.device)
+        own, rival = (torch.zeros(target_db.shape[:2], device=target_db.device) for _ in range(2))
         drawn: list[Tensor] = [context[..., :0]]
-        score = joint_nats if self.shape.across else band_nats
-        for index, tier in enumerate(self.tiers):
-            mixture = tier(context, before, torch.cat(drawn, -1))
-            total = total + score(target_db[..., tier_bands(index)], mixture)
+        for index, (tier, alone) in enumerate(zip(self.tiers, self.rivals, strict=True)):
+            target = target_db[..., tier_bands(index)]
+            own = own + joint_nats(target, tier(context, before, torch.cat(drawn, -1)))
+            rival = rival + band_nats(target, alone(context, before, context[..., :0]))
             drawn.append(heard[..., tier_bands(index)])
-        return total
+        return own, rival
 
     @torch.no_grad()
-    def drawn(self, before_db: Tensor, label: Tensor) -> Tensor:
-        """[batch, frames, BANDS] dB that the net would have drawn after each of the frames `before_db`; joint only."""
-        before = (before_db - MIDDLE_DB) / UNIT_DB
-        context, _ = self.context(before, label)
-        out = torch.empty(before_db.shape, device=before_db.device)
+    def go_on(self, before_db: Tensor, label: Tensor, frames: int) -> Tensor:
+        """[batch, frames, BANDS] dB drawn one after another after the frames `before_db` [batch, n, BANDS]."""
+        before, out = (before_db - MIDDLE_DB) / UNIT_DB, []
+        context, state = self.context(before, label)
+        newest, context = before[:, -1], context[:, -1]
+        for _ in range(frames):
+            newest = self._drawn(newest, context)
+            out.append(newest)
+            context, state = self.context(newest[:, None], label, state)
+            context = context[:, -1]
+        return torch.stack(out, 1) * UNIT_DB + MIDDLE_DB
+
+    def _drawn(self, before: Tensor, context: Tensor) -> Tensor:
+        """[batch, BANDS] normalised."""
+        values = torch.empty(before.shape, device=before.device)
         drawn: list[Tensor] = [context[..., :0]]
         for index, tier in enumerate(self.tiers):
-            values = joint_draw(tier(context, before, torch.cat(drawn, -1))).clamp(FLOOR_DB, CEILING_DB)
-            out[..., tier_bands(index)] = values
-            drawn.append((values - MIDDLE_DB) / UNIT_DB)
-        return out
+            levels = joint_draw(tier(context, before, torch.cat(drawn, -1))).clamp(FLOOR_DB, CEILING_DB)
+            drawn.append((levels - MIDDLE_DB) / UNIT_DB)
+            values[..., tier_bands(index)] = drawn[-1]
+        return values

@@ -1,4 +1,4 @@
-"""Loss, schedule, checkpoints and the loop: the net and, on the same batches, its twin without the frequency axis.
+"""Loss, schedule, checkpoints and the loop.
 
 One device, named at the start: the same code trains on a CPU and on a GPU.
 """
@@ -8,8 +8,9 @@ from __future__ import annotations
 import copy
 import math
 import time
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -22,9 +23,10 @@ from .sounds import Batch, Corpus, Crops, stretches
 
 GRADIENT_LIMIT = 1.0
 WARM_UP_STEPS = 60
-AVERAGING = 0.998
-REPORT_S, SAVE_S = 30.0, 50.0
+AVERAGING = 0.995
+REPORT_S, SAVE_S = 45.0, 55.0
 LEAST_FRAMES = 128
+DRIFT_FRAMES, DRIFT_BANDS = 20, 12  # what drifts together
 
 
 @dataclass(frozen=True)
@@ -32,15 +34,18 @@ class Settings:
     """What a run is made of; seeds fixed. `seconds`: wall-clock budget, which the learning rate follows."""
 
     seconds: float = 3600.0
-    rows: int = 128
-    frames: int = 448
-    learning_rate: float = 1e-3
+    rows: int = 192
+    frames: int = 320
+    learning_rate: float = 1.2e-3
     last_learning_rate: float = 1e-5
     weight_decay: float = 3e-2
-    noise_db: float = 2.5  # of the frames before, at most; a free run hears its own errors
-    noisy_share: float = 0.6
-    own_share: float = 0.15  # of the frames before that are the net's own draws
-    own_from_step: int = 300
+    rival_weight: float = 0.5
+    noise_db: float = 2.0  # of each band of each frame before, at most
+    drift_db: float = 6.0  # of what a free run gathers over many frames, at most
+    noisy_share: float = 0.7
+    own_frames: int = 12  # drawn by the net itself, one after another, somewhere in a row
+    own_share: float = 0.5  # of the rows that have such a stretch
+    own_from_step: int = 200
     seed: int = 20261123
 
 
@@ -49,53 +54,30 @@ def frames_before(frames_db: Tensor) -> Tensor:
     return torch.cat([torch.full_like(frames_db[:, :1], FLOOR_DB), frames_db[:, :-1]], 1)
 
 
-class Learner:
-    """A network with its running average and optimiser."""
+class Nats(NamedTuple):
+    """Nats a band: the net's, and those of the rival over the same GRU whose bands know nothing of each other."""
 
-    def __init__(self, shape: Shape, device: torch.device, settings: Settings) -> None:
-        self.network = FrameNetwork(shape).to(device)
-        self.average = copy.deepcopy(self.network).eval()
-        self.settings, self.device = settings, device
-        self.optimiser = torch.optim.AdamW(
-            self.network.parameters(), settings.learning_rate, weight_decay=settings.weight_decay,
-            fused=device.type == "cuda",
-        )  # fmt: skip
-
-    def learn(self, batch: Batch, before_db: Tensor, rate: float, step: int) -> Tensor:
-        """One gradient step; nats a band."""
-        for group in self.optimiser.param_groups:
-            group["lr"] = rate
-        target = rounded(batch.frames)
-        with torch.autocast(self.device.type, torch.bfloat16):
-            nats = self.network.nats(target, before_db, spread(target), batch.label)
-        loss = nats.mean() / BANDS
-        self.optimiser.zero_grad(set_to_none=True)
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(self.network.parameters(), GRADIENT_LIMIT)
-        self.optimiser.step()
-        share = min(AVERAGING, (step + 1) / (step + 10))
-        with torch.no_grad():
-            mine, theirs = list(self.average.parameters()), list(self.network.parameters())
-            torch._foreach_lerp_(mine, theirs, 1.0 - share)
-        return loss.detach()
+    own: float
+    rival: float
 
 
 @torch.no_grad()
-def nats_a_band(network: FrameNetwork, batches: list[Batch], right_label: bool = True) -> float:
-    """Mean nats a band, of frames as they are."""
-    total, count = 0.0, 0
+def nats_a_band(network: FrameNetwork, batches: list[Batch], right_label: bool = True) -> Nats:
+    """Means over frames as they are."""
+    total, count = torch.zeros(2), 0
     for batch in batches:
         target = rounded(batch.frames)
         generator = torch.Generator(target.device).manual_seed(1)
         heard = spread(target, generator)
         label = batch.label if right_label else torch.zeros_like(batch.label)
         nats = network.nats(target, frames_before(heard), heard, label)
-        total, count = total + float(nats.sum()), count + nats.numel() * BANDS
-    return total / count
+        total += torch.stack([n.sum() for n in nats]).cpu()
+        count += target.numel()
+    return Nats(*(total / count).tolist())
 
 
 class Trainer:
-    """Owns both learners and the clock of a run."""
+    """Owns the network, its running average, the optimiser and the clock of a run."""
 
     def __init__(self, corpus: Corpus, settings: Settings, device: torch.device, checkpoint: Path) -> None:
         self.begun = time.monotonic()
@@ -105,17 +87,19 @@ class Trainer:
         self.labels = corpus.labels
         self.crops = Crops(corpus.split("train"), device, settings.seed)
         self.held_out = stretches(corpus.split("test"), self.crops.analysis, settings.frames, LEAST_FRAMES)
-        shape = Shape(labels=len(corpus.labels))
-        self.learner = Learner(shape, device, settings)
-        self.twin = Learner(replace(shape, across=False), device, settings)
+        self.network = FrameNetwork(Shape(labels=len(corpus.labels))).to(device)
+        self.average = copy.deepcopy(self.network).eval()
+        self.optimiser = torch.optim.AdamW(
+            self.network.parameters(), settings.learning_rate, weight_decay=settings.weight_decay,
+            fused=device.type == "cuda",
+        )  # fmt: skip
         self.step, self.first_step, self.log = 0, 0, []
 
     def resume(self, checkpoint: Path) -> None:
-        """Take the networks of another run; optimisers and schedule begin anew."""
+        """Take the network of another run; optimiser and schedule begin anew."""
         saved = torch.load(checkpoint, weights_only=True)
-        for learner, state in ((self.learner, saved["network"]), (self.twin, unpacked(saved["twin"]))):
-            learner.network.load_state_dict(state)
-            learner.average.load_state_dict(state)
+        for network in (self.network, self.average):
+            network.load_state_dict(unpacked(saved["network"]))
         self.step, self.first_step, self.log = saved["step"], saved["step"], saved["log"]
 
     def elapsed_s(self) -> float:
@@ -133,7 +117,7 @@ class Trainer:
         """Train until the seconds are used."""
         shown = saved = self.elapsed_s()
         print(f"read {shown:.1f} s, {len(self.crops.flat) / 22050 / 60:.1f} min of sound", flush=True)
-        losses: list[tuple[Tensor, Tensor]] = []
+        losses: list[Tensor] = []
         while self.elapsed_s() < self.settings.seconds:
             losses.append(self.train_step())
             if self.elapsed_s() - shown > REPORT_S:
@@ -145,57 +129,83 @@ class Trainer:
         self.report(losses)
         self.save()
 
-    def train_step(self) -> tuple[Tensor, Tensor]:
-        """Both learners on one batch; their nats a band."""
-        batch = self.crops.batch(self.settings.rows, self.settings.frames)
-        before = frames_before(spread(rounded(batch.frames)))
-        rate = self.learning_rate()
-        twin = self.twin.learn(batch, self.noisy(before), rate, self.step)
-        own = self.learner.learn(batch, self.noisy(self.partly_own(before, batch.label)), rate, self.step)
+    def train_step(self) -> Tensor:
+        """One gradient step; [2] nats a band, own and rival's."""
+        settings = self.settings
+        batch = self.crops.batch(settings.rows, settings.frames)
+        for group in self.optimiser.param_groups:
+            group["lr"] = self.learning_rate()
+        target = rounded(batch.frames)
+        with torch.autocast(self.device.type, torch.bfloat16):
+            before = self.disturbed(self.partly_own(frames_before(spread(target)), batch.label))
+            nats = self.network.nats(target, before, spread(target), batch.label)
+        own, rival = (n.mean() / BANDS for n in nats)
+        self.optimiser.zero_grad(set_to_none=True)
+        (own + settings.rival_weight * rival).backward()
+        torch.nn.utils.clip_grad_norm_(self.network.parameters(), GRADIENT_LIMIT)
+        self.optimiser.step()
+        share = min(AVERAGING, (self.step + 1) / (self.step + 10))
+        with torch.no_grad():
+            pairs = list(self.average.parameters()), list(self.network.parameters())
+            torch._foreach_lerp_(*pairs, 1.0 - share)
         self.step += 1
-        return own, twin
+        return torch.stack([own, rival]).detach()
 
     def partly_own(self, before: Tensor, label: Tensor) -> Tensor:
-        """Some of the frames before replaced by what the net would have drawn there.
+        """Some rows with a stretch of frames that the net drew one after another, so that it learns to come back.
 
-        Mihaylova & Martins 2019, "Scheduled Sampling for Transformers", sec. 3.
+        Bengio et al. 2015, "Scheduled Sampling for Sequence Prediction with Recurrent Neural Networks", sec. 2.4.
         """
-        if self.step < self.settings.own_from_step:
+        settings = self.settings
+        if self.step < settings.own_from_step:
             return before
-        with torch.autocast(self.device.type, torch.bfloat16):
-            drawn = self.learner.average.drawn(before, label)
-        chosen = torch.rand(before.shape[:2], device=before.device) < self.settings.own_share
-        # What is drawn after frame n stands for frame n + 1.
-        return torch.where(chosen[:, :, None], frames_before(drawn), before)
+        rows = round(settings.own_share * len(before))
+        first = int(torch.randint(8, settings.frames - settings.own_frames, (1,)))
+        drawn = self.average.go_on(before[:rows, :first], label[:rows], settings.own_frames)
+        mixed = before.clone()
+        mixed[:rows, first : first + settings.own_frames] = drawn
+        return mixed
 
-    def noisy(self, before: Tensor) -> Tensor:
-        """The frames before with noise of a level of each row's own: of each band, and of all bands together."""
-        rows = before.shape[0]
-        level = self.settings.noise_db * torch.rand(rows, 1, 1, device=before.device)
-        level = level * (torch.rand(rows, 1, 1, device=before.device) < self.settings.noisy_share)
-        together = torch.randn(*before.shape[:2], 1, device=before.device)
-        noise = torch.randn_like(before) + 0.5 * together
-        return (before + level * noise).clamp(FLOOR_DB, CEILING_DB)
+    def disturbed(self, before: Tensor) -> Tensor:
+        """The frames before with noise, and with slow drifts of neighbouring bands, each row at levels of its own."""
+        rows, frames, _ = before.shape
+        settings, device = self.settings, before.device
 
-    def report(self, losses: list[tuple[Tensor, Tensor]]) -> None:
+        def level(most: float) -> Tensor:
+            some = torch.rand(rows, 1, 1, device=device) < settings.noisy_share
+            return most * torch.rand(rows, 1, 1, device=device) * some
+
+        wide = torch.nn.functional.interpolate(
+            self._slow_noise(rows, frames).transpose(1, 2).flatten(0, 1)[:, None], size=frames, mode="linear"
+        ).view(rows, DRIFT_BANDS, frames)
+        wide = torch.nn.functional.interpolate(wide.transpose(1, 2), size=BANDS, mode="linear")
+        noise = level(settings.noise_db) * torch.randn_like(before) + level(settings.drift_db) * wide
+        return (before + noise).clamp(FLOOR_DB, CEILING_DB)
+
+    def _slow_noise(self, rows: int, frames: int) -> Tensor:
+        """[rows, frames / DRIFT_FRAMES, DRIFT_BANDS], variance 1, zero at first: nothing has drifted yet."""
+        noise = torch.randn(rows, frames // DRIFT_FRAMES + 1, DRIFT_BANDS, device=self.device)
+        noise[:, 0] = 0.0
+        return noise
+
+    def report(self, losses: list[Tensor]) -> None:
         """Print and keep the held-out figures."""
-        own, twin = (float(torch.stack(column).mean()) for column in zip(*losses, strict=True)) if losses else (0, 0)
+        train = torch.stack(losses).mean(0).tolist() if losses else [0.0, 0.0]
         with torch.autocast(self.device.type, torch.bfloat16):
-            row = {
-                "step": self.step, "seconds": round(self.elapsed_s(), 1), "train": own, "train_twin": twin,
-                "test": nats_a_band(self.learner.average, self.held_out),
-                "test_any": nats_a_band(self.learner.average, self.held_out, right_label=False),
-                "test_twin": nats_a_band(self.twin.average, self.held_out),
-            }  # fmt: skip
+            named = nats_a_band(self.average, self.held_out)
+            open_ = nats_a_band(self.average, self.held_out, right_label=False)
+        row = {
+            "step": self.step, "seconds": round(self.elapsed_s(), 1), "train": train[0], "train_rival": train[1],
+            "test": named.own, "test_any": open_.own, "test_rival": named.rival,
+        }  # fmt: skip
         self.log.append(row)
         print(" ".join(f"{k} {v:.4f}" if isinstance(v, float) else f"{k} {v}" for k, v in row.items()), flush=True)
 
     def save(self) -> None:
-        """Write the averages in one move; half precision, the twin packed: it is only measured."""
-        half = {name: value.half().cpu() for name, value in self.learner.average.state_dict().items()}
+        """Write the average in one move, weights as they are shipped."""
         saved = {
-            "network": half, "twin": packed(self.twin.average.state_dict()), "labels": self.labels,
-            "shape": asdict(self.learner.network.shape), "step": self.step, "log": self.log,
+            "network": packed(self.average.state_dict()), "labels": self.labels,
+            "shape": asdict(self.network.shape), "step": self.step, "log": self.log,
         }  # fmt: skip
         scratch = self.checkpoint.with_suffix(".tmp")
         torch.save(saved, scratch)
