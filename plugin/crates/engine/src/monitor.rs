@@ -226,7 +226,7 @@ impl Monitor {
         self.tempo_bpm.set(time.tempo_bpm);
     }
 
-    /// Level of the input in the last 10 ms, in decibels below full scale: what the gate sees.
+    /// Level of the input in the last 5 ms, in decibels below full scale: what the gate sees.
     /// Real-time safe.
     pub fn input_db(&self) -> f32 {
         self.input_db.get()

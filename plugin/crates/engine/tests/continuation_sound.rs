@@ -508,3 +508,109 @@ fn two_instances_do_not_hear_each_other() {
         worker.run_until_idle();
     }
 }
+
+#[test]
+fn in_exact_mode_all_of_it_comes_later_by_what_is_reported() {
+    let input = lively(3 * BAR as usize);
+    let events = run_at(BEAT, Quantise::Bar);
+    let at_once = hear_in(
+        &mut effect(RATE_HZ, 256, Box::new(Repeats::new(22_050))),
+        &input,
+        &events,
+        256,
+    );
+    let mut later = Rig::with(HostConfig::new(RATE_HZ, 256), None);
+    let continuer = Box::new(Repeats::new(22_050));
+    later.engine.set_continuer(Some(continuer));
+    let latency = later.latency.reported_samples as usize;
+    assert!(latency > 0);
+    let sound = hear_in(&mut later, &input, &events, 256);
+    assert_eq!(sound.first_difference(&at_once, (latency, 0)), None);
+}
+
+#[test]
+fn beside_an_instrument_the_continuation_is_added_and_the_input_is_not() {
+    let input = lively(3 * BAR as usize);
+    let events = run_at(BEAT, Quantise::Bar);
+    let mut rig = effect(RATE_HZ, 256, Box::new(Repeats::new(48_000)));
+    let instrument = support::instrument(support::Behaviour::Partials, support::MODEL_RATE_HZ);
+    rig.engine.load(instrument).unwrap();
+    let mut sound = Vec::new();
+    for (block, heard) in input.chunks(256).enumerate() {
+        let from = block as u64 * 256;
+        let now: Vec<_> = events
+            .iter()
+            .filter(|(at, _)| (from..from + 256).contains(at))
+            .map(|(at, event)| TimedEvent::new((at - from) as u32, *event))
+            .collect();
+        let [left, right] = [0, 1].map(|side| heard.iter().map(|s| s[side]).collect::<Vec<_>>());
+        let (mut out_left, mut out_right) = ([0.0; 256], [0.0; 256]);
+        rig.processor
+            .process_beside(&[&left, &right], &mut out_left, &mut out_right, &now);
+        sound.extend(out_left);
+        rig.work();
+    }
+    assert_eq!(peak(&sound[..(BAR - HALF) as usize]), 0.0);
+    rig.processor.reset();
+    rig.work();
+    let take = rig.engine.take_finished().unwrap();
+    let whole = (BAR + HALF) as usize..3 * BAR as usize;
+    let kept = &take.audio[0][HALF as usize..][..whole.len()];
+    assert_eq!(sound[whole], *kept);
+}
+
+#[test]
+fn a_continuer_that_is_too_slow_skips_what_is_old_and_is_there_again() {
+    let mut rig = effect(RATE_HZ, 4096, Box::new(Repeats::new(48_000)));
+    let input = lively(16 * RATE_HZ as usize);
+    for (block, chunk) in input.chunks(4096).enumerate() {
+        hear(&mut rig, chunk, &[], || 4096, Working::OnlyWhenWaitedFor);
+        // An eighth of real time.
+        rig.worker.lock().step();
+        assert!(rig.engine.monitor().behind_s() < 10.2, "block {block}");
+    }
+    rig.work();
+    assert!(rig.engine.monitor().counts().hearing_skips > 0);
+    assert_eq!(rig.engine.monitor().counts().dropped_chunks, 0);
+    let sound = hear_in(&mut rig, &input, &run_at(0, Quantise::Now), 4096);
+    finite(&rig, &sound);
+    assert_eq!(rig.engine.monitor().counts().late_samples, 0);
+}
+
+#[test]
+fn a_thread_continues_sound_after_the_host_let_go_and_came_back() {
+    let service = Service::threaded();
+    let engine = Engine::new(&service);
+    engine.set_continuer(Some(Box::new(Repeats::new(22_050))));
+    let mut processor = Processor::new(&engine);
+    processor.set_render(RenderMode::Wait, true);
+    let input = lively(2 * BAR as usize);
+    let mut sounds = Vec::new();
+    for _ in 0..3 {
+        let config = HostConfig {
+            latency_mode: LatencyMode::Instant,
+            ..HostConfig::new(RATE_HZ, 512)
+        };
+        processor.activate(config).unwrap();
+        let mut events: Vec<_> = run_at(0, Quantise::Beat)
+            .iter()
+            .map(|(_, event)| TimedEvent::new(0, *event))
+            .collect();
+        let mut sound = Vec::new();
+        for heard in input.chunks(512) {
+            let left: Vec<_> = heard.iter().map(|s| s[0]).collect();
+            let (mut out_left, mut out_right) = (vec![0.0; left.len()], vec![0.0; left.len()]);
+            processor.process_heard(&[&left], &mut out_left, &mut out_right, &events);
+            events.clear();
+            sound.extend(out_left);
+        }
+        assert_eq!(engine.monitor().counts().late_samples, 0);
+        assert_eq!(engine.monitor().counts().wait_timeouts, 0);
+        sounds.push(sound);
+        processor.deactivate();
+        assert!(!service.is_running());
+        assert_eq!(engine.take_finished().unwrap().ended, Ending::Reset);
+    }
+    assert_eq!(sounds[0], sounds[1]);
+    assert_eq!(sounds[0], sounds[2]);
+}

@@ -204,7 +204,7 @@ mod tests {
             (levels, chunks)
         };
         let reference = heard_in(4_800);
-        assert_eq!((reference.0.len(), reference.1.len()), (10, 75));
+        assert_eq!((reference.0.len(), reference.1.len()), (20, 75));
         assert_eq!(reference.1[1].1[3], [67.0, 0.1]);
         for block in [1, 63, 64, 333] {
             assert_eq!(heard_in(block), reference, "blocks of {block}");

@@ -49,8 +49,8 @@ pub(crate) const LOOK_AHEAD_MS: f32 = 40.0;
 /// Sound is asked for in pieces of this length; what the player turns is heard so much later at most,
 /// beside the lead.
 pub(crate) const PASSAGE_MS: f32 = 100.0;
-/// What is heard is measured over this long.
-pub(crate) const LEVEL_MS: f32 = 10.0;
+/// What is heard is measured over this long: so much of a player's attack is lost when it ends a piece.
+pub(crate) const LEVEL_MS: f32 = 5.0;
 
 /// Some of the input, host rate, left and right.
 #[derive(Clone, Copy, Debug)]

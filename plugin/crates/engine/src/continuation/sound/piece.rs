@@ -13,7 +13,7 @@ use super::player::half_switch;
 use super::recording::Recording;
 use super::seam::{self, Fit, MOST_LAG_MS};
 use super::stock::Stock;
-use super::{CHUNK_SAMPLES, COMPARED_MS, LEVEL_MS, Slab, SoundBegin};
+use super::{CHUNK_SAMPLES, COMPARED_MS, Slab, SoundBegin};
 use crate::continuation::{Continuer, Ending, Style, Take};
 use crate::contract::DecodeError;
 use crate::timeline::{RateMap, ms_to_samples};
@@ -292,7 +292,7 @@ impl Piece {
             return (Fit::NONE, 1.0); // so far behind that it was skipped
         }
         let fit = seam::fit(&played, &made, self.most_lag() as usize);
-        let window = ms_to_samples(LEVEL_MS, self.map.model_rate_hz, 1) as usize;
+        let window = ms_to_samples(seam::LEVEL_MS, self.map.model_rate_hz, 1) as usize;
         let ahead = fit.lag.max(0) as usize;
         let behind = (-fit.lag).max(0) as usize;
         let level = seam::level(&played[behind..], &made[ahead..], window, fit.correlation);

@@ -5,6 +5,8 @@ use afterimage_spectral::approx::db_to_linear;
 /// A continuation is moved by so much at most: a whole period of 100 Hz, and no more than an ear takes
 /// for a beat on time.
 pub(super) const MOST_LAG_MS: f32 = 5.0;
+/// Levels are compared over this long.
+pub(super) const LEVEL_MS: f32 = 10.0;
 /// Below this likeness nothing is gained by moving.
 const LEAST_LIKENESS: f32 = 0.3;
 /// How much more alike it must become for the longest move.
