@@ -13,8 +13,8 @@ use crate::pack::Pack;
 
 /// Seconds of sound of a trial run.
 const TRIAL_S: f64 = 0.75;
-/// Parts of the trial of hearing.
-const HEARD_PARTS: usize = 8;
+/// Trials of hearing, each as long: shorter ones might lie between two calls of `prime`.
+const HEARD_TIMES: usize = 3;
 /// Slowest continuer that is taken. One at half the pace of its sound is hopeless; one just below it may have met a
 /// busy moment, and falls behind where it is heard and counted.
 const LEAST_SPEED: f32 = 0.5;
@@ -28,13 +28,13 @@ pub(super) fn hearing_speed(continuer: &mut dyn Continuer) -> Result<f32, Decode
     let samples: Vec<f32> = (0..(TRIAL_S * rate_hz) as u64)
         .map(|n| 0.1 * noise.bipolar_at(n))
         .collect();
-    let mut speeds = Vec::with_capacity(HEARD_PARTS);
-    for part in samples.chunks(samples.len() / HEARD_PARTS) {
+    let mut speeds = Vec::with_capacity(HEARD_TIMES);
+    for _ in 0..HEARD_TIMES {
         let start = Instant::now();
-        continuer.hear(part)?;
-        speeds.push(part.len() as f64 / rate_hz / start.elapsed().as_secs_f64());
+        continuer.hear(&samples)?;
+        speeds.push(samples.len() as f64 / rate_hz / start.elapsed().as_secs_f64());
+        continuer.forget();
     }
-    continuer.forget();
     Ok(median(speeds))
 }
 
