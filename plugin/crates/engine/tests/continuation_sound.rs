@@ -614,3 +614,67 @@ fn a_thread_continues_sound_after_the_host_let_go_and_came_back() {
     assert_eq!(sounds[0], sounds[1]);
     assert_eq!(sounds[0], sounds[2]);
 }
+
+#[test]
+fn beats_stay_on_the_beat_across_the_switch_at_any_rate_of_the_continuer() {
+    for continuer_rate in [48_000, 22_050, 44_100] {
+        let mut beats = Repeats::new(continuer_rate);
+        beats.spec.context_samples = continuer_rate as usize / 2; // one beat
+        let mut rig = effect(RATE_HZ, 128, Box::new(beats));
+        let click =
+            |at: u64| (-((at % BEAT) as f32) / 200.0).exp() * ((at % BEAT) as f32 * 0.3).sin();
+        let input: Vec<_> = (0..4 * BAR)
+            .map(|at| [if at < BAR + 10 { 0.7 * click(at) } else { 0.0 }; 2])
+            .collect();
+        let sound = hear_in(&mut rig, &input, &run_at(BEAT, Quantise::Bar), 128);
+        let mut onsets = Vec::new();
+        for (at, value) in sound.left.iter().enumerate() {
+            let rested = onsets.last().is_none_or(|last| at - last > 4_800);
+            if value.abs() > 0.2 && rested {
+                onsets.push(at);
+            }
+        }
+        assert_eq!(onsets.len(), 16, "{onsets:?}");
+        for (beat, onset) in onsets.iter().enumerate() {
+            let late = *onset as i64 - beat as i64 * BEAT as i64;
+            assert!(
+                late.abs() < 48,
+                "{continuer_rate}: beat {beat} is off by {late} samples"
+            );
+        }
+    }
+}
+
+#[test]
+fn every_pair_of_rates_and_every_longest_block_is_on_time_live_and_offline() {
+    for (rate_hz, continuer_rate, longest) in [
+        (44_100, 16_000, 512),
+        (192_000, 8_000, 2_048),
+        (48_000, 44_100, 8_192),
+        (22_050, 48_000, 100),
+        (47_999, 44_100, 256),
+    ] {
+        let input = lively(2 * rate_hz as usize);
+        let mut events = run_at(u64::from(rate_hz) / 3, Quantise::Now);
+        events.insert(0, (0, seconds(0.5)));
+        let rig = || effect(rate_hz, longest, Box::new(Repeats::new(continuer_rate)));
+        let mut live = rig();
+        let reference = hear_in(&mut live, &input, &events, longest);
+        let what = format!("{rate_hz}/{continuer_rate} Hz, {longest} samples");
+        assert_eq!(live.engine.monitor().counts().late_samples, 0, "{what}");
+        let take = live.engine.take_finished().unwrap();
+        assert_eq!(take.audio[0].len() as u32, (rate_hz + 1) / 2, "{what}");
+        let mut offline = rig();
+        offline.processor.set_render(RenderMode::Wait, true);
+        let block = || 97;
+        let sound = hear(
+            &mut offline,
+            &input,
+            &events,
+            block,
+            Working::OnlyWhenWaitedFor,
+        );
+        sound.assert_same(&reference, &what);
+        assert_eq!(offline.engine.monitor().counts().wait_timeouts, 0, "{what}");
+    }
+}

@@ -11,8 +11,9 @@ use crate::continuation::{Continuer, ContinuerSpec};
 use crate::contract::DecodeError;
 use crate::timeline::RateMap;
 
-/// A continuer hears this much at a time; more often only before a piece.
-const HEARD_SAMPLES: u64 = 512;
+/// A continuer hears so much at a time, or what is left before a piece: 8 ms at 16 kHz, so that frames
+/// that are due wait no longer than for a net that hears at four times real time.
+const HEARD_SAMPLES: u64 = 128;
 /// What was heard is kept at the continuer's rate for so long, in seconds: longer than the comparison.
 const KEPT_S: u64 = 2;
 /// Further behind than this, in seconds, the continuer forgets and goes on with what is new.

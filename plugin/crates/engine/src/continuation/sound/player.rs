@@ -226,12 +226,7 @@ impl Player {
         } else {
             (coming.min(1.0 - along(playing.until)), 0.0)
         };
-        if share >= 1.0 {
-            return [0.0, 1.0];
-        }
-        let (taken, kept) = (share * FRAC_PI_2).sin_cos();
-        let level = (1.0 + 2.0 * correlation * taken * kept).sqrt().recip();
-        [kept * level, taken * level]
+        switch_weights(share, correlation)
     }
 
     /// The slab that holds a sample of a piece; what lies before it is dropped.
@@ -281,7 +276,41 @@ impl Player {
     }
 }
 
+/// Weights of the input and of the piece when `share` of the switch is done: together they keep the level
+/// of two equally loud sounds of that correlation.
+fn switch_weights(share: f32, correlation: f32) -> [f32; 2] {
+    if share >= 1.0 {
+        return [0.0, 1.0];
+    }
+    let (taken, kept) = (share * FRAC_PI_2).sin_cos();
+    let level = (1.0 + 2.0 * correlation * taken * kept).sqrt().recip();
+    [kept * level, taken * level]
+}
+
 /// Half the switch, in host samples.
 pub(crate) fn half_switch(rate_hz: u32) -> u64 {
     u64::from(ms_to_samples(SWITCH_MS / 2.0, rate_hz, 1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::switch_weights;
+
+    #[test]
+    fn a_switch_keeps_the_level_at_every_correlation() {
+        for correlation in [0.0, 0.3, 0.9, 1.0] {
+            for step in 0..=100 {
+                let [kept, taken] = switch_weights(step as f32 / 100.0, correlation);
+                let power = kept * kept + taken * taken + 2.0 * correlation * kept * taken;
+                assert!(
+                    (power - 1.0).abs() < 1e-5,
+                    "{power} at {step}, {correlation}"
+                );
+            }
+        }
+        assert_eq!(switch_weights(1.0, 0.5), [0.0, 1.0]);
+        // Sounds that are the same are mixed by amplitude.
+        let [kept, taken] = switch_weights(0.3, 1.0);
+        assert!((kept + taken - 1.0).abs() < 1e-6);
+    }
 }
