@@ -15,6 +15,8 @@ use crate::view::Opens;
 
 /// Most bars that a length can name.
 const MOST_BARS: i32 = 128;
+/// Stands for no key.
+const NO_KEY: i32 = -1;
 /// Values of a continuation, always in the same order.
 pub const CHANGES: usize = 19;
 
@@ -138,6 +140,9 @@ pub struct ContinuationParams {
     /// Whether the plugin's own voices play its notes; the MIDI output does in any case.
     #[id = "continue_sounds"]
     pub sounds: BoolParam,
+    /// A key that lets it play on while it is held, and plays nothing itself; -1 is none.
+    #[id = "continue_key"]
+    pub key: IntParam,
     /// What becomes of the input while a piece of sound plays.
     #[id = "continue_input"]
     pub input: EnumParam<InputChoice>,
@@ -178,12 +183,18 @@ impl ContinuationParams {
             likeness: percent("Continue Likeness", DEFAULT_LIKENESS),
             seed: IntParam::new("Continue Seed", 1, seeds),
             sounds: BoolParam::new("Continue Sounds", true),
+            key: key("Continue Key"),
             input: EnumParam::new("Continue Input", InputChoice::Muted),
             gate_db: linear("Continue Gate", -45.0, -80.0, 0.0, " dB", 1),
             tempo_bpm: FloatParam::new("Tempo", 120.0, tempo)
                 .with_unit(" BPM")
                 .with_value_to_string(formatters::v2s_f32_rounded(1)),
         }
+    }
+
+    /// The key that lets it play on, if there is one. Real-time safe.
+    pub fn held_key(&self) -> Option<u8> {
+        u8::try_from(self.key.value()).ok()
     }
 
     /// The controls' values; the one that begins a piece is the last. While the plugin is bypassed no
@@ -245,6 +256,24 @@ fn bars(name: &str, none: &'static str) -> IntParam {
         text => text.split_whitespace().next()?.parse().ok(),
     };
     IntParam::new(name, 0, range)
+        .with_value_to_string(Arc::new(text))
+        .with_string_to_value(Arc::new(parse))
+}
+
+fn key(name: &str) -> IntParam {
+    let range = IntRange::Linear {
+        min: NO_KEY,
+        max: 127,
+    };
+    let text = |key: i32| match key {
+        NO_KEY => "none".to_owned(),
+        key => key.to_string(),
+    };
+    let parse = |text: &str| match text.trim() {
+        "none" => Some(NO_KEY),
+        text => text.parse().ok(),
+    };
+    IntParam::new(name, NO_KEY, range)
         .with_value_to_string(Arc::new(text))
         .with_string_to_value(Arc::new(parse))
 }

@@ -28,6 +28,8 @@ pub struct Controls {
     carried: Vec<TimedEvent>,
     stretch_samples: u32,
     last: Option<Snapshot>,
+    /// The key that lets it play on while it is held.
+    held_key: Option<u8>,
     dropped_events: u64,
 }
 
@@ -92,6 +94,7 @@ impl Default for Controls {
             carried: Vec::with_capacity(EVENT_CAPACITY),
             stretch_samples: 0,
             last: None,
+            held_key: None,
             dropped_events: 0,
         }
     }
@@ -109,6 +112,8 @@ impl Controls {
     pub fn begin(&mut self, params: &InstrumentParams, stretch_samples: usize) {
         self.stretch_samples = u32::try_from(stretch_samples).unwrap_or(u32::MAX);
         self.events.clear();
+        let bypassed = params.bypass.value();
+        self.held_key = params.continuation.held_key().filter(|_| !bypassed);
         let now = Snapshot::of(params);
         let before = self.last.replace(now);
         if before != Some(now) {
@@ -149,6 +154,7 @@ impl Controls {
         let Some(event) = translate(event) else {
             return;
         };
+        let event = self.held(event);
         if offset < self.stretch_samples {
             self.push(offset, event);
         } else if self.carried.len() < EVENT_CAPACITY {
@@ -156,6 +162,21 @@ impl Controls {
                 .push(TimedEvent::new(offset - self.stretch_samples, event));
         } else {
             self.dropped_events += 1;
+        }
+    }
+
+    /// What an event means: the key that lets it play on starts and ends that, and plays nothing.
+    fn held(&self, event: Event) -> Event {
+        let runs = match event {
+            Event::NoteOn { key, velocity, .. } => Some(key).zip(Some(velocity > 0.0)),
+            Event::NoteOff(NoteMatch { key, .. }) => key.zip(Some(false)),
+            _ => None,
+        };
+        match runs {
+            Some((key, runs)) if self.held_key == Some(key) => {
+                Event::Control(ControlChange::Continuation(ContinuationChange::Run(runs)))
+            }
+            _ => event,
         }
     }
 

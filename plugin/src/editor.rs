@@ -51,7 +51,7 @@ use self::header::{LoadField, Verb};
 use self::keyboard_link::{KeyboardLink, PlayedKey};
 use self::layout::{Layout, MIN_SIZE, Needs};
 use self::shelf_panel::{ShelfPanel, Wishes};
-use self::spectrogram::Spectrogram;
+use self::spectrogram::{Hand, Spectrogram};
 use self::takes::TakesPanel;
 use crate::params::InstrumentParams;
 use crate::state::ShelfWish;
@@ -134,7 +134,8 @@ impl NiceEguiApp for Window {
     fn ui(&mut self, ui: &mut egui::Ui, _frame: &mut Frame) {
         let now = Instant::now();
         self.facts.refresh(&self.view, &self.monitor, now);
-        let moved = self.spectrogram.advance(ui.ctx(), &self.monitor);
+        let hand = self.hand();
+        let moved = self.spectrogram.advance(ui.ctx(), &self.monitor, hand);
         if let Some(gui) = self.gui.clone() {
             self.draw(ui, &gui, now);
         }
@@ -230,6 +231,16 @@ impl Window {
         let sounding = (self.monitor.voices() > 0).then(|| self.monitor.latent());
         latents::show(ui, &grid, controls, (&self.facts, sounding));
         conditions::show(ui, (&grid, self.facts.axes()), controls, &self.facts);
+    }
+
+    /// Who is heard now: in the instrument always the model.
+    fn hand(&self) -> Hand {
+        let piece = self.monitor.musical_time().piece_tick;
+        let plays_on = piece.is_some_and(|tick| tick >= 0);
+        match self.view.opens {
+            Opens::ToContinue if !plays_on => Hand::You,
+            _ => Hand::It,
+        }
     }
 
     /// Knobs that the lower panel makes room for.

@@ -6,6 +6,8 @@
 mod composer;
 mod continuer;
 
+pub use continuer::fresh_continuer;
+
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};

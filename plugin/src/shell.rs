@@ -19,7 +19,7 @@ use crate::editor;
 use crate::editor::keyboard_link::KeyboardLink;
 use crate::heard::Heard;
 use crate::host::{musical_time, note_for_host};
-use crate::loader::Loader;
+use crate::loader::{Loader, fresh_continuer};
 use crate::params::{LatencyChoice, RenderChoice};
 use crate::report;
 use crate::takes::audition::{AuditionLink, AuditionPlayer};
@@ -78,7 +78,7 @@ impl<R: Role> Default for Shell<R> {
         Self {
             processor: Processor::new(&engine),
             loader: Loader::new(&engine, &view),
-            keeper: Keeper::new(&view.takes, &link, sources(&engine)),
+            keeper: Keeper::new(&view.takes, &link, sources(&engine, &view)),
             audition: AuditionPlayer::new(link),
             controls: Controls::default(),
             heard: Heard::default(),
@@ -160,9 +160,11 @@ impl<R> Shell<R> {
 }
 
 /// Where the takes of an engine come from.
-fn sources(engine: &Arc<Engine>) -> Sources {
+fn sources(engine: &Arc<Engine>, view: &InstrumentView) -> Sources {
     let (finished, monitor) = (Arc::clone(engine), Arc::clone(engine.monitor()));
+    let chosen = view.continuer.clone();
     Sources {
+        continuer: Box::new(move || fresh_continuer(&chosen.reference())),
         finished: Box::new(move || finished.take_finished().map(WholeTake::from)),
         host_rate: Box::new(move || monitor.host_rate_hz()),
     }

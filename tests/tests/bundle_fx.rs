@@ -199,6 +199,30 @@ fn a_take_of_the_session_comes_back_into_the_folder() {
 }
 
 #[test]
+fn it_plays_on_while_a_key_is_held_and_the_key_itself_is_not_heard() {
+    let settings = [("continue_key", 61.0 / 128.0), ("continue_start", 0.0)];
+    let mut session = load(EFFECT_ID, &settings);
+    assert_eq!(
+        session.value_text(settings[0].0, settings[0].1).unwrap(),
+        "60"
+    );
+    let mut timeline = Timeline::new();
+    timeline.note(3 * SECOND, 5 * SECOND, 60, 0.8);
+    let spec = RenderSpec::offline(RATE_HZ, 7.0, timeline);
+    let input = melody(3.0);
+    let rendered = session
+        .render(&spec.with_input(vec![input.clone()]))
+        .unwrap();
+    let before = &rendered.audio[0][..input.len()];
+    assert_eq!(first_difference(&input, before), None);
+    let level = |from: u64, to: u64| rms(&rendered.audio[0][from as usize..to as usize]);
+    assert!(level(4 * SECOND, 5 * SECOND) > 0.01);
+    assert_eq!(level(11 * SECOND / 2, 7 * SECOND), 0.0);
+    let take = take_of(&rendered);
+    assert_eq!(take.record["notes"].as_array().map(Vec::len), Some(0));
+}
+
+#[test]
 fn jumps_of_the_transport_while_it_listens_and_plays_lose_nothing() {
     let spec = RenderSpec {
         jumps: vec![(SECOND, 7.3), (2 * SECOND, 0.0), (6 * SECOND, 1.0)],

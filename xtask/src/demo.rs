@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use afterimage_tests::bundle::{target_folder, workspace_root};
-use afterimage_tests::host::{Automation, BlockPlan, Pace};
+use afterimage_tests::host::{Automation, BlockPlan, Pace, TEMPO_BPM};
 use afterimage_tests::wav_file;
 use anyhow::{Context, Result, ensure};
 
@@ -35,6 +35,7 @@ pub fn command(mut arguments: Arguments) -> Result<()> {
         automation: Some(automation.clone()),
         seconds: None,
         rate_hz: RATE_HZ,
+        tempo_bpm: TEMPO_BPM,
         plan: BlockPlan::Fixed(256),
         pace: Pace::Offline,
         seed: None,

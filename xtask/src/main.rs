@@ -69,7 +69,7 @@ cargo xtask <command>
                              --standalone: and a program that plays without a DAW
   install                    copy the bundles to this user's plugin folders
   render --out WAV --seconds S [--pack P] [--midi F] [--automation JSON] [--rate R] [--block N|mix]
-         [--live] [--seed K] [--midi-out F]
+         [--tempo BPM] [--live] [--seed K] [--midi-out F]
                              render through the bundled plugin; P: a name of the shelf, or a path
                              --set ID=VALUE: a parameter, 0 to 1 for knobs, else the number of the step
                              --continue-at 4s|bar:N or --imagine, [--length N|4s] [--composer P]

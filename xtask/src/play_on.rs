@@ -12,8 +12,8 @@ pub const NOTES_LEAD_S: f64 = 0.2;
 pub const SOUND_LEAD_S: f64 = 0.25;
 /// The wish for a bar line is made so long before the latest moment for it.
 const BAR_WISH_S: f64 = 0.15;
-/// Seconds of a bar of the host's 120 quarter notes a minute.
-const BAR_S: f64 = 2.0;
+/// Quarter notes of the host's bars.
+const BAR_QUARTERS: f64 = 4.0;
 /// Positions of `continue_start`.
 const NOW: f64 = 0.0;
 const BAR: f64 = 2.0;
@@ -42,6 +42,17 @@ pub struct PlayOn {
     lasts: Option<Lasts>,
 }
 
+/// What turns bars and seconds into samples.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Tempo {
+    /// The host's rate.
+    pub rate_hz: f64,
+    /// Quarter notes a minute.
+    pub bpm: f64,
+    /// From the wish to the earliest start.
+    pub lead_s: f64,
+}
+
 impl PlayOn {
     /// What the command line asks for, if it asks for any of it.
     pub fn read(arguments: &mut Arguments) -> Result<Option<Self>> {
@@ -63,12 +74,12 @@ impl PlayOn {
     }
 
     /// Sets the instance's continuation, and lays its start and end on the timeline.
-    pub fn lay(
-        &self,
-        session: &mut Session,
-        timeline: &mut Timeline,
-        (rate_hz, lead_s): (f64, f64),
-    ) -> Result<()> {
+    pub fn lay(&self, session: &mut Session, timeline: &mut Timeline, tempo: Tempo) -> Result<()> {
+        let Tempo {
+            rate_hz,
+            bpm,
+            lead_s,
+        } = tempo;
         let start = match self.begins {
             Begins::Second(_) => NOW,
             Begins::Bar(_) => BAR,
@@ -82,7 +93,7 @@ impl PlayOn {
             Begins::Second(second) => (second - lead_s, second),
             // A first bar line that cannot be reached any more is the next one.
             Begins::Bar(bar) => {
-                let line_s = f64::from(bar.max(1) - 1) * BAR_S;
+                let line_s = f64::from(bar.max(1) - 1) * BAR_QUARTERS * 60.0 / bpm;
                 (line_s - lead_s - BAR_WISH_S, line_s)
             }
         };

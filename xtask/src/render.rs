@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use afterimage_tests::bundle::{EFFECT_ID, INSTRUMENT_ID, folder};
 use afterimage_tests::host::{
-    Automation, BlockPlan, Pace, RenderSpec, Rendered, Session, Timeline,
+    Automation, BlockPlan, Pace, RenderSpec, Rendered, Session, TEMPO_BPM, Timeline,
 };
 use afterimage_tests::saved_state::{ModelChoice, SavedState};
 use afterimage_tests::{midi_file, wav_file};
@@ -13,7 +13,7 @@ use anyhow::{Context, Result, ensure};
 use crate::arguments::Arguments;
 use crate::bundle::{self, Kind};
 use crate::packs::{Named, named};
-use crate::play_on::{self, NOTES_LEAD_S, PlayOn, SOUND_LEAD_S};
+use crate::play_on::{self, NOTES_LEAD_S, PlayOn, SOUND_LEAD_S, Tempo};
 use crate::process::say;
 use crate::report::table;
 
@@ -32,6 +32,8 @@ pub struct Job {
     pub seconds: Option<f64>,
     /// The host's rate.
     pub rate_hz: f64,
+    /// Quarter notes a minute of the host.
+    pub tempo_bpm: f64,
     /// Block sizes.
     pub plan: BlockPlan,
     /// The clock.
@@ -71,6 +73,7 @@ pub fn command(mut arguments: Arguments) -> Result<()> {
         automation: arguments.path("--automation")?,
         seconds: arguments.parsed("--seconds")?,
         rate_hz,
+        tempo_bpm: arguments.parsed("--tempo")?.unwrap_or(TEMPO_BPM),
         plan: arguments
             .parsed("--block")?
             .unwrap_or(BlockPlan::Fixed(256)),
@@ -162,11 +165,17 @@ impl Job {
             } else {
                 NOTES_LEAD_S
             };
-            play_on.lay(&mut session, &mut timeline, (self.rate_hz, lead_s))?;
+            let tempo = Tempo {
+                rate_hz: self.rate_hz,
+                bpm: self.tempo_bpm,
+                lead_s,
+            };
+            play_on.lay(&mut session, &mut timeline, tempo)?;
         }
         let spec = RenderSpec {
             plan: self.plan,
             pace: self.pace,
+            tempo_bpm: self.tempo_bpm,
             ..RenderSpec::offline(self.rate_hz, seconds, timeline)
         };
         let rendered = session.render(&spec.with_input(input))?;

@@ -3,9 +3,10 @@
 use super::Controls;
 use crate::params::{InstrumentParams, SessionFields, SharedNames};
 use crate::view::Opens;
+use afterimage_engine::continuation::ContinuationChange;
 use afterimage_engine::{ControlChange, Event, NoteMatch, TimedEvent};
 use nice_plug::midi::{Channel, Key, VoiceID};
-use nice_plug::prelude::NoteEvent;
+use nice_plug::prelude::{IntParam, IntRange, NoteEvent};
 
 const STRETCH: usize = 64;
 
@@ -126,4 +127,33 @@ fn bend_is_centred_and_the_pedal_splits_at_64() {
         TimedEvent::new(3, Event::NoteOff(all)),
     ];
     assert_eq!(controls.events(), wanted);
+}
+
+#[test]
+fn the_key_that_lets_it_play_on_starts_and_ends_that_and_plays_nothing() {
+    let mut params = params();
+    params.continuation.key = IntParam::new("Key", 60, IntRange::Linear { min: -1, max: 127 });
+    let mut controls = Controls::default();
+    controls.begin(&params, STRETCH);
+    controls.events.clear();
+    controls.note(&note_on(5));
+    let off: NoteEvent<()> = NoteEvent::NoteOff {
+        timing: 9,
+        voice_id: VoiceID::ID(7),
+        channel: Channel::Number(2),
+        key: Key::Number(60),
+        velocity: 0.0,
+    };
+    controls.note(&off);
+    let run = |runs| Event::Control(ControlChange::Continuation(ContinuationChange::Run(runs)));
+    let expected = [
+        TimedEvent::new(5, run(true)),
+        TimedEvent::new(9, run(false)),
+    ];
+    assert_eq!(controls.events(), expected);
+    // Every other key plays, as this one does without the parameter.
+    params.continuation.key = IntParam::new("Key", 61, IntRange::Linear { min: -1, max: 127 });
+    controls.begin(&params, STRETCH);
+    controls.note(&note_on(5));
+    assert_eq!(controls.events(), [heard(5)]);
 }

@@ -1,4 +1,4 @@
-//! Decibels to colours: ground over cool to near white, even to the eye. Pure.
+//! Decibels to colours: ground over a tint to near white, even to the eye. Pure.
 //!
 //! Lightness rises in a straight line over the whole scale, so that equal steps in decibels look
 //! like equal steps of light. Source: Ottosson 2020, "A perceptual color space for image
@@ -6,7 +6,7 @@
 
 use egui::Color32;
 
-use super::theme::{COOL, GROUND, NEAR_WHITE};
+use super::theme::{GROUND, NEAR_WHITE};
 
 const STEPS: usize = 256;
 
@@ -19,9 +19,9 @@ pub(super) struct ColourMap {
 
 impl ColourMap {
     /// Ground at `floor_db` and below, near white at `top_db` and above.
-    pub(super) fn new(floor_db: f32, top_db: f32) -> Self {
-        let (low, middle, high) = (to_oklab(GROUND), to_oklab(COOL), to_oklab(NEAR_WHITE));
-        // Where cool lies on a straight line of lightness.
+    pub(super) fn new(tint: Color32, floor_db: f32, top_db: f32) -> Self {
+        let (low, middle, high) = (to_oklab(GROUND), to_oklab(tint), to_oklab(NEAR_WHITE));
+        // Where the tint lies on a straight line of lightness.
         let knee = (middle[0] - low[0]) / (high[0] - low[0]);
         let colours = std::array::from_fn(|step| {
             let level = step as f32 / (STEPS - 1) as f32;
@@ -95,13 +95,14 @@ fn linear_to_srgb(value: f32) -> u8 {
 
 #[cfg(test)]
 mod tests {
-    use super::{COOL, ColourMap, GROUND, NEAR_WHITE, to_oklab};
+    use super::{ColourMap, GROUND, NEAR_WHITE, to_oklab};
+    use crate::editor::theme::COOL;
 
     const FLOOR_DB: f32 = -90.0;
     const TOP_DB: f32 = -10.0;
 
     fn map() -> ColourMap {
-        ColourMap::new(FLOOR_DB, TOP_DB)
+        ColourMap::new(COOL, FLOOR_DB, TOP_DB)
     }
 
     #[test]

@@ -18,7 +18,7 @@ const HOP: usize = 512;
 /// Length of the short transform in hops: attacks stay sharp.
 const SHORT_HOPS: usize = 4;
 /// Length of the long transform in hops: low partials come apart.
-const LONG_HOPS: usize = 16;
+pub(super) const LONG_HOPS: usize = 16;
 
 /// Sound in, columns of `rows` levels out.
 pub(super) struct Listener {

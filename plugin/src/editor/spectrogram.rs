@@ -2,6 +2,8 @@
 //!
 //! The texture is a ring of columns; each frame uploads the new ones only.
 
+use std::collections::VecDeque;
+
 use afterimage_engine::Monitor;
 use egui::{
     Align2, Color32, ColorImage, Context, CornerRadius, Painter, Rect, TextureFilter,
@@ -10,7 +12,7 @@ use egui::{
 
 use super::colour_map::ColourMap;
 use super::frequency_axis::{self, LABELS};
-use super::listener::Listener;
+use super::listener::{LONG_HOPS, Listener};
 use super::theme::{self, DIM, FAINT, GROUND, RADIUS, Size, TextLook};
 
 /// Columns that the ring holds: 11 s at 48 kHz, and wider than most windows.
@@ -22,6 +24,9 @@ const FLOOR_DB: f32 = -88.0;
 /// The loudest partial of a strong chord.
 const TOP_DB: f32 = -18.0;
 
+/// Columns by which the listener's are late: half its long transform.
+const DELAY_COLUMNS: usize = LONG_HOPS / 2;
+
 const OPTIONS: TextureOptions = TextureOptions {
     magnification: TextureFilter::Linear,
     minification: TextureFilter::Linear,
@@ -29,10 +34,23 @@ const OPTIONS: TextureOptions = TextureOptions {
     mipmap_mode: None,
 };
 
+/// Who is heard.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Hand {
+    /// The player, in warm colours.
+    You,
+    /// The model, in cool ones.
+    It,
+}
+
 /// The picture and what feeds it.
 pub(super) struct Spectrogram {
     listener: Listener,
-    colours: ColourMap,
+    warm: ColourMap,
+    cool: ColourMap,
+    /// Who was heard in the columns that the listener still waits for, oldest first.
+    hands: VecDeque<Hand>,
+    last_hand: Hand,
     texture: Option<TextureHandle>,
     /// Column that is written next.
     head: usize,
@@ -47,7 +65,10 @@ impl Spectrogram {
     pub(super) fn new() -> Self {
         Self {
             listener: Listener::new(ROWS),
-            colours: ColourMap::new(FLOOR_DB, TOP_DB),
+            warm: ColourMap::new(theme::WARM, FLOOR_DB, TOP_DB),
+            cool: ColourMap::new(theme::COOL, FLOOR_DB, TOP_DB),
+            hands: VecDeque::with_capacity(DELAY_COLUMNS + 1),
+            last_hand: Hand::It,
             texture: None,
             head: 0,
             silent: COLUMNS,
@@ -62,17 +83,36 @@ impl Spectrogram {
         self.silent = COLUMNS;
     }
 
-    /// Takes in what sounded since the last call. True when the picture moved visibly.
-    pub(super) fn advance(&mut self, context: &Context, monitor: &Monitor) -> bool {
+    /// Takes in what sounded since the last call, from `hand`. True when the picture moved visibly.
+    ///
+    /// Where the player hands over, one light line stands.
+    pub(super) fn advance(&mut self, context: &Context, monitor: &Monitor, hand: Hand) -> bool {
         let Self {
             listener,
-            colours,
+            warm,
+            cool,
+            hands,
+            last_hand,
             fresh,
             ..
         } = self;
         fresh.clear();
         listener.listen(monitor, |levels| {
-            fresh.extend(levels.map(|level_db| colours.colour(level_db)));
+            hands.push_back(hand);
+            let heard = match hands.len() > DELAY_COLUMNS {
+                true => hands.pop_front().unwrap_or(hand),
+                false => hand,
+            };
+            let before = std::mem::replace(last_hand, heard);
+            let begins = (before, heard) == (Hand::You, Hand::It);
+            let colours = match heard {
+                Hand::You => &*warm,
+                Hand::It => &*cool,
+            };
+            fresh.extend(levels.map(|level_db| match begins {
+                true => theme::NEAR_WHITE,
+                false => colours.colour(level_db),
+            }));
         });
         let texture = self.texture.get_or_insert_with(|| {
             let empty = ColorImage::filled([COLUMNS, ROWS], GROUND);

@@ -213,10 +213,15 @@ fn show_actions(
         });
     }
     again.on_hover_text("The same samples once more");
-    if another.clicked() {
+    if another.clicked() && take.is_of_notes() {
         play_another(params, setter, take);
+    } else if another.clicked() {
+        desk.wish(TakeWish::Another(id()));
     }
-    another.on_hover_text("The next seed, its labels and freedom, from what is played now");
+    another.on_hover_text(match take.is_of_notes() {
+        true => "Plays the next seed, with its labels and freedom, from what is played now",
+        false => "Makes one with the next seed, from what was heard before this one",
+    });
     if keep.clicked() {
         desk.wish(if take.kept {
             TakeWish::LetGo(id())
@@ -272,6 +277,7 @@ fn play_another(params: &ContinuationParams, setter: &ParamSetter<'_>, take: &Ta
     }
     gesture::set_once(setter, &params.temperature, take.temperature);
     gesture::set_once(setter, &params.top_p, take.top_p);
+    gesture::set_once(setter, &params.likeness, take.likeness);
     let seed = (take.seed.wrapping_add(1) % SEEDS) as i32;
     gesture::set_once(setter, &params.seed, seed);
     gesture::set_once(setter, &params.run, true);

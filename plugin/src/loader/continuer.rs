@@ -4,12 +4,33 @@
 //! the continuer before goes on.
 
 use afterimage_engine::continuation::{Continuer, Grains};
-use afterimage_neural::{LoadedContinuer, is_continuer, load_continuer};
+use afterimage_neural::{LoadedContinuer, Pack, is_continuer, load_continuer};
 
 use super::{Work, runtime, suitable};
 use crate::params::PackNames;
 use crate::state::ModelReference;
 use crate::view::ComposerStatus;
+
+/// Loads what continues sound once more, for one who needs it alone. Allocates; runs a trial.
+///
+/// # Errors
+/// One sentence.
+pub fn fresh_continuer(reference: &ModelReference) -> Result<Box<dyn Continuer>, String> {
+    if reference.names_none() {
+        let memory = Grains::new().map_err(|error| error.to_string())?;
+        return Ok(Box::new(memory));
+    }
+    let (_, loaded) = open(reference)?;
+    Ok(loaded.continuer)
+}
+
+/// The pack of a wish and what it becomes.
+fn open(wish: &ModelReference) -> Result<(Pack, LoadedContinuer), String> {
+    let complaint = "does not continue sound; choose a pack whose tasks name 'continue'";
+    let pack = suitable(wish, is_continuer, complaint)?;
+    let loaded = load_continuer(&pack, runtime()).map_err(|error| error.to_string())?;
+    Ok((pack, loaded))
+}
 
 impl Work {
     /// Loads what was wished for.
@@ -26,16 +47,16 @@ impl Work {
             self.view.continuer.record(ModelReference::default());
             return Ok(());
         }
-        let complaint = "does not continue sound; choose a pack whose tasks name 'continue'";
-        let pack = suitable(wish, is_continuer, complaint)?;
-        if self.view.continuer_status.read().pack_hash == pack.hash() {
+        let hash = self.view.continuer_status.read().pack_hash.clone();
+        if !wish.hash.is_empty() && wish.hash == hash {
             return Ok(());
         }
+        let (pack, loaded) = open(wish)?;
         let LoadedContinuer {
             manifest,
             continuer,
             report,
-        } = load_continuer(&pack, runtime()).map_err(|error| error.to_string())?;
+        } = loaded;
         self.engine.set_continuer(Some(continuer));
         *self.view.continuer_names.write() = PackNames::of(&manifest);
         *self.view.continuer_status.write() = ComposerStatus {
@@ -61,13 +82,13 @@ impl Work {
 
     /// Installs the continuer that needs no model.
     fn remember(&self) -> Result<(), String> {
-        let memory = Grains::new().map_err(|error| error.to_string())?;
+        let memory = fresh_continuer(&ModelReference::default())?;
         let status = ComposerStatus {
             pack_name: memory.spec().name.clone(),
             description: "Reads on in what it heard; needs no model.".to_owned(),
             ..ComposerStatus::default()
         };
-        self.engine.set_continuer(Some(Box::new(memory)));
+        self.engine.set_continuer(Some(memory));
         *self.view.continuer_names.write() = PackNames::default();
         *self.view.continuer_status.write() = status;
         Ok(())

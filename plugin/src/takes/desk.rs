@@ -24,6 +24,8 @@ pub enum TakeWish {
     Delete(String),
     /// Let it be heard.
     Audition(String),
+    /// Another one of sound from the same prompt, with the next seed.
+    Another(String),
     /// End what is auditioned.
     Hush,
     /// A WAV file of its own.

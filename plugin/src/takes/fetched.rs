@@ -34,6 +34,7 @@ impl From<Take> for WholeTake {
                 labels: style.class.to_vec(),
                 temperature: style.temperature,
                 top_p: style.top_p,
+                likeness: style.likeness,
                 rate_hz: take.place.host_rate_hz,
                 length_samples: take.audio.first().map_or(0, |channel| channel.len() as u64),
                 start_sample: take.place.start_sample,
@@ -66,7 +67,7 @@ fn interleaved(channels: &[Vec<f32>]) -> Vec<f32> {
 }
 
 /// A name that sorts by time and that no other process or instance takes.
-fn fresh_id() -> String {
+pub(super) fn fresh_id() -> String {
     static TAKES: AtomicU32 = AtomicU32::new(0);
     let since = SystemTime::now().duration_since(UNIX_EPOCH);
     let milliseconds = since.map_or(0, |since| since.as_millis());

@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{Builder, JoinHandle};
 use std::time::Duration;
 
+use afterimage_engine::continuation::Continuer;
 use afterimage_neural::shelf::user_data_folder;
 use parking_lot::Mutex;
 
@@ -32,6 +33,8 @@ pub struct Keeper {
 
 /// Gives the next finished take, if there is one.
 pub type FinishedTakes = Box<dyn FnMut() -> Option<WholeTake> + Send>;
+/// Gives a continuer of its own for a take, the one that is chosen now; or a sentence.
+pub type FreshContinuer = Box<dyn Fn() -> Result<Box<dyn Continuer>, String> + Send>;
 /// Tells the host's rate in hertz; 0 while it is not known.
 pub type HostRate = Box<dyn Fn() -> u32 + Send>;
 
@@ -55,8 +58,10 @@ impl Keeper {
         let (work, stop) = (Arc::clone(&self.work), Arc::clone(&self.stop));
         let run = move || {
             while !stop.load(Ordering::Acquire) {
-                work.lock().step();
-                std::thread::park_timeout(PERIOD);
+                let is_making = work.lock().step();
+                if !is_making {
+                    std::thread::park_timeout(PERIOD);
+                }
             }
         };
         // Without a thread the takes are written when the host deactivates.

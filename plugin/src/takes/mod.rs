@@ -3,6 +3,7 @@
 //! The [`Keeper`](keeper::Keeper)'s thread writes them to the user's data folder and does what the
 //! window wants of them. The audio thread only plays what was prepared for audition.
 
+mod another;
 pub mod audition;
 pub mod desk;
 mod fetched;

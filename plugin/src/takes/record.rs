@@ -34,6 +34,8 @@ pub struct TakeRecord {
     pub temperature: f32,
     /// Factor on the pack's top-p.
     pub top_p: f32,
+    /// Share of the memory of what was heard.
+    pub likeness: f32,
     /// Rate of its positions, and of its sound if it has one, in hertz.
     pub rate_hz: u32,
     /// Length in samples of one channel.

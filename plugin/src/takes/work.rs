@@ -3,9 +3,10 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::another::Another;
 use super::audition::{AuditionLink, Prepared};
 use super::desk::{TakeList, TakeWish, TakesDesk};
-use super::keeper::{FinishedTakes, HostRate};
+use super::keeper::{FinishedTakes, FreshContinuer, HostRate};
 use super::notes;
 use super::prepare::prepare;
 use super::record::TakeRecord;
@@ -26,6 +27,8 @@ const MOST_LISTED: usize = 200;
 pub struct Sources {
     /// Finished ones.
     pub finished: FinishedTakes,
+    /// Who makes another.
+    pub continuer: FreshContinuer,
     /// The rate they are auditioned at.
     pub host_rate: HostRate,
 }
@@ -48,6 +51,7 @@ pub struct Work {
     waiting: Vec<WholeTake>,
     steps_to_retry: u32,
     auditioned: Option<String>,
+    making: Option<Another>,
     sentence: String,
     steps_of_sentence: u32,
     /// True when the window's list is older than what lies in the folder.
@@ -66,6 +70,7 @@ impl Work {
             waiting: Vec::new(),
             steps_to_retry: 0,
             auditioned: None,
+            making: None,
             sentence: String::new(),
             steps_of_sentence: 0,
             is_changed: true,
@@ -73,9 +78,11 @@ impl Work {
         }
     }
 
-    /// Fetches, writes, does what is wished, and shows how things stand.
-    pub fn step(&mut self) {
+    /// Fetches, writes, does what is wished, and shows how things stand. True while it makes a take, so
+    /// that the next step may follow at once.
+    pub fn step(&mut self) -> bool {
         self.fetch();
+        self.make();
         self.write();
         while let Some(wish) = self.desk.next_wish() {
             self.is_changed = true;
@@ -92,6 +99,7 @@ impl Work {
         if std::mem::take(&mut self.is_changed) {
             self.publish();
         }
+        self.making.is_some()
     }
 
     /// The step before the end: a refused write is tried at once.
@@ -112,7 +120,7 @@ impl Work {
 
     /// A sentence goes after a while, but not while takes wait for a disk.
     fn forget_sentence(&mut self) {
-        if self.sentence.is_empty() || !self.waiting.is_empty() {
+        if self.sentence.is_empty() || !self.waiting.is_empty() || self.making.is_some() {
             return;
         }
         self.steps_of_sentence = self.steps_of_sentence.saturating_sub(1);
@@ -132,6 +140,23 @@ impl Work {
             samples -= samples_of(&self.waiting.remove(0));
             self.say("The disk takes nothing and memory is full: the oldest take that was not written is lost.".to_owned());
         }
+    }
+
+    /// Goes on with the take that is being made; once whole, it is like one that was played.
+    fn make(&mut self) {
+        let Some(another) = &mut self.making else {
+            return;
+        };
+        match another.go_on() {
+            Ok(None) => return,
+            Ok(Some(take)) => {
+                self.waiting.push(take);
+                self.sentence.clear();
+            }
+            Err(sentence) => self.say(sentence),
+        }
+        self.making = None;
+        self.is_changed = true;
     }
 
     fn write(&mut self) {
@@ -184,6 +209,12 @@ impl Work {
                 let prepared = prepare(&self.read(&id)?, (self.sources.host_rate)())?;
                 self.link.post(prepared);
                 self.auditioned = Some(id);
+                Ok(())
+            }
+            TakeWish::Another(id) => {
+                let continuer = (self.sources.continuer)()?;
+                self.making = Some(Another::begin(&self.read(&id)?, continuer)?);
+                self.say("Another take is being made…".to_owned());
                 Ok(())
             }
             TakeWish::Hush => {

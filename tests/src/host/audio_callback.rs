@@ -20,7 +20,7 @@ use super::incoming::Incoming;
 use super::threads::Threads;
 use super::timeline::send;
 use super::timing::thread_processor_ns;
-use super::{CallbackTimes, Event, HeadlessHost, Pace, Ports, Rendered};
+use super::{CallbackTimes, Event, HeadlessHost, Pace, Ports, Rendered, TEMPO_BPM};
 
 /// Watches the plugin's callback from outside.
 pub trait BlockWatch: Send {
@@ -32,8 +32,6 @@ pub trait BlockWatch: Send {
 
 impl BlockWatch for () {}
 
-/// Beats a minute of the host's transport.
-const TEMPO_BPM: f64 = 120.0;
 /// Events of one block that fit without growing the list.
 const EVENT_CAPACITY: usize = 32_768;
 
@@ -56,6 +54,7 @@ pub struct AudioCallback<'a, W: BlockWatch> {
     scratch: [Vec<f32>; 2],
     outputs: usize,
     pub(super) jumps: Vec<(u64, f64)>,
+    pub(super) tempo_bpm: f64,
     pub(super) input: Incoming<'a>,
     started: Option<(Instant, u64)>,
 }
@@ -89,6 +88,7 @@ impl<'a, W: BlockWatch> AudioCallback<'a, W> {
             scratch: [vec![0.0; max_block as usize], vec![0.0; max_block as usize]],
             outputs: ports.outputs,
             jumps: Vec::new(),
+            tempo_bpm: TEMPO_BPM,
             input: Incoming::new(ports.inputs, max_block),
             started: None,
         }
@@ -180,7 +180,7 @@ impl<'a, W: BlockWatch> AudioCallback<'a, W> {
         samples: u32,
     ) -> Result<()> {
         self.collect_events(samples);
-        let transport = transport(self.song_s());
+        let transport = transport(self.song_s(), self.tempo_bpm);
         for channel in &mut self.scratch {
             // A plugin that does not fill its output must not find old sound there.
             channel[..samples as usize].fill(f32::NAN);
@@ -275,7 +275,7 @@ fn short_message(event: &clack_host::events::UnknownEvent) -> Option<[u8; 3]> {
     }
 }
 
-fn transport(seconds: f64) -> TransportEvent {
+fn transport(seconds: f64, tempo_bpm: f64) -> TransportEvent {
     TransportEvent {
         header: EventHeader::new_core(0, EventFlags::empty()),
         flags: TransportFlags::HAS_TEMPO
@@ -283,9 +283,9 @@ fn transport(seconds: f64) -> TransportEvent {
             | TransportFlags::HAS_SECONDS_TIMELINE
             | TransportFlags::HAS_TIME_SIGNATURE
             | TransportFlags::IS_PLAYING,
-        song_pos_beats: BeatTime::from_float(seconds * TEMPO_BPM / 60.0),
+        song_pos_beats: BeatTime::from_float(seconds * tempo_bpm / 60.0),
         song_pos_seconds: SecondsTime::from_float(seconds),
-        tempo: TEMPO_BPM,
+        tempo: tempo_bpm,
         tempo_inc: 0.0,
         loop_start_beats: BeatTime::from_int(0),
         loop_end_beats: BeatTime::from_int(0),

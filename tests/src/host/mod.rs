@@ -22,7 +22,7 @@ pub use handlers::HeadlessHost;
 pub use parameters::{Parameter, ParameterTable, parameter_hash};
 pub use plan::{BlockPlan, Pace};
 pub use ports::Ports;
-pub use render_spec::{Activation, RenderSpec, Rendered};
+pub use render_spec::{Activation, RenderSpec, Rendered, TEMPO_BPM};
 pub use session::Session;
 pub use status::{STATUS_VARIABLE, Status};
 pub use timeline::{Automation, Event, FractionalNote, Timeline};

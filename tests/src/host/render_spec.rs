@@ -2,6 +2,9 @@
 
 use super::{BlockPlan, CallbackTimes, Pace, Status, Timeline};
 
+/// Quarter notes a minute of a host that was told no other tempo.
+pub const TEMPO_BPM: f64 = 120.0;
+
 /// What a render is made of.
 #[derive(Clone, Debug)]
 pub struct RenderSpec {
@@ -20,6 +23,8 @@ pub struct RenderSpec {
     /// What comes in, one vector a channel, silence after its end; without channels silence alone. One
     /// channel goes to every channel of the port.
     pub input: Vec<Vec<f32>>,
+    /// Quarter notes a minute of the host's transport.
+    pub tempo_bpm: f64,
     /// Places of a sample where the host's transport jumps to a second.
     pub jumps: Vec<(u64, f64)>,
     /// Samples before which the host resets the plugin, on the audio thread.
@@ -41,6 +46,7 @@ impl RenderSpec {
             pace: Pace::Offline,
             timeline,
             input: Vec::new(),
+            tempo_bpm: TEMPO_BPM,
             jumps: Vec::new(),
             resets: Vec::new(),
             restore_at: None,

@@ -367,6 +367,7 @@ impl Session {
             AudioCallback::new(rate_hz, &events, spec.pace, longest, total, ports, watch);
         audio.input.play(&spec.input);
         audio.jumps.clone_from(&spec.jumps);
+        audio.tempo_bpm = spec.tempo_bpm;
         audio.resets.clone_from(&spec.resets);
         self.restore_at.clone_from(&spec.restore_at);
         status::clear();

@@ -10,6 +10,7 @@ use crate::takes::desk::{TakeWish, TakesDesk};
 use crate::takes::sound::{Sound, WavForm};
 use crate::takes::store::tests::{Folder, take};
 use crate::takes::store::{Store, WholeTake};
+use afterimage_engine::continuation::Grains;
 use nice_plug::params::persist::PersistentField;
 
 struct Bench {
@@ -24,6 +25,10 @@ fn bench(folder: &Folder, store: Store) -> Bench {
     let source = Arc::clone(&finished);
     let sources = Sources {
         finished: Box::new(move || source.lock().pop()),
+        continuer: Box::new(|| match Grains::new() {
+            Ok(memory) => Ok(Box::new(memory)),
+            Err(error) => Err(error.to_string()),
+        }),
         host_rate: Box::new(|| 48_000),
     };
     let places = Places {
@@ -152,5 +157,24 @@ fn files_are_exported_under_the_takes_name_and_the_window_says_where() {
     bench.wish(TakeWish::Delete("0001".into()));
     assert!(bench.names().is_empty());
     bench.wish(TakeWish::ExportNotes("0001".into()));
+    assert!(bench.desk.list().sentence.contains("gone"));
+}
+
+#[test]
+fn another_is_made_in_steps_and_then_listed_like_one_that_was_played() {
+    let folder = Folder::new("another");
+    let mut bench = bench(&folder, Store::new(folder.0.join("takes"), u64::MAX));
+    let mut imagined = take("0001");
+    imagined.record.pack = "Memory".to_owned();
+    imagined.record.length_samples = 48_000;
+    bench.finished.lock().push(imagined);
+    bench.work.step();
+    bench.desk.wish(TakeWish::Another("0001".into()));
+    assert!(bench.work.step(), "it is being made");
+    assert!(bench.desk.list().sentence.contains("being made"));
+    while bench.work.step() {}
+    assert_eq!(bench.names(), ["Memory 8", "take 0001"]);
+    assert!(bench.desk.list().sentence.is_empty());
+    bench.wish(TakeWish::Another("gone".into()));
     assert!(bench.desk.list().sentence.contains("gone"));
 }
