@@ -341,4 +341,9 @@ fn an_allocating_call_is_caught() {
     assert!(touches(|| drop(std::hint::black_box(vec![1_u8; 100]))) >= 2);
     let freed = vec![1_u8; 100];
     assert_eq!(touches(|| drop(freed)), 1);
+    let before = LIVE_BYTES.get();
+    let kept = std::hint::black_box(vec![1_u8; 100]);
+    assert_eq!(LIVE_BYTES.get() - before, 100);
+    drop(kept);
+    assert_eq!(LIVE_BYTES.get(), before);
 }
