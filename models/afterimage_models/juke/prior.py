@@ -62,7 +62,7 @@ class Film(nn.Module):
 
     def forward(self, x: Tensor, label: Tensor) -> Tensor:
         """`x`: [batch, ..., width]; `label`: [batch]."""
-        shape = (len(label), *[1] * (x.dim() - 2), x.shape[-1])
+        shape = (label.shape[0], *[1] * (x.dim() - 2), x.shape[-1])
         return x * self.scale(label).reshape(shape) + self.move(label).reshape(shape)
 
 

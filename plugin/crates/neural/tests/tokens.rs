@@ -130,3 +130,33 @@ fn what_is_wrong_with_a_token_model_is_named() {
     ];
     assert_named("tokens", cases);
 }
+
+#[test]
+fn what_is_wrong_with_prime_is_named() {
+    let cases: &[Case] = &[
+        ("whole", |_| {}, &[]),
+        (
+            "state",
+            |m| {
+                let prime = &mut m["graphs"]["prime"];
+                prime["inputs"].as_array_mut().unwrap().pop();
+                prime["outputs"].as_array_mut().unwrap().pop();
+            },
+            &["prime"],
+        ),
+        (
+            "role",
+            |m| m["graphs"]["prime"]["inputs"][0]["role"] = json!("event"),
+            &["token", "event", "token, class, state"],
+        ),
+        (
+            "other",
+            |m| {
+                m["state"][0]["input"] = json!("state.far");
+                m["state"][0]["output"] = json!("state.far.out");
+            },
+            &["state.h", "'state'"],
+        ),
+    ];
+    assert_named("primed_tokens", cases);
+}

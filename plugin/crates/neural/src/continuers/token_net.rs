@@ -26,7 +26,10 @@ const NEVER: f32 = -1e30;
 /// What the nets know after some frames. The newest token is not in the states yet.
 #[derive(Clone, Debug)]
 pub(crate) struct Known {
+    /// Of `predict`.
     states: States,
+    /// Of `prime`, after the last whole group; none where the pack has no `prime`.
+    group_states: States,
     newest: u32,
     /// Place in its group of the token that comes next.
     place: usize,
@@ -43,6 +46,8 @@ pub(crate) struct Known {
 pub(crate) struct TokenNet {
     encode: StepModel,
     predict: StepModel,
+    prime: Option<StepModel>,
+    shared_states: Vec<usize>,
     decode: StepModel,
     vocabulary: TokenVocabulary,
     decoded_groups: usize,
@@ -66,12 +71,15 @@ impl TokenNet {
         let open = |step| StepModel::open(pack, step, runtime, kind);
         let representation = &pack.manifest().representation;
         let (predict, vocabulary) = (open(&plan.predict)?, plan.vocabulary.clone());
+        let prime = plan.prime.as_ref().map(open).transpose()?;
+        let group_states = prime.as_ref().map(|prime| prime.initial().clone());
         let values = plan.window_frames * representation.bins;
         let mut net = Self {
             encode: open(&plan.encode)?,
             decode: open(&plan.decode)?,
             rest: Known {
                 states: predict.initial().clone(),
+                group_states: group_states.unwrap_or_default(),
                 newest: vocabulary.start(),
                 place: 0,
                 window: vec![representation.floor; values].into(),
@@ -81,6 +89,8 @@ impl TokenNet {
                 drawn: 0,
             },
             predict,
+            prime,
+            shared_states: plan.shared_states.clone(),
             logits: vec![NEVER; vocabulary.size()],
             vocabulary,
             decoded_groups: plan.decoded_groups,
@@ -88,6 +98,10 @@ impl TokenNet {
             class: default_classes(pack),
             sampler: Sampler::default(),
         };
+        let starts = vec![net.vocabulary.start(); net.vocabulary.places()];
+        let mut rest = net.rest.clone();
+        net.end_group(&starts, &net.class.clone(), &mut rest)?;
+        net.rest = rest;
         // Before the first group stands silence.
         let silence = net.tokens_of(&net.rest.window.clone())?;
         let before = net.vocabulary.before_groups * silence.len();
@@ -123,6 +137,26 @@ impl TokenNet {
             ..StepValues::default()
         };
         self.predict.run(&values, &mut known.states)
+    }
+
+    /// Moves the states on by a whole group, where `prime` does that.
+    fn end_group(
+        &mut self,
+        group: &[u32],
+        class: &[u16; MAX_CLASSES],
+        known: &mut Known,
+    ) -> Result<(), String> {
+        let Some(prime) = &mut self.prime else {
+            return Ok(());
+        };
+        let values = StepValues {
+            tokens: group,
+            class: *class,
+            ..StepValues::default()
+        };
+        prime.run(&values, &mut known.group_states)?;
+        known.states = known.group_states.picked(&self.shared_states);
+        Ok(())
     }
 
     /// Makes a token the newest, which the states do not know yet.
@@ -165,7 +199,12 @@ impl TokenNet {
             uniform,
         );
         self.take(token.unwrap_or(allowed.start), known);
-        Ok(())
+        if known.place > 0 {
+            return Ok(());
+        }
+        let whole = known.groups.len() - self.vocabulary.places();
+        let group: Vec<u32> = known.groups.range(whole..).copied().collect();
+        self.end_group(&group, &draw.style.class, known)
     }
 
     /// Tokens that one call of `decode` sees.
@@ -203,11 +242,15 @@ impl FrameSource for TokenNet {
         }
         known.waiting_frames = 0;
         let class = self.class;
-        for token in self.tokens_of(&known.window)? {
-            self.foretell(&class, known)?;
-            self.take(token, known);
-            known.memory.hear(token);
+        let group = self.tokens_of(&known.window)?;
+        for token in &group {
+            if self.prime.is_none() {
+                self.foretell(&class, known)?;
+            }
+            self.take(*token, known);
+            known.memory.hear(*token);
         }
+        self.end_group(&group, &class, known)?;
         let before = self.vocabulary.before_groups * self.vocabulary.places();
         known.groups.drain(..known.groups.len() - before);
         Ok(())

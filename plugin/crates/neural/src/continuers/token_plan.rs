@@ -22,6 +22,17 @@ const PREDICT: StepGraph = StepGraph {
     tokens: 1,
 };
 
+/// The tokens of a whole group, to the states after it.
+fn prime(places: usize) -> StepGraph {
+    StepGraph {
+        graph: "prime",
+        roles: &[Role::Token, Role::Class, Role::State],
+        needed: Role::Token,
+        output: None,
+        tokens: places,
+    }
+}
+
 /// Whether a pack's `predict` graph says which token of sound comes next.
 pub(crate) fn is_token_model(manifest: &Manifest) -> bool {
     manifest.representation.has_columns()
@@ -34,6 +45,9 @@ pub(crate) fn is_token_model(manifest: &Manifest) -> bool {
 pub(crate) struct TokenPlan {
     pub(crate) encode: StepPlan,
     pub(crate) predict: StepPlan,
+    pub(crate) prime: Option<StepPlan>,
+    /// For each state of `predict`, its place among those of `prime`.
+    pub(crate) shared_states: Vec<usize>,
     pub(crate) decode: StepPlan,
     pub(crate) vocabulary: TokenVocabulary,
     /// Frames that `encode` takes, those of the group last.
@@ -65,9 +79,13 @@ impl TokenPlan {
             output: Some(Role::Frame),
             tokens: seen * vocabulary.places(),
         };
+        let predict = step_plan(pack, PREDICT)?;
+        let prime = StepPlan::new(pack, prime(vocabulary.places())).transpose()?;
         let plan = Self {
             encode: step_plan(pack, ENCODE)?,
-            predict: step_plan(pack, PREDICT)?,
+            shared_states: shared_states(pack, &predict, prime.as_ref())?,
+            predict,
+            prime,
             decode: step_plan(pack, decode)?,
             window_frames: 0,
             decoded_groups,
@@ -122,6 +140,34 @@ impl TokenPlan {
             "correct 'vocabulary.group_frames', 'representation.bins' or the tensor's shape",
         ))
     }
+}
+
+/// # Errors
+/// Where `prime` does not carry a state of `predict`.
+fn shared_states(
+    pack: &Pack,
+    predict: &StepPlan,
+    prime: Option<&StepPlan>,
+) -> Result<Vec<usize>, PackError> {
+    let Some(prime) = prime else {
+        return Ok(Vec::new());
+    };
+    let carried = prime.states();
+    let place = |state: (&str, usize)| {
+        let found = carried.iter().position(|other| *other == state);
+        found.ok_or_else(|| {
+            prime.complain(
+                pack,
+                "graphs.prime.inputs",
+                (
+                    format!("carry the state {} [{}] of 'predict'", state.0, state.1),
+                    "it does not".into(),
+                ),
+                "export both graphs with the states that 'predict' takes",
+            )
+        })
+    };
+    predict.states().into_iter().map(place).collect()
 }
 
 fn step_plan(pack: &Pack, what: StepGraph) -> Result<StepPlan, PackError> {

@@ -11,6 +11,13 @@ use crate::runtime::Runtime;
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct States(Vec<Vec<f32>>);
 
+impl States {
+    /// Copies of those at `places`.
+    pub(crate) fn picked(&self, places: &[usize]) -> Self {
+        Self(places.iter().map(|place| self.0[*place].clone()).collect())
+    }
+}
+
 /// What one step takes beside its states; what the graph has no input for is not read.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct StepValues<'a> {
