@@ -375,3 +375,98 @@ fn every_pair_of_rates_and_every_longest_block_is_on_time_live_and_offline() {
         assert_eq!(offline.engine.monitor().counts().wait_timeouts, 0, "{what}");
     }
 }
+
+#[test]
+fn a_rest_begins_the_same_piece_at_any_block_size_however_late_it_was_run() {
+    for run_before in [3 * BEAT, 200, 40] {
+        let left = BAR + 5_001;
+        let input = phrases(3 * BAR, &[(BEAT, left)]);
+        let mut events = run_at(left - run_before, Quantise::Now);
+        events.insert(0, (0, change(ContinuationChange::WhenStopped(true))));
+        let heard_in = |block: usize| {
+            let mut rig = effect(RATE_HZ, 1024, Box::new(Repeats::new(44_100)));
+            let sound = hear_in(&mut rig, &input, &events, block);
+            rig.processor.reset();
+            rig.work();
+            (sound, rig.engine.take_finished().unwrap())
+        };
+        let reference = heard_in(1024);
+        assert!(reference.1.place.branch_sample.abs_diff(left) <= 480);
+        for block in [32, 100, 333] {
+            let (sound, take) = heard_in(block);
+            assert_eq!(take.place, reference.1.place, "blocks of {block}");
+            sound.assert_same(&reference.0, &format!("blocks of {block}"));
+        }
+    }
+}
+
+/// Wishes of every kind at arbitrary samples.
+fn arbitrary_wishes(mut state: u64, samples: u64) -> Vec<(u64, Event)> {
+    let mut draw = move |below: u64| {
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1);
+        (state >> 33) % below
+    };
+    let mut events = run_at(0, Quantise::Now);
+    for _ in 0..60 {
+        let wish = match draw(14) {
+            0..=3 => ContinuationChange::Run(draw(3) > 0),
+            4 => ContinuationChange::WhenStopped(draw(2) > 0),
+            5 => ContinuationChange::UntilPlayed(draw(2) > 0),
+            6 => ContinuationChange::TradeBars(draw(2) as u16),
+            7 => ContinuationChange::Bars(draw(2) as u16),
+            8 => ContinuationChange::Seconds(draw(3) as f32 * 0.3),
+            9 => ContinuationChange::GateDb(-30.0 - draw(30) as f32),
+            10 => ContinuationChange::TempoBpm(60.0 + draw(200) as f32),
+            11 => ContinuationChange::FollowsHeard(draw(3) > 0),
+            12 => ContinuationChange::InputWhilePlaying(if draw(2) > 0 {
+                InputWhilePlaying::Heard
+            } else {
+                InputWhilePlaying::Muted
+            }),
+            _ => ContinuationChange::Quantise([Quantise::Now, Quantise::Beat][draw(2) as usize]),
+        };
+        events.push((draw(samples), change(wish)));
+    }
+    events.sort_by_key(|(at, _)| *at);
+    events
+}
+
+#[test]
+fn whatever_is_wished_for_and_when_no_block_size_is_heard() {
+    let samples = 12 * RATE_HZ as u64;
+    let mut input = lively(samples as usize);
+    for (at, sample) in input.iter_mut().enumerate() {
+        // Phrases of every length, and rests.
+        if (at / 9_000 * 7) % 11 < 4 {
+            *sample = [0.0; 2];
+        }
+    }
+    let mut takes = 0;
+    for seed in 0..6 {
+        let events = arbitrary_wishes(seed, samples);
+        let heard_in = |block: usize| {
+            let mut rig = effect(RATE_HZ, 1024, Box::new(Repeats::new(22_050)));
+            let sound = hear_in(&mut rig, &input, &events, block);
+            rig.processor.reset();
+            rig.work();
+            let takes: Vec<_> = std::iter::from_fn(|| rig.engine.take_finished()).collect();
+            let late = rig.engine.monitor().counts().late_samples;
+            (sound, takes, late)
+        };
+        let reference = heard_in(1024);
+        takes += reference.1.len();
+        for block in [64, 333] {
+            let (sound, takes, late) = heard_in(block);
+            assert_eq!(late, 0);
+            let what = format!("seed {seed}, blocks of {block}");
+            sound.assert_same(&reference.0, &what);
+            for (take, expected) in takes.iter().zip(&reference.1) {
+                assert_eq!(take.place, expected.place, "{what}");
+            }
+            assert_eq!(takes.len(), reference.1.len(), "{what}");
+        }
+    }
+    assert!(takes > 15, "{takes} takes");
+}

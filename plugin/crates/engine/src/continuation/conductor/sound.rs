@@ -74,13 +74,12 @@ impl Conductor {
     /// Sends what was heard before a host sample; everything before it must have happened.
     pub(crate) fn send_heard(&mut self, until_host: u64) {
         self.send_restart();
-        let waits = self.waits_for_rest() && self.piece.is_none();
-        let held_back = if waits && self.begins_at.is_some() {
+        // Whatever is wished for next: where the input may already rest, a piece may branch.
+        let waits = self.waits_for_rest() && self.piece.is_none() && self.begins_at.is_some();
+        let held_back = if waits {
             self.gate.left()
-        } else if waits {
-            self.gate.may_rest_from()
         } else {
-            None
+            self.gate.may_rest_from()
         };
         let horizon = held_back.unwrap_or(until_host).min(until_host);
         self.horizon = self.horizon.max(horizon);
