@@ -457,6 +457,12 @@ fn whatever_is_wished_for_and_when_no_block_size_is_heard() {
         };
         let reference = heard_in(1024);
         takes += reference.1.len();
+        let mut offline = effect(RATE_HZ, 1024, Box::new(Repeats::new(22_050)));
+        offline.processor.set_render(RenderMode::Wait, true);
+        let waited = Working::OnlyWhenWaitedFor;
+        let sound = hear(&mut offline, &input, &events, || 480, waited);
+        sound.assert_same(&reference.0, &format!("seed {seed}, offline"));
+        assert_eq!(offline.engine.monitor().counts().wait_timeouts, 0);
         for block in [64, 333] {
             let (sound, takes, late) = heard_in(block);
             assert_eq!(late, 0);
