@@ -1,0 +1,1 @@
+"""A WaveNet that continues sound sample by sample, conditioned on a label."""
