@@ -6,13 +6,14 @@ mod continuers;
 mod events;
 mod import;
 mod text;
+mod waves;
 
 use std::path::Path;
 
 use afterimage_engine::contract::{Decoder, Frame};
 
 use crate::backend::BackendKind;
-use crate::continuers::{is_frame_model, is_token_model};
+use crate::continuers::{is_frame_model, is_token_model, is_wave_model};
 use crate::error::PackError;
 use crate::events::is_event_model;
 use crate::load::{LoadReport, LoadedPack, load};
@@ -52,6 +53,9 @@ fn check_pack(pack: &Pack, runtime: &Runtime) -> ModelCheck {
     }
     if is_frame_model(pack.manifest()) || is_token_model(pack.manifest()) {
         return continuers::check(pack, runtime, text);
+    }
+    if is_wave_model(pack.manifest()) {
+        return waves::check(pack, runtime, text);
     }
     for kind in [BackendKind::OnnxRuntime, BackendKind::Embedded] {
         let Some(only) = runtime.only(kind) else {

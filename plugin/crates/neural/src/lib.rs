@@ -27,6 +27,7 @@ pub mod shelf;
 mod steps;
 mod trial;
 mod validate;
+mod wavenet;
 
 pub use backend::BackendKind;
 pub use check::{AGREEMENT, ModelCheck, check_model};

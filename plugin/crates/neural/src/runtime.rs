@@ -128,6 +128,7 @@ impl Runtime {
         let kinds = match kind {
             BackendKind::OnnxRuntime => &KINDS[..1],
             BackendKind::Embedded => &KINDS[1..],
+            BackendKind::Native => &KINDS[..0],
         };
         self.kinds.contains(&kind).then(|| Self {
             kinds,
@@ -147,6 +148,7 @@ impl Runtime {
                 Ok(Box::new(OnnxRuntime::open(loaded, graph, outputs)?))
             }
             (BackendKind::OnnxRuntime, None) => Err("it is not loaded".into()),
+            (BackendKind::Native, _) => Err("it runs no graphs".into()),
             (BackendKind::Embedded, _) => {
                 let pool = self.pool.get_or_init(embedded::pool);
                 Ok(Box::new(Embedded::open(pool, graph, outputs)?))

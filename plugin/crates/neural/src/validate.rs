@@ -1,6 +1,8 @@
 //! Compares what a manifest declares with what its graphs hold.
 
-use crate::continuers::{FramePlan, TokenPlan, is_frame_model, is_token_model};
+use crate::continuers::{
+    FramePlan, TokenPlan, is_frame_model, is_token_model, is_wave_model, wave_plan,
+};
 use crate::error::PackError;
 use crate::events::EventPlan;
 use crate::manifest::{Axis, GraphSpec, Role, TensorSpec};
@@ -34,6 +36,9 @@ pub(crate) fn check(pack: &Pack) -> Result<(), PackError> {
     }
     if is_token_model(pack.manifest()) {
         TokenPlan::new(pack)?;
+    }
+    if is_wave_model(pack.manifest()) {
+        wave_plan(pack)?;
     }
     Ok(())
 }

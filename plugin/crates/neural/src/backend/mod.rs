@@ -14,6 +14,8 @@ pub enum BackendKind {
     OnnxRuntime,
     /// rten, linked into the plugin.
     Embedded,
+    /// Kernels of our own, for nets that emit one sample a step.
+    Native,
 }
 
 impl BackendKind {
@@ -22,6 +24,7 @@ impl BackendKind {
         match self {
             Self::OnnxRuntime => "ONNX Runtime",
             Self::Embedded => "the embedded runtime (rten)",
+            Self::Native => "the native kernel",
         }
     }
 }

@@ -8,6 +8,7 @@ mod frames;
 mod token_net;
 mod token_plan;
 mod trial;
+mod waves;
 
 use std::sync::Arc;
 
@@ -22,6 +23,7 @@ use frame_net::FrameNet;
 pub(crate) use frame_plan::{FramePlan, is_frame_model};
 use token_net::TokenNet;
 pub(crate) use token_plan::{TokenPlan, is_token_model};
+pub(crate) use waves::{Walk, is_wave_model, wave_plan, wave_walks};
 
 /// A pack that can continue sound.
 pub struct LoadedContinuer {
@@ -69,16 +71,19 @@ pub fn load_continuer(pack: &Pack, runtime: &Runtime) -> Result<LoadedContinuer,
         let open = |kind| TokenNet::open(pack, &plan, runtime, kind);
         return frames::load(pack, runtime, &plan.predict.file, open);
     }
+    if is_wave_model(pack.manifest()) {
+        return waves::load(pack);
+    }
     Err(PackError::Unsupported {
         pack: pack.name().to_owned(),
         what: "a pack that continues sound".into(),
-        expected: "one with 'graphs.predict' over frames or tokens".into(),
+        expected: "one with 'graphs.predict' over frames, tokens or samples".into(),
         found: format!(
             "one with the representation '{}' and the graphs {}",
             pack.manifest().representation.kind.word(),
             graph_names(pack)
         ),
-        advice: "export the predictor, with an output of the role 'frame' or 'logits'",
+        advice: "export the predictor, with an output of the role 'frame', 'logits' or 'mixture'",
     })
 }
 

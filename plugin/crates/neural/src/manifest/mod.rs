@@ -8,12 +8,14 @@ mod parse;
 mod playing;
 mod representation;
 mod stages;
+mod state;
 mod tokens;
 mod vocabulary;
 
 use serde::Serialize;
 
 pub use representation::{Phase, Representation, RepresentationKind, Unit, Window};
+pub use state::StateKind;
 pub use tokens::{TokenLevel, TokenVocabulary};
 pub use vocabulary::{EventVocabulary, TokenClass, TokenKind};
 
@@ -243,8 +245,8 @@ pub struct StatePair {
     pub input: String,
     /// Output tensor.
     pub output: String,
-    /// `replace`, `delay(d)` or `append(capacity)`.
-    pub kind: String,
+    /// What becomes of the output.
+    pub kind: StateKind,
     /// Value before the first call.
     pub initial: f32,
 }

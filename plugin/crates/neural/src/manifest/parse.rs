@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::field::Field;
 use super::playing::{parse_condition, parse_latent, parse_play};
+use super::state::parse_kind;
 use super::{
     Axis, Description, EventVocabulary, GraphSpec, Graphs, Manifest, Metric, PlayMode,
     Representation, RepresentationKind, Role, SCHEMA, StatePair, Task, TensorSpec, TokenVocabulary,
@@ -327,13 +328,7 @@ fn parse_axis(field: &Field<'_>) -> Result<Axis, PackError> {
 fn parse_state(field: &Field<'_>) -> Result<StatePair, PackError> {
     let input = field.at("input").text()?;
     let output = field.at("output").text_or(&format!("{input}.out"))?;
-    let kind = field.at("kind").text()?;
-    let word = kind.split('(').next().unwrap_or_default();
-    if !["replace", "delay", "append"].contains(&word) {
-        return Err(field
-            .at("kind")
-            .must_be("replace, delay(d) or append(capacity)"));
-    }
+    let kind = parse_kind(&field.at("kind"))?;
     Ok(StatePair {
         input,
         output,

@@ -4,12 +4,14 @@
 
 mod scan;
 mod tensor;
+mod weights;
 mod wire;
 
 use std::collections::BTreeMap;
 use std::fmt;
 
 use crate::error::PackError;
+pub(crate) use weights::{Weight, read_weights};
 use wire::{Message, Value, WireError};
 
 /// Largest graph file in bytes.

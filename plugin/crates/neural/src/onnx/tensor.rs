@@ -1,5 +1,6 @@
 //! Tensors in the file: their types, axes, and whether their data is really there.
 
+use super::weights::Weight;
 use super::wire::{Message, Value, WireError};
 use super::{Dim, Element, Fault, TensorInfo};
 
@@ -161,6 +162,28 @@ pub(super) fn read_stored(mut tensor: Message<'_>) -> Result<Stored, WireError> 
             .filter(|list| list.len() <= MAX_SHAPE_LENGTH);
     }
     Ok(stored)
+}
+
+/// The name and values of a float32 tensor in raw or packed bytes; `None` for any other.
+pub(super) fn read_floats(mut tensor: Message<'_>) -> Result<Option<(String, Weight)>, WireError> {
+    let (mut dims, mut name, mut bytes, mut code) = (Vec::new(), String::new(), None, 0);
+    while let Some((number, value)) = tensor.next_field()? {
+        match (number, value) {
+            (1, value) => read_integers(value, &mut dims)?,
+            (2, Value::Varint(c)) => code = c,
+            (8, Value::Bytes(label)) => name = label.label(),
+            (4 | 9, Value::Bytes(data)) => bytes = Some(data.bytes()),
+            _ => {}
+        }
+    }
+    let (1, Some(bytes)) = (code, bytes) else {
+        return Ok(None);
+    };
+    let dims: Vec<usize> = dims.iter().map(|dim| *dim as usize).collect();
+    let chunks = bytes.as_chunks::<4>().0.iter();
+    let values: Vec<f32> = chunks.map(|chunk| f32::from_le_bytes(*chunk)).collect();
+    let is_whole = dims.iter().product::<usize>() == values.len();
+    Ok(is_whole.then_some((name, Weight { dims, values })))
 }
 
 fn size_of_value(value: &Value<'_>) -> u64 {

@@ -5,6 +5,7 @@
 
 mod model;
 mod plan;
+mod queue;
 
 pub(crate) use model::{States, StepModel, StepValues};
 pub(crate) use plan::{StepFill, StepGraph, StepPlan};

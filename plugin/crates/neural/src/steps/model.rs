@@ -3,13 +3,14 @@
 use afterimage_engine::contract::MAX_CLASSES;
 
 use super::plan::{StepFill, StepPlan};
+use super::queue::Queue;
 use crate::backend::{Backend, BackendKind, InputBuffer, Values};
 use crate::pack::Pack;
 use crate::runtime::Runtime;
 
 /// The carried tensors of one sequence, in the order of the plan's states.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(crate) struct States(Vec<Vec<f32>>);
+pub(crate) struct States(Vec<Queue>);
 
 impl States {
     /// Copies of those at `places`.
@@ -25,7 +26,7 @@ pub(crate) struct StepValues<'a> {
     pub(crate) tokens: &'a [u32],
     /// Place in its group of the token that is asked for.
     pub(crate) level: usize,
-    /// As many values as the graph's `frame` input.
+    /// As many values as the graph's `frame` or `audio` input.
     pub(crate) frame: &'a [f32],
     pub(crate) class: [u16; MAX_CLASSES],
     /// As many values as the graph's `uniform` input, 0 <= u < 1.
@@ -91,7 +92,7 @@ impl StepModel {
                 StepFill::Temperature => set(&mut buffer.values, f64::from(values.temperature)),
                 StepFill::Frame => copy(&mut buffer.values, values.frame),
                 StepFill::Uniform => copy(&mut buffer.values, values.uniform),
-                StepFill::State(place) => copy(&mut buffer.values, &states.0[*place]),
+                StepFill::State(place) => copy(&mut buffer.values, states.0[*place].oldest()),
             }
         }
         let (given, mut lengths_fit) = (&mut self.given, true);
@@ -99,7 +100,7 @@ impl StepModel {
         let width = if has_output { given[0].len() } else { 0 };
         self.backend.run(1, &self.buffers, &mut |place, values| {
             let expected = match place.checked_sub(usize::from(has_output)) {
-                Some(state) => initial.0[state].len(),
+                Some(state) => initial.0[state].oldest().len(),
                 None => width,
             };
             lengths_fit &= values.len() == expected;
@@ -114,7 +115,7 @@ impl StepModel {
         }
         let first = usize::from(self.has_output);
         for (state, given) in states.0.iter_mut().zip(&self.given[first..]) {
-            state.copy_from_slice(given);
+            state.push(given);
         }
         Ok(())
     }

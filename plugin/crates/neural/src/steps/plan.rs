@@ -1,8 +1,9 @@
 //! How a step graph is fed and read: which tensor takes what, and which states go round.
 
+use super::queue::Queue;
 use crate::backend::{InputBuffer, Values};
 use crate::error::PackError;
-use crate::manifest::{Axis, ConditionKind, GraphSpec, Role, TensorSpec};
+use crate::manifest::{Axis, ConditionKind, GraphSpec, Role, StateKind, TensorSpec};
 use crate::onnx::Element;
 use crate::pack::{Pack, PackGraph};
 
@@ -33,7 +34,7 @@ pub(crate) enum StepFill {
     Token,
     /// Place in its group of the token that is asked for.
     Level,
-    /// The newest frame, or the newest frames.
+    /// The newest frame or sample, or the newest frames.
     Frame,
     /// A class condition, by its index among them.
     Class(usize),
@@ -53,6 +54,8 @@ pub(crate) struct StepInput {
     tail: Vec<usize>,
     element: Element,
     initial: f32,
+    /// Calls after which a state comes back.
+    delay: usize,
 }
 
 impl StepInput {
@@ -109,10 +112,11 @@ impl StepPlan {
     }
 
     /// Each carried tensor before the first step. Allocates.
-    pub(super) fn initial_states(&self) -> Vec<Vec<f32>> {
+    pub(super) fn initial_states(&self) -> Vec<Queue> {
         let state = |input: &StepInput| matches!(input.fill, StepFill::State(_));
         let states = self.inputs.iter().filter(|input| state(input));
-        states.map(|s| vec![s.initial; s.width()]).collect()
+        let queue = |state: &StepInput| Queue::new(state.width(), state.delay, state.initial);
+        states.map(queue).collect()
     }
 
     /// Buffers for one row of every input. Allocates.
@@ -151,6 +155,14 @@ impl StepPlan {
             advice,
         }
     }
+}
+
+/// A state as the manifest pairs it.
+#[derive(Default)]
+struct State {
+    output: Option<String>,
+    initial: f32,
+    delay: usize,
 }
 
 struct Maker<'a> {
@@ -221,12 +233,12 @@ impl Maker<'_> {
         states: &mut usize,
     ) -> Result<(StepInput, Option<String>), PackError> {
         let width = self.width(spec)?;
-        let mut state = (None, 0.0);
+        let mut state = State::default();
         let fill = match spec.role {
             role if !self.what.roles.contains(&role) => return Err(self.refuse_role(spec)),
             Role::Token => StepFill::Token,
             Role::Level => StepFill::Level,
-            Role::Frame => StepFill::Frame,
+            Role::Frame | Role::Audio => StepFill::Frame,
             Role::Uniform => StepFill::Uniform,
             Role::Temperature => StepFill::Temperature,
             Role::Class => {
@@ -235,8 +247,7 @@ impl Maker<'_> {
                 StepFill::Class(*classes - 1)
             }
             Role::State => {
-                let (output, initial) = self.state(spec, width)?;
-                state = (Some(output), initial);
+                state = self.state(spec, width)?;
                 *states += 1;
                 StepFill::State(*states - 1)
             }
@@ -250,9 +261,10 @@ impl Maker<'_> {
             fill,
             tail: self.tail(spec)?,
             element: info.map_or(Element::Float32, |info| info.element),
-            initial: state.1,
+            initial: state.initial,
+            delay: state.delay,
         };
-        Ok((input, state.0))
+        Ok((input, state.output))
     }
 
     fn refuse_role(&self, spec: &TensorSpec) -> PackError {
@@ -317,8 +329,8 @@ impl Maker<'_> {
         ))
     }
 
-    /// The output that a state input goes on from, and the value it begins with.
-    fn state(&self, spec: &TensorSpec, width: usize) -> Result<(String, f32), PackError> {
+    /// Where a state input comes from, after how many calls, and what it begins with.
+    fn state(&self, spec: &TensorSpec, width: usize) -> Result<State, PackError> {
         let pairs = &self.pack.manifest().state;
         let Some(pair) = pairs.iter().find(|pair| pair.input == spec.tensor) else {
             return Err(self.complain(
@@ -328,14 +340,18 @@ impl Maker<'_> {
                 "add {\"input\", \"output\", \"kind\": \"replace\"} to 'state'",
             ));
         };
-        if pair.kind != "replace" {
-            return Err(self.complain(
-                &spec.tensor,
-                "have the state kind replace".into(),
-                format!("its kind is {}", pair.kind),
-                "export the state as one tensor that each call replaces",
-            ));
-        }
+        let delay = match pair.kind {
+            StateKind::Replace => 1,
+            StateKind::Delay(calls) => calls,
+            StateKind::Append(_) => {
+                return Err(self.complain(
+                    &spec.tensor,
+                    "have the state kind replace or delay(d)".into(),
+                    format!("its kind is {}", pair.kind),
+                    "export the state as one tensor that each call replaces",
+                ));
+            }
+        };
         let output = self.spec.outputs.iter().find(|o| o.tensor == pair.output);
         let Some(output) = output else {
             return Err(self.complain(
@@ -346,7 +362,7 @@ impl Maker<'_> {
             ));
         };
         let given = self.width(output)?;
-        if given != width || width > MAX_STATE_VALUES {
+        if given != width || width * delay > MAX_STATE_VALUES {
             return Err(self.complain(
                 &pair.output,
                 format!(
@@ -357,7 +373,11 @@ impl Maker<'_> {
                 "export both with one shape, of at most 262144 values",
             ));
         }
-        Ok((pair.output.clone(), pair.initial))
+        Ok(State {
+            output: Some(pair.output.clone()),
+            initial: pair.initial,
+            delay,
+        })
     }
 
     fn width(&self, spec: &TensorSpec) -> Result<usize, PackError> {

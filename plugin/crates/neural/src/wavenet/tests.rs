@@ -1,0 +1,163 @@
+//! The kernel against PyTorch, and against itself on another instruction set.
+#![allow(clippy::unwrap_used)]
+
+use std::path::Path;
+
+use rten_simd::SimdOp;
+use rten_simd::isa::GenericIsa;
+use serde_json::Value;
+
+use super::kernel::{Dense, LANES, accumulate, gate};
+use super::mixture::Mixture;
+use super::net::{Foretell, Push, WaveNet, WaveState};
+use super::read::read_net;
+use crate::pack::Pack;
+
+fn folder() -> std::path::PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/wave")
+}
+
+fn net() -> WaveNet {
+    read_net(&Pack::open(&folder()).unwrap()).unwrap()
+}
+
+fn numbers(value: &Value) -> Vec<f32> {
+    let number = |v: &Value| v.as_f64().unwrap() as f32;
+    value.as_array().unwrap().iter().map(number).collect()
+}
+
+fn golden() -> Value {
+    serde_json::from_slice(&std::fs::read(folder().join("golden.json")).unwrap()).unwrap()
+}
+
+fn row(mixture: &Mixture) -> Vec<f32> {
+    [&mixture.logits[..], &mixture.mean, &mixture.scale].concat()
+}
+
+/// Of each sample of `audio`, what those before it foretell.
+fn foretold(net: &mut WaveNet, audio: &[f32], label: usize, portable: bool) -> Vec<Vec<f32>> {
+    let mut state = WaveState::new(net.shape());
+    let mut mixture = Mixture::new(net.shape().mixtures());
+    let mut rows = Vec::new();
+    for sample in [0.0].iter().chain(audio) {
+        if portable {
+            let (isa, state) = (GenericIsa::new(), &mut state);
+            Push {
+                net,
+                state,
+                sample: *sample,
+                label,
+            }
+            .eval(isa);
+            Foretell {
+                net,
+                state,
+                mixture: &mut mixture,
+            }
+            .eval(isa);
+        } else {
+            net.push(&mut state, *sample, label);
+            net.foretell(&state, &mut mixture);
+        }
+        rows.push(row(&mixture));
+    }
+    rows
+}
+
+fn largest_difference(a: &[Vec<f32>], b: &[Vec<f32>]) -> f32 {
+    let pairs = a.iter().flatten().zip(b.iter().flatten());
+    pairs.fold(0.0, |most, (a, b)| most.max((a - b).abs()))
+}
+
+/// Every fourth row, as the golden has them.
+fn thinned(rows: &[Vec<f32>], golden: &Value) -> Vec<Vec<f32>> {
+    let every = golden["every"].as_u64().unwrap() as usize;
+    rows.iter()
+        .step_by(every)
+        .take(golden["steps"]["0"].as_array().unwrap().len())
+        .cloned()
+        .collect()
+}
+
+#[test]
+fn samples_one_by_one_give_what_pytorch_gives_for_all_at_once() {
+    let golden = golden();
+    let audio = numbers(&golden["audio"]);
+    for label in 0..3 {
+        let wanted: Vec<Vec<f32>> = golden["steps"][label.to_string()]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(numbers)
+            .collect();
+        let found = thinned(&foretold(&mut net(), &audio, label, false), &golden);
+        let difference = largest_difference(&found, &wanted);
+        assert!(difference < 1e-4, "label {label}: {difference}");
+    }
+}
+
+#[test]
+fn a_wrong_weight_is_seen_by_the_golden() {
+    let golden = golden();
+    let audio = numbers(&golden["audio"]);
+    let mut net = net();
+    net.layers[6].gate.weights[0] += 0.05;
+    let wanted: Vec<Vec<f32>> = golden["steps"]["0"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(numbers)
+        .collect();
+    let found = thinned(&foretold(&mut net, &audio, 0, false), &golden);
+    assert!(largest_difference(&found, &wanted) > 1e-4);
+}
+
+#[test]
+fn the_portable_path_agrees_with_the_widest() {
+    let audio = numbers(&golden()["audio"]);
+    let wide = foretold(&mut net(), &audio, 1, false);
+    let portable = foretold(&mut net(), &audio, 1, true);
+    let difference = largest_difference(&wide, &portable);
+    assert!(difference < 1e-4, "{difference}");
+}
+
+#[test]
+fn a_product_is_the_same_in_tiles_of_every_size() {
+    for vectors in 1..=9 {
+        let (inputs, outputs) = (5, vectors * LANES);
+        let rows: Vec<f32> = (0..inputs * outputs)
+            .map(|n| (n as f32 * 0.37).sin())
+            .collect();
+        let bias: Vec<f32> = (0..outputs).map(|n| n as f32 * 0.01).collect();
+        let x = [0.5, -1.0, 2.0, 0.25, -0.125];
+        let dense = Dense::new(&rows, &bias);
+        let mut found = dense.bias.clone();
+        accumulate(GenericIsa::new(), &dense.weights, &x, &mut found);
+        for (output, found) in found.iter().enumerate() {
+            let row = &rows[output * inputs..][..inputs];
+            let wanted: f32 = bias[output] + row.iter().zip(x).map(|(w, x)| w * x).sum::<f32>();
+            assert!(
+                (found - wanted).abs() < 1e-5,
+                "{vectors} vectors, output {output}"
+            );
+        }
+    }
+}
+
+#[test]
+fn gates_are_those_of_the_paper_and_finite_at_the_ends() {
+    let ends = [
+        0.0, 0.01, -0.4, 1.0, -3.0, 8.0, -30.0, 1e4, -1e4, 1e-6, 0.3, -0.02, 2.0, -9.0, 19.9, 20.1,
+    ];
+    let made: Vec<f32> = ends.iter().chain(ends.iter().rev()).copied().collect();
+    let mut gated = vec![0.0; LANES];
+    gate(GenericIsa::new(), &made, &mut gated);
+    for (place, gated) in gated.iter().enumerate() {
+        let (x, y) = (f64::from(made[place]), f64::from(made[LANES + place]));
+        let wanted = x.tanh() / (1.0 + (-y).exp());
+        assert!(
+            (f64::from(*gated) - wanted).abs() < 1e-6,
+            "{x} {y}: {gated}, {wanted}"
+        );
+    }
+}
