@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from ..exporting.graph import export_graph
-from .network import Shape, WaveNet, front, level_of
+from .network import Past, Shape, WaveNet
 
 
 def delayed(shape: Shape) -> dict[str, int]:
@@ -16,12 +16,13 @@ def delayed(shape: Shape) -> dict[str, int]:
     return {f"state.layer{i}": dilation for i, dilation in enumerate(shape.dilations)}
 
 
-REPLACED = ("state.past", "state.residual")
+REPLACED = ("state.past", "state.whitened", "state.missed", "state.predicted", "state.foretold")
+"""Three pasts, and what the fixed taps and those that follow foretold of the sample that now comes."""
 
 
 def input_names(shape: Shape) -> list[str]:
     """The graph's inputs in order."""
-    return ["audio", "label", *REPLACED, *delayed(shape)]
+    return ["audio", "label", "taps", *REPLACED, *delayed(shape)]
 
 
 def output_names(shape: Shape) -> list[str]:
@@ -38,32 +39,43 @@ class StepWaveNet(nn.Module):
         self.front, self.layers, self.head = network.front, network.layers, network.head
 
     def forward(
-        self, audio: Tensor, label: Tensor, past: Tensor, residual: Tensor, *earlier: Tensor
+        self, audio: Tensor, label: Tensor, taps: Tensor, past: Tensor, whitened: Tensor, missed: Tensor,
+        predicted: Tensor, foretold: Tensor, *earlier: Tensor,
     ) -> tuple[Tensor, ...]:
-        """`audio`, `label`: [batch, 1]; `past`, `residual`: [batch, taps]; `earlier`: [batch, channels] a layer.
+        """`audio`, `label`, `predicted`, `foretold`: [batch, 1]; pasts: [batch, taps]; `earlier`: [batch, channels].
 
+        `taps`: [batch, taps], what foretells the whitened sample that comes next, fitted by the host to those before.
         The mixture is [batch, 3 * mixtures]: logits, means, scales.
         """
-        missed = audio - (past * self.whitening).sum(-1, keepdim=True)
+        left = audio - predicted
         past = torch.cat([audio, past[:, :-1]], 1)
-        residual = torch.cat([missed, residual[:, :-1]], 1)
-        level = level_of(residual)
-        x = self.front(front(residual, level, past[:, 0]))
+        whitened = torch.cat([left, whitened[:, :-1]], 1)
+        missed = torch.cat([left - foretold, missed[:, :-1]], 1)
+        predicted = (past * self.whitening).sum(-1, keepdim=True)
+        foretold = (whitened * taps).sum(-1, keepdim=True)
+        seen = Past(audio[:, 0], whitened, missed, (predicted + foretold)[:, 0])
+        x = self.front(seen.front())
         now, total = [], 0.0
         for layer, tap in zip(self.layers, earlier, strict=True):
             now.append(x)
             added, skip = layer(x, tap, label[:, 0])
             x, total = x + added, total + skip
-        predicted = (past * self.whitening).sum(-1)
-        mixture = self.head(total, predicted, residual, torch.log(level))
-        return torch.cat([mixture.logits, mixture.mean, torch.exp(mixture.log_scale)], 1), past, residual, *now
+        mixture = self.head(total, seen)
+        made = torch.cat([mixture.logits, mixture.mean, torch.exp(mixture.log_scale)], 1)
+        return made, past, whitened, missed, predicted, foretold, *now
+
+
+def widths(shape: Shape) -> dict[str, int]:
+    """Values a row of each state."""
+    replaced = dict(zip(REPLACED, (shape.taps, shape.taps, shape.taps, 1, 1), strict=True))
+    return replaced | dict.fromkeys(delayed(shape), shape.channels)
 
 
 def export_onnx(network: WaveNet, path: Path) -> None:
     """Write the graph of one step, with a dynamic batch axis."""
     shape, batch = network.shape, 2
-    states = [torch.zeros(batch, shape.taps) for _ in REPLACED]
-    states += [torch.zeros(batch, shape.channels) for _ in shape.dilations]
-    example = (torch.zeros(batch, 1), torch.zeros(batch, 1, dtype=torch.int64), *states)
+    states = [torch.zeros(batch, width) for width in widths(shape).values()]
+    number = torch.zeros(batch, 1, dtype=torch.int64)
+    example = (torch.zeros(batch, 1), number, torch.zeros(batch, shape.taps), *states)
     step = StepWaveNet(network.float().cpu().eval())
     export_graph(step, example, input_names(shape), output_names(shape), path)

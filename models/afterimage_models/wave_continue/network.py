@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import pad
 
+from .adaptive import fitted_taps
 from .mixture import LEAST_LOG_SCALE, MOST_LOG_SCALE, Mixture
 
 SAMPLE_RATE = 16_000
@@ -21,7 +24,7 @@ class Shape:
     """Sizes of a network; `labels` comes from the data."""
 
     labels: int
-    channels: int = 48
+    channels: int = 32
     skip: int = 64
     short_cycle: int = 10  # layers of dilations 1, 2, 4 ...
     long_cycle: int = 13
@@ -36,17 +39,38 @@ class Shape:
     @property
     def context(self) -> int:
         """Samples that decide the next one."""
-        return sum(self.dilations) + 2 * self.taps
+        return sum(self.dilations) + 3 * self.taps
 
     @property
     def front(self) -> int:
-        """Values that enter the first layer: the levelled past, the level, the sample before."""
-        return self.taps + 2
+        """Values that enter the first layer: two levelled pasts, their levels, the sample before."""
+        return 2 * self.taps + 3
 
     @property
     def outputs(self) -> int:
-        """Values of the last layer: logits, shifts, scales, taps."""
-        return 3 * self.mixtures + self.taps
+        """Values of the last layer: logits, shifts, scales, taps of two pasts."""
+        return 3 * self.mixtures + 2 * self.taps
+
+
+class Past(NamedTuple):
+    """What lies before each sample [...]; pasts are newest first.
+
+    `newest`: [...]; `whitened`: [..., taps], what the fixed taps left; `missed`: [..., taps], what the taps that follow
+    the sound left of that; `foretold`: [...], what both foretell of the sample.
+    """
+
+    newest: Tensor
+    whitened: Tensor
+    missed: Tensor
+    foretold: Tensor
+
+    def front(self) -> Tensor:
+        """What enters the first layer [..., 2 * taps + 3]: levelled pasts, scaled log levels, companded newest."""
+        levels = [level_of(self.missed), level_of(self.whitened)]
+        companded = torch.sign(self.newest) * torch.log1p(COMPANDING * self.newest.abs()) / math.log1p(COMPANDING)
+        beside = torch.stack([*(0.25 * torch.log(level) + 1.0 for level in levels), companded], -1)
+        levelled = [p / level.unsqueeze(-1) for p, level in zip((self.missed, self.whitened), levels, strict=True)]
+        return torch.cat([*levelled, beside], -1)
 
 
 class Layer(nn.Module):
@@ -81,23 +105,24 @@ class Head(nn.Module):
         scales = slice(2 * shape.mixtures, 3 * shape.mixtures)
         self.out.bias.data[scales] = torch.linspace(*START_LOG_SCALE, shape.mixtures)
 
-    def forward(self, skip: Tensor, predicted: Tensor, residual: Tensor, log_level: Tensor) -> Mixture:
-        """`predicted` [...]: what fixed taps foretell; `residual` [..., taps]: what they missed, newest first."""
+    def forward(self, skip: Tensor, past: Past) -> Mixture:
+        """`skip`: [..., skip]."""
         made = self.out(torch.relu(self.hidden(torch.relu(skip))))
-        k = self.shape.mixtures
-        logits, shift, scale, taps = made.split([k, k, k, self.shape.taps], -1)
-        centre = predicted + (taps * residual).sum(-1)
-        log_scale = (scale + log_level.unsqueeze(-1)).clamp(LEAST_LOG_SCALE, MOST_LOG_SCALE)
+        k, taps = self.shape.mixtures, self.shape.taps
+        logits, shift, scale, on_missed, on_whitened = made.split([k, k, k, taps, taps], -1)
+        moved = (on_missed * past.missed).sum(-1) + (on_whitened * past.whitened).sum(-1)
+        centre = past.foretold + moved
+        log_scale = (scale + torch.log(level_of(past.missed)).unsqueeze(-1)).clamp(LEAST_LOG_SCALE, MOST_LOG_SCALE)
         return Mixture(logits, centre.unsqueeze(-1) + shift * torch.exp(log_scale), log_scale)
 
 
 class WaveNet(nn.Module):
     """A WaveNet (van den Oord et al. 2016) over a whitened past.
 
-    Fixed taps, fitted once to the corpus, whiten the sound; the network sees the last `taps` whitened samples levelled
-    to one, so that a quiet sound is the same to it as a loud one, and their level beside them. What it gives is a
-    mixture of logistics around a linear prediction whose taps it moves from sample to sample: tones need a precision
-    that gated units alone do not have.
+    Fixed taps, fitted once to the corpus, whiten the sound; taps that follow it (`adaptive`) foretell what they leave.
+    The network sees the whitened past and what those missed of it, each levelled to one, so that a quiet sound is the
+    same to it as a loud one, and the levels beside them. What it gives is a mixture of logistics around the linear
+    prediction, whose taps it moves from sample to sample: tones need a precision that gated units alone do not have.
     """
 
     def __init__(self, shape: Shape) -> None:
@@ -110,19 +135,29 @@ class WaveNet(nn.Module):
 
     def forward(self, sound: Tensor, label: Tensor) -> Mixture:
         """`sound`: [batch, samples]; `label`: [batch] -> of each sample, what those before it foretell."""
-        taps = self.shape.taps
-        past = latest(pad(sound, (1, 0))[:, :-1], taps)
-        predicted = (past * self.whitening).sum(-1)  # not a matrix product: those are halved in precision
-        whitened = pad(sound, (1, 0))[:, :-1] - pad(predicted, (1, 0))[:, :-1]
-        residual = latest(whitened, taps)
-        level = level_of(residual)
-        x = self.front(front(residual, level, past[..., 0]))
+        past = self.past_of(sound)
+        x = self.front(past.front())
         label, total = label.unsqueeze(1), 0.0
         for layer in self.layers:
             added, skip = layer(x, earlier(x, layer.dilation), label)
             x, total = x + added, total + skip
         with torch.autocast(sound.device.type, enabled=False):
-            return self.head(total.float(), predicted, residual, torch.log(level))
+            return self.head(total.float(), past)
+
+    def past_of(self, sound: Tensor) -> Past:
+        """At each sample what lies before it."""
+        # Sums of products and not matrix products: those would be halved in precision.
+        past = latest(before(sound), self.shape.taps)
+        predicted = (past * self.whitening).sum(-1)
+        whitened = latest(before(sound - predicted), self.shape.taps)
+        foretold = (whitened * fitted_taps(whitened, sound - predicted)).sum(-1)
+        missed = latest(before(sound - predicted - foretold), self.shape.taps)
+        return Past(past[..., 0], whitened, missed, predicted + foretold)
+
+
+def before(sound: Tensor) -> Tensor:
+    """[batch, samples] one sample later, silence first."""
+    return pad(sound, (1, 0))[:, :-1]
 
 
 def earlier(x: Tensor, dilation: int) -> Tensor:
@@ -139,10 +174,3 @@ def latest(sound: Tensor, count: int) -> Tensor:
 def level_of(residual: Tensor) -> Tensor:
     """Root mean square [...] of the whitened past [..., taps], never zero."""
     return torch.sqrt(residual.pow(2).mean(-1) + QUIETEST**2)
-
-
-def front(residual: Tensor, level: Tensor, newest: Tensor) -> Tensor:
-    """What enters the first layer [..., taps + 2]: levelled past, scaled log level, companded newest sample."""
-    companded = torch.sign(newest) * torch.log1p(COMPANDING * newest.abs()) / torch.log1p(torch.tensor(COMPANDING))
-    beside = torch.stack([0.25 * torch.log(level) + 1.0, companded], -1)
-    return torch.cat([residual / level.unsqueeze(-1), beside], -1)
