@@ -149,9 +149,12 @@ class WaveNet(nn.Module):
         # Sums of products and not matrix products: those would be halved in precision.
         past = latest(before(sound), self.shape.taps)
         predicted = (past * self.whitening).sum(-1)
-        whitened = latest(before(sound - predicted), self.shape.taps)
-        foretold = (whitened * fitted_taps(whitened, sound - predicted)).sum(-1)
-        missed = latest(before(sound - predicted - foretold), self.shape.taps)
+        left = sound - predicted
+        whitened = latest(before(left), self.shape.taps)
+        # One value more in front: a step begins with the sample before the first, which is silence.
+        taps = fitted_taps(pad(whitened, (0, 0, 1, 0)), pad(left, (1, 0)))[:, 1:]
+        foretold = (whitened * taps).sum(-1)
+        missed = latest(before(left - foretold), self.shape.taps)
         return Past(past[..., 0], whitened, missed, predicted + foretold)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .export import REPLACED, delayed
+from .export import delayed, widths
 from .network import SAMPLE_RATE, Shape
 
 VERSION = "0.1.0"
@@ -32,9 +32,9 @@ def shelf(tags: list[str]) -> dict[str, Any]:
             "long": "Hears tones, drums and textures and carries on from the very last sample: organ and string "
             "chorales, folk tunes on flute, fiddle and accordion, harp, piano, drum loops and ambiences. Each can be "
             "named, or left open. It knows half a second of the past: it keeps a sound, not a tune.",
-            "technical": "WaveNet at 16 kHz: 23 gated dilated convolutions of 48 channels over a whitened past, label "
-            "as a bias of each layer, a mixture of ten logistics around a linear prediction whose 32 taps the net "
-            "moves from sample to sample. The graph is one step; a native kernel runs its weights.",
+            "technical": "WaveNet at 16 kHz: 23 gated dilated convolutions of 32 channels over a whitened past, label "
+            "as a bias of each layer, a mixture of ten logistics around a linear prediction that follows the sound and "
+            "whose taps the net moves from sample to sample. The graph is one step; a native kernel runs its weights.",
         },
         "citation": "", "links": [], "license": "MIT OR Apache-2.0",
         "training_data": [{"name": n, "source": s, "license": licence} for n, s, licence in SOURCES],
@@ -44,22 +44,25 @@ def shelf(tags: list[str]) -> dict[str, Any]:
 
 def predict_graph(shape: Shape, file: str) -> dict[str, Any]:
     """The manifest's `graphs.predict`."""
-    widths = dict.fromkeys(REPLACED, shape.taps) | dict.fromkeys(delayed(shape), shape.channels)
-    states = [_tensor(name, "state", ["batch", width]) for name, width in widths.items()]
+    states = [_tensor(name, "state", ["batch", width]) for name, width in widths(shape).items()]
     return {
         "file": file, "frames_per_call": 1, "internal_model_latency": 0,
         "inputs": [
-            _tensor("audio", "audio", ["batch", 1], range=[-1.0, 1.0]), _tensor("label", "class", ["batch", 1]), *states
+            _tensor("audio", "audio", ["batch", 1], range=[-1.0, 1.0]), _tensor("label", "class", ["batch", 1]),
+            _tensor("taps", "taps", ["batch", shape.taps]), *states,
         ],
         "outputs": [_tensor("mixture", "mixture", ["batch", 3 * shape.mixtures])]
-        + [_tensor(f"{name}.out", "state", ["batch", width]) for name, width in widths.items()],
+        + [_tensor(f"{name}.out", "state", ["batch", width]) for name, width in widths(shape).items()],
     }  # fmt: skip
 
 
 def states(shape: Shape) -> list[dict[str, Any]]:
     """The manifest's `state`: histories that are replaced, layers that are delayed by their dilation."""
-    kinds = dict.fromkeys(REPLACED, "replace") | {name: f"delay({d})" for name, d in delayed(shape).items()}
-    return [{"input": name, "output": f"{name}.out", "kind": kind, "initial": 0.0} for name, kind in kinds.items()]
+    delays = {name: f"delay({calls})" for name, calls in delayed(shape).items()}
+    return [
+        {"input": name, "output": f"{name}.out", "kind": delays.get(name, "replace"), "initial": 0.0}
+        for name in widths(shape)
+    ]
 
 
 def manifest(shape: Shape, labels: list[str], tags: list[str], metrics: list[dict[str, Any]]) -> dict[str, Any]:

@@ -124,7 +124,7 @@ fn input_that_is_no_sound_leaves_finite_samples() {
     start.style = Style {
         class: [999; 4],
         temperature: 3.0,
-        top_p: 1.0,
+        ..Style::default()
     };
     let out = continued(continuer.as_mut(), &start, SAMPLES);
     assert!(out.iter().all(|sample| sample.abs() <= 1.0));
@@ -151,7 +151,7 @@ fn it_runs_on_the_native_kernel_and_says_its_speed() {
     let spec = loaded.continuer.spec();
     assert_eq!(
         (spec.sample_rate_hz, spec.context_samples),
-        (16_000, 7 + 31 + 8)
+        (16_000, 7 + 31 + 12)
     );
     assert!(spec.speed > 1.0 && spec.speed == loaded.report.speed);
 }
@@ -173,20 +173,20 @@ fn refusal(name: &str, change: impl Fn(&mut Value)) -> PackError {
 #[test]
 fn states_that_no_kernel_has_are_refused_in_one_sentence() {
     let short = refusal("wave-short", |manifest| {
-        manifest["state"][9]["kind"] = "replace".into()
+        manifest["state"][12]["kind"] = "replace".into()
     });
     assert_says(&short, &["layers.7.gate.weight", "delay(d)", "there are 7"]);
     let grows = refusal("wave-grows", |manifest| {
-        manifest["state"][9]["kind"] = "append(8)".into()
+        manifest["state"][12]["kind"] = "append(8)".into()
     });
     assert_says(
         &grows,
         &["state.layer7", "replace or delay(d)", "append(8)"],
     );
     let nameless = refusal("wave-nameless", |manifest| {
-        manifest["state"][9]["kind"] = "delay".into()
+        manifest["state"][12]["kind"] = "delay".into()
     });
-    assert_says(&nameless, &["state[9].kind", "delay(d)"]);
+    assert_says(&nameless, &["state[12].kind", "delay(d)"]);
 }
 
 #[test]

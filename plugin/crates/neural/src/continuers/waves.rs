@@ -18,8 +18,9 @@ use crate::wavenet::{Mixture, WaveContinuer, WaveNet, WaveState, read_net};
 
 const PREDICT: StepGraph = StepGraph {
     graph: "predict",
-    roles: &[Role::Audio, Role::Class, Role::State],
+    roles: &[Role::Audio, Role::Class, Role::Taps, Role::State],
     needed: Role::Audio,
+    tokens: 1,
     output: Some(Role::Mixture),
 };
 const WALK_SEED: u64 = 3;
@@ -113,38 +114,48 @@ pub(crate) fn wave_walks(
         .collect();
     let mut net = read_net(pack).map_err(|error| error.to_string())?;
     let plan = wave_plan(pack).map_err(|error| error.to_string())?;
-    let mut walks = vec![on_kernel(&mut net, &heard)];
+    let (own, taps) = on_kernel(&mut net, &heard);
+    let mut walks = vec![own];
     for kind in runtime.kinds() {
         let mut model = StepModel::open(pack, &plan, runtime, *kind)?;
-        walks.push(on_graph(&mut model, *kind, &heard)?);
+        walks.push(on_graph(&mut model, *kind, &heard, &taps)?);
     }
     Ok(walks)
 }
 
-fn on_kernel(net: &mut WaveNet, heard: &[f32]) -> Walk {
+/// The kernel's walk, and at each sample the taps that follow the sound: a graph is given these.
+fn on_kernel(net: &mut WaveNet, heard: &[f32]) -> (Walk, Vec<Vec<f32>>) {
     let mut state = WaveState::new(net.shape());
     let mut mixture = Mixture::new(net.shape().mixtures());
-    let (mut mixtures, mut times_us) = (Vec::new(), Vec::new());
+    let (mut mixtures, mut times_us, mut taps) = (Vec::new(), Vec::new(), Vec::new());
     for sample in heard {
         let start = Instant::now();
         net.push(&mut state, *sample, 0);
         net.foretell(&state, &mut mixture);
         times_us.push(start.elapsed().as_secs_f64() * 1e6);
         mixtures.push([&mixture.logits[..], &mixture.mean, &mixture.scale].concat());
+        taps.push(state.taps().to_vec());
     }
-    Walk {
+    let walk = Walk {
         kind: BackendKind::Native,
         mixtures,
         times_us,
-    }
+    };
+    (walk, taps)
 }
 
-fn on_graph(model: &mut StepModel, kind: BackendKind, heard: &[f32]) -> Result<Walk, String> {
+fn on_graph(
+    model: &mut StepModel,
+    kind: BackendKind,
+    heard: &[f32],
+    taps: &[Vec<f32>],
+) -> Result<Walk, String> {
     let mut states = model.initial().clone();
     let (mut mixtures, mut times_us) = (Vec::new(), Vec::new());
-    for sample in heard {
+    for (sample, taps) in heard.iter().zip(taps) {
         let values = StepValues {
             frame: &[*sample],
+            taps,
             class: [0; MAX_CLASSES],
             ..StepValues::default()
         };

@@ -229,6 +229,7 @@ pub enum Role {
     Mixture,
     Uniform,
     Temperature,
+    Taps,
 }
 
 impl Role {

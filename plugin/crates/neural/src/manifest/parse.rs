@@ -13,7 +13,7 @@ use super::{
 use crate::error::PackError;
 
 /// Words of [`Role`], in its order.
-pub(super) const ROLE_WORDS: [&str; 20] = [
+pub(super) const ROLE_WORDS: [&str; 21] = [
     "latent",
     "noise",
     "pitch",
@@ -34,8 +34,9 @@ pub(super) const ROLE_WORDS: [&str; 20] = [
     "mixture",
     "uniform",
     "temperature",
+    "taps",
 ];
-const ROLES: [Role; 20] = [
+const ROLES: [Role; 21] = [
     Role::Latent,
     Role::Noise,
     Role::Pitch,
@@ -56,6 +57,7 @@ const ROLES: [Role; 20] = [
     Role::Mixture,
     Role::Uniform,
     Role::Temperature,
+    Role::Taps,
 ];
 const TASK_WORDS: [&str; 5] = ["play", "continue", "imagine", "continue-midi", "transform"];
 const TASKS: [Task; 5] = [

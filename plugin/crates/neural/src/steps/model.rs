@@ -32,6 +32,8 @@ pub(crate) struct StepValues<'a> {
     /// As many values as the graph's `uniform` input, 0 <= u < 1.
     pub(crate) uniform: &'a [f32],
     pub(crate) temperature: f32,
+    /// As many values as the graph's `taps` input.
+    pub(crate) taps: &'a [f32],
 }
 
 /// A step graph, and what it gave last.
@@ -92,6 +94,7 @@ impl StepModel {
                 StepFill::Temperature => set(&mut buffer.values, f64::from(values.temperature)),
                 StepFill::Frame => copy(&mut buffer.values, values.frame),
                 StepFill::Uniform => copy(&mut buffer.values, values.uniform),
+                StepFill::Taps => copy(&mut buffer.values, values.taps),
                 StepFill::State(place) => copy(&mut buffer.values, states.0[*place].oldest()),
             }
         }

@@ -44,6 +44,8 @@ pub(crate) enum StepFill {
     Uniform,
     /// Freedom of the draw.
     Temperature,
+    /// Linear prediction that follows the sound.
+    Taps,
 }
 
 /// One input tensor.
@@ -241,6 +243,7 @@ impl Maker<'_> {
             Role::Frame | Role::Audio => StepFill::Frame,
             Role::Uniform => StepFill::Uniform,
             Role::Temperature => StepFill::Temperature,
+            Role::Taps => StepFill::Taps,
             Role::Class => {
                 *classes += 1;
                 self.check_class(spec, *classes)?;

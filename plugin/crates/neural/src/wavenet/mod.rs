@@ -7,6 +7,7 @@
 //! Source: van den Oord et al. 2016, "WaveNet: A Generative Model for Raw Audio".
 
 mod continuer;
+mod follower;
 mod kernel;
 mod mixture;
 mod net;

@@ -2,6 +2,7 @@
 
 use rten_simd::{Isa, SimdOp};
 
+use super::follower::Follower;
 use super::kernel::{Dense, accumulate, gate, rectify};
 use super::mixture::Mixture;
 
@@ -30,6 +31,16 @@ impl Shape {
         self.labels
     }
 
+    /// Values that enter the first layer: two levelled pasts, their levels, the newest sample.
+    pub(super) fn front(&self) -> usize {
+        2 * self.taps + 3
+    }
+
+    /// Values of the last layer: logits, shifts, scales, taps of two pasts.
+    pub(super) fn outputs(&self) -> usize {
+        3 * self.mixtures + 2 * self.taps
+    }
+
     /// Components of a mixture.
     pub(crate) fn mixtures(&self) -> usize {
         self.mixtures
@@ -37,7 +48,7 @@ impl Shape {
 
     /// Samples that decide the next one.
     pub(crate) fn context(&self) -> usize {
-        self.dilations.iter().sum::<usize>() + 2 * self.taps
+        self.dilations.iter().sum::<usize>() + 3 * self.taps
     }
 }
 
@@ -68,7 +79,7 @@ pub(crate) struct WaveNet {
 /// Space for one step.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Scratch {
-    /// `[taps + 2]`.
+    /// `[2 * taps + 3]`.
     front: Vec<f32>,
     /// `[2 * channels]`: earlier, then present.
     pair: Vec<f32>,
@@ -85,7 +96,7 @@ pub(super) struct Scratch {
 impl Scratch {
     pub(super) fn new(shape: &Shape, outputs: usize) -> Self {
         Self {
-            front: vec![0.0; shape.taps + 2],
+            front: vec![0.0; shape.front()],
             pair: vec![0.0; 2 * shape.channels],
             made: vec![0.0; 2 * shape.channels],
             gated: vec![0.0; shape.channels],
@@ -98,12 +109,18 @@ impl Scratch {
 /// What a net remembers of one sound.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct WaveState {
-    /// `[taps]`, newest first.
+    /// `[taps]`, newest first, as all pasts.
     past: Vec<f32>,
-    /// What the whitening taps missed of `past`, `[taps]`, newest first.
-    residual: Vec<f32>,
-    /// What the whitening taps foretell.
+    /// What the fixed taps left of `past`.
+    whitened: Vec<f32>,
+    /// What the taps that follow the sound left of that.
+    missed: Vec<f32>,
+    follower: Follower,
+    /// What the fixed taps foretell of the next sample.
     predicted: f32,
+    /// What the others foretell of what these will leave.
+    foretold: f32,
+    /// Natural logarithm of the level of `missed`.
     log_level: f32,
     /// Channels of each layer, `[dilation][channels]`, one queue after the other.
     queues: Vec<f32>,
@@ -119,8 +136,11 @@ impl WaveState {
         let queued: usize = shape.dilations.iter().sum();
         Self {
             past: vec![0.0; shape.taps],
-            residual: vec![0.0; shape.taps],
+            whitened: vec![0.0; shape.taps],
+            missed: vec![0.0; shape.taps],
+            follower: Follower::new(shape.taps),
             predicted: 0.0,
+            foretold: 0.0,
             log_level: QUIETEST.ln(),
             queues: vec![0.0; queued * shape.channels],
             places: vec![0; shape.dilations.len()],
@@ -132,37 +152,51 @@ impl WaveState {
     pub(crate) fn forget(&mut self) {
         for values in [
             &mut self.past,
-            &mut self.residual,
+            &mut self.whitened,
+            &mut self.missed,
             &mut self.queues,
             &mut self.stream,
         ] {
             values.fill(0.0);
         }
         self.places.fill(0);
-        (self.predicted, self.log_level) = (0.0, QUIETEST.ln());
+        self.follower.forget();
+        (self.predicted, self.foretold, self.log_level) = (0.0, 0.0, QUIETEST.ln());
     }
 
     /// Becomes equal to another state of the same net, without allocating.
     pub(crate) fn take_after(&mut self, other: &Self) {
         self.past.copy_from_slice(&other.past);
-        self.residual.copy_from_slice(&other.residual);
+        self.whitened.copy_from_slice(&other.whitened);
+        self.missed.copy_from_slice(&other.missed);
+        self.follower.take_after(&other.follower);
         self.queues.copy_from_slice(&other.queues);
         self.places.copy_from_slice(&other.places);
         self.stream.copy_from_slice(&other.stream);
-        (self.predicted, self.log_level) = (other.predicted, other.log_level);
+        (self.predicted, self.foretold) = (other.predicted, other.foretold);
+        self.log_level = other.log_level;
     }
 
-    /// The newest sample and what the whitening taps missed of it come to the front.
+    /// What foretells what the fixed taps will leave of the next sample.
+    pub(crate) fn taps(&self) -> &[f32] {
+        self.follower.taps()
+    }
+
+    /// The newest sample, and what was missed of it, come to the front of the pasts.
     fn shift(&mut self, whitening: &[f32], sample: f32) {
-        for (values, newest) in [
+        let left = sample - self.predicted;
+        for (past, newest) in [
             (&mut self.past, sample),
-            (&mut self.residual, sample - self.predicted),
+            (&mut self.whitened, left),
+            (&mut self.missed, left - self.foretold),
         ] {
-            let last = values.len() - 1;
-            values.copy_within(..last, 1);
-            values[0] = newest;
+            let last = past.len() - 1;
+            past.copy_within(..last, 1);
+            past[0] = newest;
         }
+        self.follower.push(left);
         self.predicted = dot(whitening, &self.past);
+        self.foretold = dot(self.follower.taps(), &self.whitened);
     }
 }
 
@@ -212,7 +246,7 @@ impl SimdOp for Push<'_> {
         } = net;
         let channels = shape.channels;
         state.shift(&net.whitening, self.sample);
-        state.log_level = fill_front(&mut at.front, &state.residual, self.sample);
+        state.log_level = fill_front(&mut at.front, state, self.sample);
         state.stream[..channels].copy_from_slice(&net.front.bias);
         state.stream[channels..].fill(0.0);
         accumulate(
@@ -275,7 +309,9 @@ impl SimdOp for Foretell<'_> {
         let (logits, rest) = at.out.split_at(shape.mixtures);
         let (shifts, rest) = rest.split_at(shape.mixtures);
         let (scales, rest) = rest.split_at(shape.mixtures);
-        let centre = state.predicted + dot(&rest[..shape.taps], &state.residual);
+        let (on_missed, rest) = rest.split_at(shape.taps);
+        let moved = dot(on_missed, &state.missed) + dot(&rest[..shape.taps], &state.whitened);
+        let centre = state.predicted + state.foretold + moved;
         mixture.logits.copy_from_slice(logits);
         for (component, (shift, scale)) in shifts.iter().zip(scales).enumerate() {
             let log_scale = (scale + state.log_level).clamp(LOG_SCALES[0], LOG_SCALES[1]);
@@ -285,19 +321,28 @@ impl SimdOp for Foretell<'_> {
     }
 }
 
-/// The levelled residual, its level and the companded newest sample; gives the level's logarithm.
-fn fill_front(front: &mut [f32], residual: &[f32], newest: f32) -> f32 {
-    let taps = residual.len();
-    let power = dot(residual, residual) / taps as f32;
-    let level = (power + QUIETEST * QUIETEST).sqrt();
-    for (levelled, value) in front.iter_mut().zip(residual) {
-        *levelled = value / level;
+/// The levelled pasts, their levels and the companded newest sample; gives the logarithm of what was missed.
+fn fill_front(front: &mut [f32], state: &WaveState, newest: f32) -> f32 {
+    let taps = state.missed.len();
+    let (levelled, beside) = front.split_at_mut(2 * taps);
+    let pasts = [&state.missed, &state.whitened];
+    let mut log_levels = [0.0; 2];
+    for ((levelled, past), log_level) in levelled
+        .chunks_exact_mut(taps)
+        .zip(pasts)
+        .zip(&mut log_levels)
+    {
+        let level = (dot(past, past) / taps as f32 + QUIETEST * QUIETEST).sqrt();
+        for (levelled, value) in levelled.iter_mut().zip(past) {
+            *levelled = value / level;
+        }
+        *log_level = level.ln();
     }
-    let log_level = level.ln();
-    front[taps] = 0.25 * log_level + 1.0;
     let companded = (COMPANDING * newest.abs()).ln_1p() / COMPANDING.ln_1p();
-    front[taps + 1] = companded.copysign(newest);
-    log_level
+    beside[0] = 0.25 * log_levels[0] + 1.0;
+    beside[1] = 0.25 * log_levels[1] + 1.0;
+    beside[2] = companded.copysign(newest);
+    log_levels[0]
 }
 
 fn dot(a: &[f32], b: &[f32]) -> f32 {

@@ -46,7 +46,7 @@ pub(crate) fn read_net(pack: &Pack) -> Result<WaveNet, PackError> {
         channels,
         skip,
         taps: whitening.len(),
-        mixtures: outputs.saturating_sub(whitening.len()) / 3,
+        mixtures: outputs.saturating_sub(2 * whitening.len()) / 3,
         dilations,
     };
     weights.check_lanes("front.bias", channels)?;
@@ -55,9 +55,9 @@ pub(crate) fn read_net(pack: &Pack) -> Result<WaveNet, PackError> {
     let layers: Result<Vec<Layer>, PackError> = (0..shape.dilations.len())
         .map(|layer| weights.layer(layer, &shape))
         .collect();
-    let out = weights.dense("head.out", 3 * shape.mixtures + shape.taps, skip)?;
+    let out = weights.dense("head.out", shape.outputs(), skip)?;
     Ok(WaveNet {
-        front: weights.dense("front", channels, shape.taps + 2)?,
+        front: weights.dense("front", channels, shape.front())?,
         layers: layers?,
         hidden: weights.dense("head.hidden", skip, skip)?,
         scratch: Scratch::new(&shape, out.bias.len()),
