@@ -5,20 +5,24 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="the network is a torch module")
 
-from afterimage_models.wave_continue.export import StepWaveNet  # noqa: E402
+from afterimage_models.wave_continue.adaptive import BLOCK, fitted_taps  # noqa: E402
+from afterimage_models.wave_continue.export import REPLACED, StepWaveNet, widths  # noqa: E402
 from afterimage_models.wave_continue.fixture import SHAPE, network, sound  # noqa: E402
 from afterimage_models.wave_continue.mixture import GRID, Mixture, bits, on_grid  # noqa: E402
+from afterimage_models.wave_continue.network import before, latest  # noqa: E402
 
 
 def stepped(made: torch.nn.Module, heard: torch.Tensor, label: int) -> torch.Tensor:
-    """[samples, 3 * mixtures] by the exported step and queues."""
+    """[samples, 3 * mixtures] by the exported step and queues; the taps are those of all samples at once."""
     step = StepWaveNet(made)
-    past, residual = (torch.zeros(1, SHAPE.taps) for _ in range(2))
+    states = [torch.zeros(1, width) for name, width in widths(SHAPE).items() if name in REPLACED]
     queues = [[torch.zeros(1, SHAPE.channels)] * dilation for dilation in SHAPE.dilations]
+    followed = made.followed(heard)[1][0]
     rows = []
-    for sample in torch.cat([torch.zeros(1), heard[0, :-1]]):
-        taps = [queue[0] for queue in queues]
-        row, past, residual, *now = step(sample.view(1, 1), torch.tensor([[label]]), past, residual, *taps)
+    for sample, taps in zip(torch.cat([torch.zeros(1), heard[0, :-1]]), followed, strict=True):
+        earlier = [queue[0] for queue in queues]
+        row, *after = step(sample.view(1, 1), torch.tensor([[label]]), taps[None], *states, *earlier)
+        states, now = after[: len(states)], after[len(states) :]
         queues = [[*queue[1:], x] for queue, x in zip(queues, now, strict=True)]
         rows.append(row[0])
     return torch.stack(rows)
@@ -42,18 +46,6 @@ def test_the_present_and_the_future_do_not_reach_a_prediction():
     assert not torch.allclose(a[101:110], b[101:110])
 
 
-@torch.no_grad()
-def test_what_lies_before_the_context_does_not_reach_a_prediction():
-    made, heard = network(), sound()
-    changed = heard.clone()
-    changed[0, 20] += 0.1
-    a, b = (made(h, torch.tensor([0])).mean[0] for h in (heard, changed))
-    reached = torch.nonzero((a != b).any(-1))[:, 0]
-    assert int(reached.min()) == 21
-    # Two taps' lengths of whitening lie before the convolutions; the net's own taps see no further.
-    assert int(reached.max()) <= 20 + SHAPE.context
-
-
 @pytest.mark.parametrize("scale", [1e-6, 1e-5, 3e-4, 1e-2])
 @pytest.mark.parametrize("mean", [0.0, 0.3])
 def test_the_mass_of_all_steps_is_one(scale, mean):
@@ -70,3 +62,18 @@ def test_the_mass_of_all_steps_is_one(scale, mean):
 def test_sound_is_put_on_the_16_bit_grid():
     sound = torch.tensor([-2.0, -0.5, 0.1, 2.0])
     assert np.allclose(on_grid(sound) * 32768.0, [-32768.0, -16384.0, 3277.0, 32767.0])
+
+
+@torch.no_grad()
+def test_taps_follow_a_sound_and_come_from_what_was_before_alone():
+    n = torch.arange(2048)
+    tone = torch.where(n < 1024, torch.sin(0.3 * n), torch.sin(0.7 * n))[None]
+    past = latest(before(tone), 8)
+    taps = fitted_taps(past, tone)
+    missed = tone - (past * taps).sum(-1)
+    settled = [slice(10 * BLOCK, 1024), slice(1024 + 10 * BLOCK, 2048)]
+    assert all(float(missed[0, part].pow(2).mean()) < 1e-3 for part in settled)
+    changed = torch.cat([tone[:, :1500], torch.zeros(1, 548)], 1)
+    again = fitted_taps(latest(before(changed), 8), changed)
+    assert torch.equal(again[:, : 1500 // BLOCK * BLOCK], taps[:, : 1500 // BLOCK * BLOCK])
+    assert not torch.allclose(again[:, 1700:], taps[:, 1700:], atol=1e-3)

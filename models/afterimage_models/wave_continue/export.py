@@ -38,9 +38,17 @@ class StepWaveNet(nn.Module):
         self.register_buffer("whitening", network.whitening.clone())
         self.front, self.layers, self.head = network.front, network.layers, network.head
 
-    def forward(
-        self, audio: Tensor, label: Tensor, taps: Tensor, past: Tensor, whitened: Tensor, missed: Tensor,
-        predicted: Tensor, foretold: Tensor, *earlier: Tensor,
+    def forward(  # fmt: skip
+        self,
+        audio: Tensor,
+        label: Tensor,
+        taps: Tensor,
+        past: Tensor,
+        whitened: Tensor,
+        missed: Tensor,
+        predicted: Tensor,
+        foretold: Tensor,
+        *earlier: Tensor,
     ) -> tuple[Tensor, ...]:
         """`audio`, `label`, `predicted`, `foretold`: [batch, 1]; pasts: [batch, taps]; `earlier`: [batch, channels].
 

@@ -24,7 +24,7 @@ class Shape:
     """Sizes of a network; `labels` comes from the data."""
 
     labels: int
-    channels: int = 32
+    channels: int = 48
     skip: int = 64
     short_cycle: int = 10  # layers of dilations 1, 2, 4 ...
     long_cycle: int = 13
@@ -149,13 +149,17 @@ class WaveNet(nn.Module):
         # Sums of products and not matrix products: those would be halved in precision.
         past = latest(before(sound), self.shape.taps)
         predicted = (past * self.whitening).sum(-1)
-        left = sound - predicted
+        whitened, taps = self.followed(sound)
+        foretold = (whitened * taps).sum(-1)
+        missed = latest(before(sound - predicted - foretold), self.shape.taps)
+        return Past(past[..., 0], whitened, missed, predicted + foretold)
+
+    def followed(self, sound: Tensor) -> tuple[Tensor, Tensor]:
+        """The whitened past of each sample, and the taps that foretell from it: both [batch, samples, taps]."""
+        left = sound - (latest(before(sound), self.shape.taps) * self.whitening).sum(-1)
         whitened = latest(before(left), self.shape.taps)
         # One value more in front: a step begins with the sample before the first, which is silence.
-        taps = fitted_taps(pad(whitened, (0, 0, 1, 0)), pad(left, (1, 0)))[:, 1:]
-        foretold = (whitened * taps).sum(-1)
-        missed = latest(before(left - foretold), self.shape.taps)
-        return Past(past[..., 0], whitened, missed, predicted + foretold)
+        return whitened, fitted_taps(pad(whitened, (0, 0, 1, 0)), pad(left, (1, 0)))[:, 1:]
 
 
 def before(sound: Tensor) -> Tensor:

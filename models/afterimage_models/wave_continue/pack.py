@@ -32,7 +32,7 @@ def shelf(tags: list[str]) -> dict[str, Any]:
             "long": "Hears tones, drums and textures and carries on from the very last sample: organ and string "
             "chorales, folk tunes on flute, fiddle and accordion, harp, piano, drum loops and ambiences. Each can be "
             "named, or left open. It knows half a second of the past: it keeps a sound, not a tune.",
-            "technical": "WaveNet at 16 kHz: 23 gated dilated convolutions of 32 channels over a whitened past, label "
+            "technical": "WaveNet at 16 kHz: 23 gated dilated convolutions of 48 channels over a whitened past, label "
             "as a bias of each layer, a mixture of ten logistics around a linear prediction that follows the sound and "
             "whose taps the net moves from sample to sample. The graph is one step; a native kernel runs its weights.",
         },
