@@ -10,7 +10,7 @@ use afterimage_tests::host::{
     BlockPlan, Event, Pace, RenderSpec, Rendered, Session, Timeline, parameter_hash,
 };
 use afterimage_tests::listen::{first_difference, rms};
-use afterimage_tests::saved_state::SavedState;
+use afterimage_tests::saved_state::{ModelChoice, SavedState};
 
 const RATE_HZ: f64 = 48_000.0;
 const SECOND: u64 = 48_000;
@@ -175,7 +175,7 @@ fn a_piece_that_is_cut_off_by_the_end_of_the_session_is_a_take_too() {
     let rendered = session.render(&spec.with_input(vec![melody(5.0)])).unwrap();
     let take = take_of(&rendered);
     assert!(take.record["length_samples"].as_u64().unwrap() >= SECOND);
-    drop(session);
+    assert_eq!(take.record["ended"], "reset");
 }
 
 #[test]
@@ -220,6 +220,34 @@ fn it_plays_on_while_a_key_is_held_and_the_key_itself_is_not_heard() {
     assert_eq!(level(11 * SECOND / 2, 7 * SECOND), 0.0);
     let take = take_of(&rendered);
     assert_eq!(take.record["notes"].as_array().map(Vec::len), Some(0));
+}
+
+#[test]
+fn a_session_whose_continuer_is_missing_says_so_keeps_asking_and_continues() {
+    let mut session = load(EFFECT_ID, &[]);
+    let mut state = SavedState::parse(&session.save().unwrap()).unwrap();
+    let missing = ModelChoice {
+        id: "nobody.has-this".into(),
+        ..ModelChoice::default()
+    };
+    state.set_continuer(&missing).unwrap();
+    session.restore(&state.bytes().unwrap()).unwrap();
+    let spec = RenderSpec::offline(RATE_HZ, 6.0, run(&[(3 * SECOND, 1.0)]));
+    let rendered = session.render(&spec.with_input(vec![melody(4.0)])).unwrap();
+    let status = rendered.status.clone().unwrap();
+    assert!(
+        status.continuer_sentence.contains("nobody.has-this"),
+        "{status:?}"
+    );
+    let going_on = &rendered.audio[0][9 * SECOND as usize / 2..11 * SECOND as usize / 2];
+    assert!(rms(going_on) > 0.01);
+    let saved = SavedState::parse(&session.save().unwrap()).unwrap();
+    assert!(
+        saved
+            .field("continuer")
+            .unwrap()
+            .contains("nobody.has-this")
+    );
 }
 
 #[test]

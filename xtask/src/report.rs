@@ -53,10 +53,14 @@ fn told(status: Option<&Status>, read: impl Fn(&Status) -> String) -> String {
 
 /// What the plugin says to the person at the window, if it says anything.
 fn sentence(status: Option<&Status>) -> Option<String> {
-    let sentence = status
-        .map(|status| status.sentence.trim())
-        .unwrap_or_default();
-    (!sentence.is_empty()).then(|| format!("    the plugin says: {sentence}\n"))
+    let status = status?;
+    let sentences = [
+        &status.sentence,
+        &status.composer_sentence,
+        &status.continuer_sentence,
+    ];
+    let sentence = sentences.into_iter().find(|said| !said.trim().is_empty())?;
+    Some(format!("    the plugin says: {}\n", sentence.trim()))
 }
 
 fn latency(rendered: &Rendered) -> String {

@@ -46,6 +46,7 @@ impl Another {
         let mut record = TakeRecord {
             id: fresh_id(),
             kept: false,
+            ended: "length".to_owned(),
             seed: take.record.seed.wrapping_add(1),
             ..take.record.clone()
         };

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use afterimage_engine::continuation::{Source, Take};
+use afterimage_engine::continuation::{Ending, Source, Take};
 
 use super::record::{RECORD_VERSION, TakeNote, TakeRecord, outline};
 use super::sound::Sound;
@@ -41,6 +41,7 @@ impl From<Take> for WholeTake {
                 branch_sample: take.place.branch_sample,
                 position_quarters: take.place.position_quarters,
                 tempo_bpm: Some(take.place.tempo_bpm).filter(|tempo| *tempo > 0.0),
+                ended: word_for(take.ended).to_owned(),
                 outline: outline(&interleaved(&take.audio)),
                 notes: match take.source {
                     Source::Notes => notes.collect(),
@@ -51,6 +52,16 @@ impl From<Take> for WholeTake {
             sound: sound(&take.audio),
             heard: sound(std::slice::from_ref(&take.priming)),
         }
+    }
+}
+
+fn word_for(ending: Ending) -> &'static str {
+    match ending {
+        Ending::Length => "length",
+        Ending::Stopped => "stopped",
+        Ending::Reset => "reset",
+        Ending::Failed => "failed",
+        Ending::GoesOn => "goes on",
     }
 }
 

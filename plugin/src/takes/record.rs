@@ -48,6 +48,8 @@ pub struct TakeRecord {
     pub position_quarters: Option<f64>,
     /// Quarter notes a minute.
     pub tempo_bpm: Option<f64>,
+    /// Why it ended, in a word or two.
+    pub ended: String,
     /// Its outline: the largest magnitude of each of [`OUTLINE`] parts, 255 the loudest.
     pub outline: Vec<u8>,
     /// Its notes, for a piece of notes.

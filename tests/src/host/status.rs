@@ -56,6 +56,8 @@ pub struct Status {
     pub dropped_cues: u64,
     /// Name of what continues sound.
     pub continuer: String,
+    /// What the person would read about it, when something went wrong.
+    pub continuer_sentence: String,
     /// Folders of the takes that the instance wrote since it was made.
     pub takes: Vec<PathBuf>,
     /// Samples of continued sound that came after they were due.
