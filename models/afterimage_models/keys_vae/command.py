@@ -15,7 +15,7 @@ from ..pitched.note_set import NoteSet
 from ..pitched.refine import refine
 from ..pitched.steps import CHECKPOINT, Trained
 from ..pitched.training import Settings
-from .encoding import encode_note, first_guess, load_encoder, load_networks, posterior
+from .encoding import corrected, encode_note, first_guess, load_encoder, load_networks, posterior
 from .iterated import IteratedEncoder
 from .iterated_training import CorrectionTrainer
 from .pack import SHELF
@@ -48,7 +48,7 @@ def correct(arguments: argparse.Namespace) -> None:
 
 
 def load(arguments: argparse.Namespace) -> Trained:
-    """The trained model; a note is encoded with corrections."""
+    """The trained model; a note is encoded by synthesis."""
     encoder = load_encoder(arguments.build / CHECKPOINT, arguments.build / CORRECTIONS)
     return Trained(SHELF, RECIPES, encoder.decoder, partial(encode_note, encoder))
 
@@ -75,7 +75,10 @@ def evaluate(arguments: argparse.Namespace) -> None:
     def refined(note: RenderedNote) -> np.ndarray:
         return refine(encoder.decoder, space, model.encode(note), [note])
 
-    others = {"first-guess": partial(first_guess, encoder.encoder), "refined": refined}
+    others = {
+        "first-guess": partial(first_guess, encoder.encoder), "corrected": partial(corrected, encoder),
+        "refined": refined,
+    }  # fmt: skip
     steps.evaluate(arguments, model, steps.held_out_scores(model.encode, space, others))
 
 

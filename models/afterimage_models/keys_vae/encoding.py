@@ -1,4 +1,4 @@
-"""From a note's sound to its latent: the encoder's first guess, and its corrections."""
+"""From a note's sound to its latent: the encoder's first guess, its corrections, and a last look at every frame."""
 
 from __future__ import annotations
 
@@ -11,10 +11,13 @@ from ..note_data import RenderedNote
 from ..note_summary import summarise
 from ..pitched.bins_decoder import BinsDecoder
 from ..pitched.note_set import NoteSet
+from ..pitched.refine import NoteDistance, descend
 from ..pitched.steps import load_averages
 from .iterated import IteratedEncoder
 from .network import Encoder
 from .training import encode
+
+LAST_STEPS = 8  # each costs two evaluations of 40 frames
 
 
 def load_networks(checkpoint: Path) -> tuple[Encoder, BinsDecoder]:
@@ -44,7 +47,19 @@ def summary_of(note: RenderedNote) -> torch.Tensor:
 
 
 def encode_note(encoder: IteratedEncoder, note: RenderedNote) -> np.ndarray:
-    """Latent [16] of one note."""
+    """Latent [16] of one note, by synthesis.
+
+    Corrections go by the summary, which holds 14 moments, and now and then lead away from the note. So its own frames
+    choose among the guess and the corrected ones, and a few steps downhill on them follow.
+    """
+    distance = NoteDistance(encoder.decoder, [note])
+    with torch.no_grad():
+        nearest = min(encoder.iterates(summary_of(note)), key=lambda latent: float(distance(latent)))
+    return descend(distance, nearest, LAST_STEPS)[0].numpy()
+
+
+def corrected(encoder: IteratedEncoder, note: RenderedNote) -> np.ndarray:
+    """Latent [16] of one note after all corrections, its frames not looked at."""
     return encoder(summary_of(note))[0].numpy()
 
 

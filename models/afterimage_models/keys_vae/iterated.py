@@ -104,10 +104,14 @@ class IteratedEncoder(nn.Module):
         seen = torch.cat([latent.detach(), summary, left, gradient / norm, torch.log(norm), size], dim=1)
         return latent.detach() + self.net(seen) - self.rate * gradient / norm
 
+    def iterates(self, summary: Tensor) -> list[Tensor]:
+        """The guess, and the latent after each step: STEPS + 1 of [notes, LATENT]."""
+        with torch.no_grad():
+            latents = [self.encoder(summary)[0]]
+            for _ in range(STEPS):
+                latents.append(self.corrected(latents[-1], summary))
+        return latents
+
     def forward(self, summary: Tensor) -> Tensor:
         """Latent after all steps."""
-        with torch.no_grad():
-            latent = self.encoder(summary)[0]
-            for _ in range(STEPS):
-                latent = self.corrected(latent, summary)
-        return latent
+        return self.iterates(summary)[-1]
