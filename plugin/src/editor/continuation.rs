@@ -20,6 +20,8 @@ use crate::params::PackNames;
 
 /// Two labels, four knobs, the seed, and whether it sounds or the gate.
 const CELLS: usize = 8;
+/// Width of the ring with a word beside it.
+const LEAST_STATE: f32 = 150.0;
 /// Points of a ring.
 const RING_POINTS: usize = 64;
 
@@ -40,7 +42,9 @@ pub(super) fn show(
     theme::panel(ui.painter(), state);
     theme::panel(ui.painter(), knobs);
     let inner = state.shrink2(vec2(measures.padding, measures.title_padding()));
-    let (left, right) = inner.split_left_right_at_fraction(0.44);
+    // In a narrow window the rows of chips keep their width.
+    let left_width = (inner.width() - choices::WIDTH).clamp(LEAST_STATE, inner.width() * 0.44);
+    let (left, right) = inner.split_left_right_at_x(inner.left() + left_width);
     show_state(ui, left, controls, (facts, time));
     choices::show(ui, right, measures, controls);
     let names = match controls.0.source.unmodulated_plain_value() {

@@ -22,6 +22,8 @@ const SEEDS: u64 = 10_000;
 const TITLE_HEIGHT: f32 = 24.0;
 const ROW: f32 = 46.0;
 const GAP: f32 = 6.0;
+/// Room for the bar that shows while a long list is scrolled.
+const SCROLL_BAR: f32 = 8.0;
 /// Width of name and state, left of the outline.
 const WORDS: f32 = 108.0;
 
@@ -123,9 +125,9 @@ fn paint_row(ui: &Ui, rect: Rect, take: &TakeRecord, (chosen, heard, hovered): (
         let at = rect.left_center() + vec2(0.0, y);
         theme::text_within(painter, at, Align2::LEFT_CENTER, words, (look, WORDS - 8.0));
     }
-    let picture = rect
-        .with_min_x(rect.left() + WORDS)
-        .shrink2(vec2(0.0, 10.0));
+    let mut picture = rect.shrink2(vec2(0.0, 10.0));
+    picture.min.x += WORDS;
+    picture.max.x -= SCROLL_BAR;
     let colour = match (heard, hovered) {
         (true, _) => COOL,
         (_, true) => DIM,

@@ -7,6 +7,8 @@ use super::audition::Prepared;
 use super::sound::Sound;
 use super::store::WholeTake;
 
+/// An audition is no louder than the plugin's own output may be: -0.3 dBFS.
+const CEILING: f32 = 0.966;
 /// Tempo of a take that knows none.
 const DEFAULT_TEMPO_BPM: f64 = 120.0;
 
@@ -18,7 +20,8 @@ pub fn prepare(take: &WholeTake, host_rate_hz: u32) -> Result<Box<Prepared>, Str
     if host_rate_hz == 0 {
         return Err("The host does not run: press play to hear a take.".to_owned());
     }
-    let sound = channels(&take.sound, host_rate_hz)?;
+    let safe = take.sound.scaled((CEILING / take.sound.peak()).min(1.0));
+    let sound = channels(&safe, host_rate_hz)?;
     let notes = notes(take, host_rate_hz);
     let last = notes.last().map_or(0, |(at, ..)| at + 1);
     let length = last.max(sound[0].len() as u64);
@@ -72,11 +75,24 @@ mod tests {
 
     #[test]
     fn a_take_is_brought_to_the_hosts_rate_on_both_sides() {
-        let same = prepare(&take("0001"), 48_000).unwrap();
-        assert_eq!(same.sound[0], take("0001").sound.samples);
-        let other = prepare(&take("0001"), 96_000).unwrap();
+        let mut soft = take("0001");
+        soft.sound = soft.sound.scaled(0.5);
+        let same = prepare(&soft, 48_000).unwrap();
+        assert_eq!(same.sound[0], soft.sound.samples);
+        let other = prepare(&soft, 96_000).unwrap();
         assert_eq!((other.length, other.sound[0].len()), (2000, 2000));
         assert_eq!(other.sound[0], other.sound[1]);
+    }
+
+    #[test]
+    fn a_take_over_full_scale_is_heard_below_it() {
+        let mut loud = take("0001");
+        loud.sound = loud.sound.scaled(3.0);
+        let prepared = prepare(&loud, 48_000).unwrap();
+        let peak = prepared.sound[0]
+            .iter()
+            .fold(0.0_f32, |p, s| p.max(s.abs()));
+        assert!((0.9..=super::CEILING).contains(&peak), "{peak}");
     }
 
     #[test]

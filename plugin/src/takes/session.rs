@@ -24,6 +24,8 @@ pub struct PackedTake {
     pub record: TakeRecord,
     /// FLAC in base64; empty for a piece of notes.
     pub sound: String,
+    /// What its samples were divided by, to stay within full scale: a power of two.
+    pub scale: f32,
 }
 
 impl PackedTake {
@@ -32,14 +34,17 @@ impl PackedTake {
     /// # Errors
     /// When its sound does not fit the format.
     pub fn of(take: &WholeTake) -> Result<Self, String> {
+        // A model may have been louder than full scale; the limiter behind it is no part of a take.
+        let scale = take.sound.peak().max(1.0).log2().ceil().exp2();
         let sound = if take.sound.samples.is_empty() {
             String::new()
         } else {
-            STANDARD.encode(take.sound.to_flac()?)
+            STANDARD.encode(take.sound.scaled(1.0 / scale).to_flac()?)
         };
         Ok(Self {
             record: take.record.clone(),
             sound,
+            scale,
         })
     }
 
@@ -54,7 +59,7 @@ impl PackedTake {
             let bytes = STANDARD
                 .decode(&self.sound)
                 .map_err(|error| error.to_string())?;
-            Sound::of_flac(&bytes)?
+            Sound::of_flac(&bytes)?.scaled(self.scale.max(1.0))
         };
         Ok(WholeTake {
             record: self.record.clone(),
@@ -101,6 +106,16 @@ mod tests {
         assert_eq!(back.record, whole.record);
         let mut pairs = back.sound.samples.iter().zip(&whole.sound.samples);
         assert!(pairs.all(|(a, b)| (a - b).abs() <= 0.5_f32.powi(24)));
+    }
+
+    #[test]
+    fn a_take_over_full_scale_is_not_clipped() {
+        let mut loud = take("0001");
+        loud.sound = loud.sound.scaled(2.5);
+        let packed = PackedTake::of(&loud).unwrap();
+        let back = packed.unpack().unwrap();
+        assert!((back.sound.peak() - loud.sound.peak()).abs() < 1e-6);
+        assert!(loud.sound.peak() > 2.0);
     }
 
     #[test]

@@ -43,6 +43,21 @@ impl Sound {
         self.frames() as f64 / f64::from(self.rate_hz.max(1))
     }
 
+    /// Largest magnitude of its samples.
+    pub fn peak(&self) -> f32 {
+        let magnitudes = self.samples.iter();
+        magnitudes.fold(0.0, |peak, sample| peak.max(sample.abs()))
+    }
+
+    /// The same at another level.
+    pub fn scaled(&self, factor: f32) -> Self {
+        let samples = self.samples.iter();
+        Self {
+            samples: samples.map(|sample| sample * factor).collect(),
+            ..*self
+        }
+    }
+
     /// A WAV file; one whose tempo is known says it in an `acid` chunk, which samplers and DAWs read.
     ///
     /// # Errors

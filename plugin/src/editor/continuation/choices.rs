@@ -9,6 +9,8 @@ use crate::editor::layout::Measures;
 use crate::editor::theme::{self, DIM, Size, TextLook};
 use crate::editor::{chip, gesture};
 
+/// Width that the longest row wants.
+pub(super) const WIDTH: f32 = 356.0;
 /// Lengths that chips name, in bars; 0 goes on.
 const LENGTHS: [(i32, &str); 5] = [(0, "on"), (2, "2 bars"), (4, "4"), (8, "8"), (16, "16")];
 /// Bars that are the player's between pieces; 0 is no exchange.
@@ -32,15 +34,19 @@ const PROMPTS: [(FromChoice, &str); 2] = [
 const CAPTION: f32 = 52.0;
 /// Rows of chips.
 const ROWS: f32 = 5.0;
+/// Least space between rows of chips.
+const LEAST_ROW_GAP: f32 = 3.0;
 /// Most space between rows of chips.
 const MOST_ROW_GAP: f32 = 10.0;
 /// Draws the rows.
 pub(super) fn show(ui: &Ui, rect: Rect, measures: Measures, (params, setter): Controls<'_, '_>) {
-    let step = ((rect.height() - measures.chip) / (ROWS - 1.0)).min(measures.chip + MOST_ROW_GAP);
+    let room = (rect.height() - (ROWS - 1.0) * LEAST_ROW_GAP) / ROWS;
+    let height = measures.chip.min(room);
+    let step = ((rect.height() - height) / (ROWS - 1.0)).min(height + MOST_ROW_GAP);
     let row = |index: usize| {
         let from_middle = step * (index as f32 - 0.5 * (ROWS - 1.0));
-        let top = rect.center().y + from_middle - 0.5 * measures.chip;
-        Rect::from_min_size(pos2(rect.left(), top), vec2(rect.width(), measures.chip))
+        let top = rect.center().y + from_middle - 0.5 * height;
+        Rect::from_min_size(pos2(rect.left(), top), vec2(rect.width(), height))
     };
     show_source(ui, row(0), (params, setter));
     let end = show_enum(ui, row(1), "Start", (&params.start, setter), &STARTS);
