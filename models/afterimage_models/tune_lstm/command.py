@@ -12,7 +12,7 @@ from ..events.player import EventPlayer
 from ..onnx_manifest import write_manifest
 from . import corpus, evaluation, export, golden, pack, prompts, samples, sheet
 from .network import Shape, TuneNetwork
-from .training import Settings, Trainer
+from .training import Trainer, settings_here
 from .tune_set import TuneSet
 from .vocabulary import VOCABULARY
 
@@ -31,7 +31,7 @@ def data(arguments: argparse.Namespace) -> None:
 def train(arguments: argparse.Namespace) -> None:
     """Train, or go on training, for the minutes given."""
     arguments.build.mkdir(parents=True, exist_ok=True)
-    settings = Settings(minutes=arguments.minutes, learning_rate=arguments.rate)
+    settings = settings_here(arguments.minutes, arguments.rate)
     checkpoint = arguments.build / CHECKPOINT
     trainer = Trainer(TuneSet(arguments.data), settings, checkpoint, arguments.build / BEST)
     if arguments.start is not None and not checkpoint.exists():

@@ -8,7 +8,7 @@ from ..events.vocabulary import Vocabulary
 
 VERSION = "0.1.0"
 GRAPH = "tune-lstm.onnx"
-TEMPERATURE, TOP_P = 0.92, 0.96  # lower ones repeat more than real tunes do, higher ones less
+TEMPERATURE, TOP_P = 1.0, 0.93  # more of either repeats less than real tunes do, less of either more
 SOURCES = (
     ("Ryan's Mammoth Collection (1883)", "ryansMammoth"), ("O'Neill's Music of Ireland (1903)", "oneills1850"),
     ("Aird's Airs (1778-1801)", "airdsAirs"), ("Bach chorales", "bach/*.mxl"),

@@ -43,6 +43,13 @@ class Settings:
     seed: int = 20261122
 
 
+def settings_here(minutes: float, learning_rate: float) -> Settings:
+    """What suits the device that is there: a GPU takes many rows at once, and its many passes need more restraint."""
+    if not torch.cuda.is_available():
+        return Settings(minutes=minutes, learning_rate=learning_rate)
+    return Settings(minutes, rows=128, learning_rate=learning_rate, weight_decay=5e-2, report_s=30.0, device="cuda")
+
+
 def network_of(tunes: TuneSet) -> TuneNetwork:
     """A fresh network of the data's sizes."""
     return TuneNetwork(Shape(VOCABULARY.size, len(tunes.labels), len(tunes.metres)))
