@@ -2,7 +2,7 @@
 //!
 //! The engine's own conductor and worker run by hand, as fast as they can, with no sound: what is looked
 //! at is which notes come, when, and whether each of them ends. How they compare with the piece's true
-//! next bars is judged by `models/afterimage_models/continuation_table.py`.
+//! next bars is judged by `models/afterimage_models/tune_lstm/continuation_table.py`.
 
 #[cfg(feature = "models")]
 mod excerpts;
@@ -37,7 +37,7 @@ mod counted {
     const DEFAULT_COUNT: usize = 1_000;
     const PACK: &str = "models/tune-lstm/tune-lstm.onnx";
     const PROMPTS: &str = "models/tune-lstm/prompts.json";
-    const MODULE: &str = "afterimage_models.continuation_table";
+    const MODULE: &str = "afterimage_models.tune_lstm.continuation_table";
 
     /// What continues, and how much of it is memory.
     struct Variant {

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from afterimage_models.continuation_table import composed_of, measure, truth_of, verdicts
 from afterimage_models.events.copies import CopyFinder
 from afterimage_models.events.piece import Piece
+from afterimage_models.tune_lstm.continuation_table import composed_of, measure, truth_of, verdicts
 from afterimage_models.tune_lstm.prompts import NEXT_BARS, PROMPT_BARS, excerpt, read, write
 
 BAR, EIGHTH = 96, 12
