@@ -12,7 +12,7 @@ torch = pytest.importorskip(
 )
 pytest.importorskip("onnxruntime", reason="onnxruntime is not installed")
 
-from afterimage_models.juke import corpus_frames, export, frames, pack  # noqa: E402
+from afterimage_models.juke import corpus_frames, evaluation, export, frames, pack, prompts  # noqa: E402
 from afterimage_models.juke.codec import (  # noqa: E402
     AFTER_GROUPS,
     BEFORE_GROUPS,
@@ -198,3 +198,43 @@ def test_the_manifest_names_every_tensor_of_its_graphs(tmp_path) -> None:  # noq
         for side, held in (("inputs", session.get_inputs()), ("outputs", session.get_outputs())):
             named = {row["tensor"]: row["shape"][1:] for row in graph[side]}
             assert named == {tensor.name: tensor.shape[1:] for tensor in held}
+
+
+def found_figures(**changes: float) -> dict:
+    """Figures that are on target, but for the changes."""
+    figures = {"lsd": 3.9, "ratio": 1.6, "plays": 5.0, "primed": 0.7, "unprimed": 0.4} | changes
+    kept = {"primed_kept": figures["primed"], "unprimed_kept": figures["unprimed"], "truth_kept": 0.75}
+    speed = {"ONNX Runtime": {"plays": figures["plays"], "hears": 20.0}}
+    return {
+        "codec": {"log_spectral_distance_db": figures["lsd"]},
+        "prior": {"perplexity": 80.0, "wrong_over_right": figures["ratio"]},
+        "continuations": {"prompts": 45, "speed": speed, "collapsed": {}, "pulse": kept, "chroma": kept},
+    }
+
+
+@pytest.mark.parametrize(
+    "missed", [{"lsd": 4.1}, {"ratio": 1.4}, {"plays": 3.0}, {"primed": 0.4}], ids=lambda missed: next(iter(missed))
+)
+def test_a_missed_figure_keeps_the_pack_in_the_lab(missed: dict[str, float]) -> None:
+    assert evaluation.is_on_target(found_figures())
+    assert not evaluation.is_on_target(found_figures(**missed))
+
+
+def test_every_row_of_the_trust_sheet_has_a_number() -> None:
+    rows = evaluation.manifest_rows(found_figures())
+    assert all(isinstance(row["value"], float) and row["set"] for row in rows)
+    assert len({(row["name"], row["set"]) for row in rows}) == len(rows)
+
+
+def test_prompts_are_of_their_label_and_have_what_follows() -> None:
+    rng = np.random.default_rng(1)
+    long, short = (rng.normal(0.0, 0.1, int(s * frames.SAMPLE_RATE)).astype(np.float32) for s in (14.0, 11.0))
+    pieces = [corpus_frames.Piece(label, samples, {}) for label, samples in (("a", long), ("b", long), ("a", short))]
+    chosen = prompts.choose(pieces, "a", 3, seed=1)
+    assert [prompt.name for prompt in chosen] == ["a-0", "a-1", "a-2"]
+    assert all((len(prompt.heard), len(prompt.truth)) == (prompts.HEARD, prompts.CONTINUED) for prompt in chosen)
+
+
+def test_speeds_are_read_as_check_model_prints_them() -> None:
+    said = "Runtimes\n  ONNX Runtime: ready in 317 ms; plays 3.2 s and hears 9.4 s of sound in a second\n"
+    assert prompts.speeds(said + said.replace("3.2", "3.4")) == {"ONNX Runtime": {"plays": 3.4, "hears": 9.4}}

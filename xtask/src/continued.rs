@@ -11,13 +11,16 @@ use crate::arguments::Arguments;
 use crate::sound_file::{read_mono, write_mono};
 use crate::spectrogram::draw_sound;
 
-/// `--heard FILE|FOLDER --hear 6 --seconds 16 --seed 1 --label NAME --out FOLDER`.
+/// `--heard FILE|FOLDER --hear 6 --seconds 16 --seed 1 --label NAME --likeness 0 --imagine --out FOLDER`.
 pub struct Wish {
     heard: Option<PathBuf>,
     hear_s: f64,
     seconds: f64,
     seed: u64,
     label: Option<String>,
+    likeness: f32,
+    /// Nothing of what is heard is followed; each sound has a seed of its own.
+    imagine: bool,
     out: Option<PathBuf>,
 }
 
@@ -30,6 +33,8 @@ impl Wish {
             seconds: arguments.parsed("--seconds")?.unwrap_or(16.0),
             seed: arguments.parsed("--seed")?.unwrap_or(1),
             label: arguments.value("--label")?,
+            imagine: arguments.switch("--imagine"),
+            likeness: arguments.parsed("--likeness")?.unwrap_or(0.0),
             out: arguments.path("--out")?,
         })
     }
@@ -37,7 +42,7 @@ impl Wish {
     /// Continues every sound that was named, or imagines one where none was; says where the files are.
     pub fn fulfil(&self, pack: &Pack, runtime: &Runtime) -> Result<()> {
         let mut loaded = load_continuer(pack, runtime)?;
-        let start = self.start(&loaded.manifest)?;
+        let mut start = self.start(&loaded.manifest)?;
         let out = self.out.clone().unwrap_or_else(|| {
             afterimage_tests::bundle::target_folder()
                 .join("check-model")
@@ -52,6 +57,7 @@ impl Wish {
             let rate_hz = loaded.continuer.spec().sample_rate_hz;
             let samples = (self.seconds * f64::from(rate_hz)) as usize;
             let whole = go_on(loaded.continuer.as_mut(), &start, &heard, samples)?;
+            start.seed += u64::from(self.imagine);
             let seam_s = heard.len() as f64 / f64::from(rate_hz);
             write_mono(&out.join(format!("{name}.wav")), &whole, rate_hz)?;
             let title = format!("{}: {name}, seed {}", loaded.manifest.name, self.seed);
@@ -103,7 +109,8 @@ impl Wish {
             );
             *place = named.unwrap_or(default) as u16;
         }
-        start.follows_heard = self.heard.is_some();
+        start.follows_heard = self.heard.is_some() && !self.imagine;
+        start.style.likeness = self.likeness;
         Ok(start)
     }
 }

@@ -124,6 +124,8 @@ class PredictNetwork(nn.Module):
     def __init__(self, prior: Prior) -> None:
         super().__init__()
         self.prior = prior
+        self.register_buffer("numbers", torch.arange(prior.shape.codes).unsqueeze(0))
+        self.register_buffer("places", torch.arange(PLACES).reshape(1, PLACES, 1))
 
     def forward(
         self, token: Tensor, level: Tensor, label: Tensor, context: Tensor, group: Tensor
@@ -133,7 +135,10 @@ class PredictNetwork(nn.Module):
         inside = (level > 0).to(group.dtype)
         so_far = (group + said_by(prior, token[:, 0])) * inside
         said = prior.said(context, so_far, prior.place(level[:, 0]), row)
-        return said @ prior.token.weight[:-1].T + prior.bias(row), context * 1.0, so_far
+        # Only the tokens of the place are asked for; the others keep 0, and no draw looks at them.
+        asked = prior.token(level * prior.shape.codes + self.numbers)
+        logits = (asked @ said.unsqueeze(2)).transpose(1, 2) * (level.unsqueeze(2) == self.places).to(said.dtype)
+        return logits.reshape(-1, prior.shape.tokens) + prior.bias(row), context * 1.0, so_far
 
 
 def _linear(weight: Tensor, bias: Tensor | None) -> nn.Linear:

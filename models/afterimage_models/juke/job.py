@@ -109,7 +109,7 @@ def parser() -> argparse.ArgumentParser:
     root.add_argument("--resume", default=os.environ.get("RESUME_FILE", ""))
     root.add_argument("--seconds", type=float, default=float(os.environ.get("SECONDS_BUDGET", "600")))
     root.add_argument("--spare", type=float, default=8.0, help="seconds kept for the end")
-    root.add_argument("--run", default="1", help="name of the run; a result of another is not gone on from")
+    root.add_argument("--run", default="2", help="name of the run; a result of another is not gone on from")
     root.add_argument("--codec-share", type=float, default=0.82, help="of the seconds, once")
     root.add_argument("--prior-share", type=float, default=1.05, help="what the learning rate of the prior spans")
     root.add_argument("--rows", type=int, default=192)
@@ -119,9 +119,9 @@ def parser() -> argparse.ArgumentParser:
     return root
 
 
-def main() -> None:
-    """Train."""
-    run = Run(parser().parse_args())
+def main(words: list[str] | None = None) -> None:
+    """Train, as the words of a command line say."""
+    run = Run(parser().parse_args(words))
     print(f"device {run.device}, torch {torch.__version__}", flush=True)
     run.read()
     run.prior(run.codec())

@@ -62,6 +62,11 @@ impl SuffixModel {
         }
     }
 
+    /// From now on so many tokens must agree before a place counts; see [`Self::new`].
+    pub fn require(&mut self, least_order: u16) {
+        self.least_order = least_order.min(LONGEST_ORDER);
+    }
+
     /// Forgets what was heard and what followed.
     pub fn forget(&mut self) {
         self.heard.clear();
@@ -236,6 +241,14 @@ mod tests {
         for (given, wanted) in softmax(memory.mixed(&logits, 1.0, 1.0)).iter().zip(wanted) {
             assert!((given - wanted).abs() < 1e-6);
         }
+    }
+
+    #[test]
+    fn more_may_be_required_later() {
+        let mut memory = memory(&[0, 1, 2, 5, 1, 3], &[0, 1], 1);
+        assert!(memory.recall().0[3] > 0.0);
+        memory.require(2);
+        assert!(memory.recall().0[2] > 0.0 && memory.recall().0[3] == 0.0);
     }
 
     #[test]

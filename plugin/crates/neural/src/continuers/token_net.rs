@@ -16,9 +16,9 @@ use crate::pack::Pack;
 use crate::runtime::Runtime;
 use crate::steps::{States, StepModel, StepValues};
 
-/// Tokens that the memory of what was heard holds: a minute of five tokens in 46 ms.
-const MEMORY_TOKENS: usize = 6_500;
-/// Tokens that must agree before the memory has a word: fewer agree by chance.
+/// Groups that the memory of what was heard holds: a minute of 46 ms each.
+const MEMORY_GROUPS: usize = 1_300;
+/// First tokens of groups that must agree before the memory has a word on the next one.
 const LEAST_ORDER: u16 = 2;
 /// What a token that may not stand at a place gets: its share is exactly zero.
 const NEVER: f32 = -1e30;
@@ -38,7 +38,10 @@ pub(crate) struct Known {
     waiting_frames: usize,
     /// The tokens that `decode` will see, whole groups first.
     groups: VecDeque<u32>,
-    memory: SuffixModel,
+    /// What was heard, by the first token of each group: fine tokens hardly ever come again.
+    outline: SuffixModel,
+    /// What was heard, by all tokens: how a group went on that began like the one at hand.
+    detail: SuffixModel,
     drawn: u64,
 }
 
@@ -85,7 +88,12 @@ impl TokenNet {
                 window: vec![representation.floor; values].into(),
                 waiting_frames: 0,
                 groups: VecDeque::new(),
-                memory: SuffixModel::new(vocabulary.size(), MEMORY_TOKENS, LEAST_ORDER),
+                outline: SuffixModel::new(vocabulary.allowed(0).len(), MEMORY_GROUPS, LEAST_ORDER),
+                detail: SuffixModel::new(
+                    vocabulary.size(),
+                    MEMORY_GROUPS * vocabulary.places(),
+                    LEAST_ORDER,
+                ),
                 drawn: 0,
             },
             predict,
@@ -161,10 +169,13 @@ impl TokenNet {
 
     /// Makes a token the newest, which the states do not know yet.
     fn take(&self, token: u32, known: &mut Known) {
+        if known.place == 0 {
+            known.outline.follow(token);
+        }
+        known.detail.follow(token);
         known.newest = token;
         known.place = (known.place + 1) % self.vocabulary.places();
         known.groups.push_back(token);
-        known.memory.follow(token);
     }
 
     /// Draws the next token.
@@ -184,10 +195,15 @@ impl TokenNet {
             ..
         } = draw.style;
         let temperature = temperature * self.vocabulary.temperature;
-        let logits = if likeness > 0.0 {
-            known.memory.mixed(&self.logits, temperature, likeness)
-        } else {
+        let logits = if likeness <= 0.0 {
             &self.logits
+        } else if known.place == 0 {
+            let logits = &self.logits[allowed.start as usize..allowed.end as usize];
+            known.outline.mixed(logits, temperature, likeness)
+        } else {
+            // The whole group so far must agree: each token says what those before it left.
+            known.detail.require(known.place as u16);
+            known.detail.mixed(&self.logits, temperature, likeness)
         };
         let uniform = draw.stream.uniform_at(known.drawn);
         known.drawn += 1;
@@ -248,8 +264,9 @@ impl FrameSource for TokenNet {
                 self.foretell(&class, known)?;
             }
             self.take(*token, known);
-            known.memory.hear(*token);
+            known.detail.hear(*token);
         }
+        known.outline.hear(group[0]);
         self.end_group(&group, &class, known)?;
         let before = self.vocabulary.before_groups * self.vocabulary.places();
         known.groups.drain(..known.groups.len() - before);
