@@ -10,7 +10,7 @@ use crate::editor::theme::{self, DIM, Size, TextLook};
 use crate::editor::{chip, gesture};
 
 /// Width that the longest row wants.
-pub(super) const WIDTH: f32 = 356.0;
+pub(super) const WIDTH: f32 = 342.0;
 /// Lengths that chips name, in bars; 0 goes on.
 const LENGTHS: [(i32, &str); 5] = [(0, "on"), (2, "2 bars"), (4, "4"), (8, "8"), (16, "16")];
 /// Bars that are the player's between pieces; 0 is no exchange.
