@@ -17,8 +17,22 @@ DATA_SETS = {
 its name with underscores, and a `command.run(arguments)` that knows the steps."""
 
 
+OWN_SOUNDS = ("keys-vae",)
+"""Models that `train --data FOLDER` teaches a user's sounds, where the folder holds sounds and not a data set."""
+MINUTES, RATE = 60.0, 2e-3
+
+
+def _own_sounds(arguments: argparse.Namespace) -> None:
+    from .own_sounds import command
+
+    command.run(arguments, MODELS)
+
+
 def _model(arguments: argparse.Namespace) -> None:
-    name = arguments.model
+    name, data = arguments.model, arguments.data
+    if arguments.step == "train" and name in OWN_SOUNDS and data is not None and not any(data.glob("*.npy")):
+        return _own_sounds(arguments)
+    arguments.minutes, arguments.rate = arguments.minutes or MINUTES, arguments.rate or RATE
     arguments.data = arguments.data or MODELS / "data" / DATA_SETS[name]
     arguments.build = arguments.build or MODELS / "build" / name
     arguments.pack = arguments.pack or MODELS / name
@@ -63,11 +77,13 @@ def parser() -> argparse.ArgumentParser:
     for step in ("data", "train", "correct", "export", "prompts", "sheet", "evaluate"):
         command = commands.add_parser(step)
         command.add_argument("model", choices=sorted(DATA_SETS))
-        command.add_argument("--data", type=Path, help="the data set (models/data/...)")
+        command.add_argument("--data", type=Path, help="the data set (models/data/...), or your sounds")
         command.add_argument("--build", type=Path, help="checkpoints and derived files (models/build/MODEL)")
         command.add_argument("--pack", type=Path, help="the pack that is written or judged (models/MODEL)")
-        command.add_argument("--minutes", type=float, default=60.0, help="wall-clock budget of training")
-        command.add_argument("--rate", type=float, default=2e-3, help="learning rate that training starts at")
+        command.add_argument("--minutes", type=float, help="wall-clock budget of training (60; own sounds: by number)")
+        command.add_argument(
+            "--rate", type=float, help="learning rate that training starts at (2e-3; own sounds: 1e-3)"
+        )
         command.add_argument("--start", type=Path, help="checkpoint of another run to train on from")
         command.add_argument("--stand-in", action="store_true", help="judge the NumPy inverse, not the plugin")
         command.add_argument("--xtask", default="cargo xtask", help="what renders, from the root of the repository")

@@ -149,8 +149,16 @@ def preset_arrays(job: tuple[str, int, int, int]) -> dict[str, np.ndarray] | Non
     if share < MIN_HARMONIC_SHARE or len(notes) < (WIDE_MIN_NOTES if index >= FIRST_WIDE else MIN_NOTES):
         return None
     held_out = held_out_keys(program) if index < FIRST_VARIANT else ()
+    splits = [split if split else (HELD_OUT_KEY if note.key in held_out else TRAIN) for note in notes]
+    return note_arrays(index, notes, splits, rng)
+
+
+def note_arrays(
+    index: int, notes: list[RenderedNote], splits: list[int], rng: np.random.Generator
+) -> dict[str, np.ndarray]:
+    """Frames and note table of the notes of one preset, as `write_parts` takes them. `splits`: of each note."""
     rows: dict[str, list] = {k: [] for k in ("frames", "note", "time_on", "time_off", "table", "summary")}
-    for number, note in enumerate(notes):
+    for number, (note, split) in enumerate(zip(notes, splits, strict=True)):
         n = frame_centres(note.hold_s, note.hold_s + TAIL_S, rng)
         frames = log_frames(note.audio, n * HOP)
         seconds = n * HOP / SAMPLE_RATE
@@ -159,8 +167,7 @@ def preset_arrays(job: tuple[str, int, int, int]) -> dict[str, np.ndarray] | Non
         rows["time_on"].append(seconds.astype(np.float32))
         off = seconds - note.hold_s
         rows["time_off"].append(np.where(off >= 0, off, -1.0).astype(np.float32))
-        note_split = split if split else (HELD_OUT_KEY if note.key in held_out else TRAIN)
-        rows["table"].append([index, note.key, note.pitch, note.velocity, note.hold_s, note_split])
+        rows["table"].append([index, note.key, note.pitch, note.velocity, note.hold_s, split])
         rows["summary"].append(note_summary.summarise(note.audio, note.pitch, note.velocity, note.hold_s))
     joined = {k: np.concatenate(rows[k]) for k in ("frames", "note", "time_on", "time_off")}
     return joined | {"table": np.array(rows["table"], np.float32), "summary": np.stack(rows["summary"])}

@@ -48,12 +48,20 @@ class Score:
 
     def add(self, key: int, knobs: np.ndarray, pitch: float, original: np.ndarray | None = None) -> None:
         """Append a note in the next slot."""
-        start_s = LEAD_IN_S + SLOT_S * len(self.notes)
-        self.notes.append(Note(start_s, start_s + HOLD_S, key, VELOCITY))
-        self.knobs.append(np.clip(knobs, -3.0, 3.0))
-        self.pitches.append(pitch)
+        self._place(Note(0.0, HOLD_S, key, VELOCITY), knobs, pitch)
         if original is not None:
             self.originals.append(original)
+
+    def add_note(self, note: RenderedNote, knobs: np.ndarray) -> None:
+        """Append a note, as long and as loud as it was played, with its sound to compare with."""
+        self._place(Note(0.0, note.hold_s, note.key, round(127 * note.velocity)), knobs, note.pitch)
+        self.originals.append(note.audio)
+
+    def _place(self, note: Note, knobs: np.ndarray, pitch: float) -> None:
+        start_s = LEAD_IN_S + SLOT_S * len(self.notes)
+        self.notes.append(Note(start_s, start_s + note.end_s, note.key, note.velocity))
+        self.knobs.append(np.clip(knobs, -3.0, 3.0))
+        self.pitches.append(pitch)
 
     def seconds(self) -> float:
         """Length of the render."""

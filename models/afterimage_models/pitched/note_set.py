@@ -38,16 +38,16 @@ class Batch:
 
 
 class NoteSet:
-    """The arrays of `note_data.build`, indexed by note."""
+    """The arrays of `note_data.build`, indexed by note. Notes held no longer than a least time encode no timbre."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, min_source_hold_s: float = MIN_SOURCE_HOLD_S) -> None:
         self.frames = np.load(folder / "frames.npy", mmap_mode="r")
         note = np.load(folder / "note.npy")
         self.time_on, self.time_off = np.load(folder / "time_on.npy"), np.load(folder / "time_off.npy")
         self.table, self.summary = np.load(folder / "table.npy"), np.load(folder / "summary.npy")
         self.first = np.searchsorted(note, np.arange(len(self.table)))
         self.count = np.bincount(note, minlength=len(self.table))
-        can_encode = self.table[:, HOLD] > MIN_SOURCE_HOLD_S
+        can_encode = self.table[:, HOLD] > min_source_hold_s
         allowed = can_encode & (self.table[:, SPLIT] != HELD_OUT_KEY)
         self.sources = {int(p): np.flatnonzero(allowed & (self.table[:, PRESET] == p)) for p in self.presets()}
         self.can_encode = can_encode

@@ -8,6 +8,7 @@ that the wheel travels linearly), `gain_db`, `release_s`; `latent` with `size`, 
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,7 +28,7 @@ def tensor(name: str, shape: list[int | str], **more: Any) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Shelf:
-    """What tells one pack from another: words, family, representation, the graph's range of values."""
+    """What tells one pack from another: words, family, sources, representation, the graph's range of values."""
 
     name: str
     version: str
@@ -40,11 +41,18 @@ class Shelf:
     representation: dict[str, Any]
     frame: dict[str, Any]
     gain_db: float = GAIN_DB
+    maker: str = "afterimage"
+    authors: tuple[str, ...] = ("Afterimage contributors",)
+    license: str = "MIT OR Apache-2.0"
+    training_data: tuple[dict[str, str], ...] = (
+        {"name": "Fluid (R3) General MIDI SoundFont", "source": "Debian fluid-soundfont-gm", "license": "MIT"},
+        {"name": "MuseScore General SoundFont", "source": "Debian musescore-general-soundfont", "license": "MIT"},
+    )
 
     @property
     def slug(self) -> str:
-        """Name of the folder, the graph and the id."""
-        return self.name.lower().replace(" ", "-")
+        """Name of the folder, the graph and, after the maker's, the id."""
+        return re.sub(r"[^a-z0-9]+", "-", self.name.lower()).strip("-") or "sounds"
 
 
 def representation(kind: str, bins: int, f_min: float, f_max: float, **more: Any) -> dict[str, Any]:
@@ -63,14 +71,10 @@ def decibels(values: int) -> dict[str, Any]:
 
 def _words(shelf: Shelf) -> dict[str, Any]:
     return {
-        "schema": 1, "id": f"afterimage.{shelf.slug}", "name": shelf.name, "version": shelf.version,
-        "authors": ["Afterimage contributors"], "tags": shelf.tags,
+        "schema": 1, "id": f"{shelf.maker}.{shelf.slug}", "name": shelf.name, "version": shelf.version,
+        "authors": list(shelf.authors), "tags": shelf.tags,
         "description": {"short": shelf.short, "long": shelf.long, "technical": shelf.technical},
-        "citation": "", "links": [], "license": "MIT OR Apache-2.0",
-        "training_data": [
-            {"name": "Fluid (R3) General MIDI SoundFont", "source": "Debian fluid-soundfont-gm", "license": "MIT"},
-            {"name": "MuseScore General SoundFont", "source": "Debian musescore-general-soundfont", "license": "MIT"},
-        ],
+        "citation": "", "links": [], "license": shelf.license, "training_data": list(shelf.training_data),
         "family": shelf.family, "tasks": ["play"],
     }  # fmt: skip
 

@@ -32,8 +32,9 @@ def _log_rows(frames: np.ndarray) -> np.ndarray:
     return np.stack(out)
 
 
-def _heard(player: PackPlayer, knobs: np.ndarray, pitch: float) -> np.ndarray:
-    frames = player.frames(knobs, pitch, VELOCITY, HOLD_S, SECONDS)
+def heard(player: PackPlayer, knobs: np.ndarray, pitch: float, hold_s: float = HOLD_S) -> np.ndarray:
+    """Spectrogram [n, BINS] in dB of SECONDS of a note as the stand-in plays it. `knobs`: [16]."""
+    frames = player.frames(knobs, pitch, VELOCITY, hold_s, SECONDS)
     return spectrogram(note_audio(frames, pitch, seed=1)[: int(SECONDS * SAMPLE_RATE)])
 
 
@@ -48,16 +49,15 @@ def panels(
         out += [(f"original: {font} {program}, key {n.key}", spectrogram(n.audio)) for n in notes]
         for note in notes:
             knobs = space.to_knobs(encode(note)[None])[0]
-            out.append((f"reconstruction, key {note.key}", _heard(player, knobs, note.pitch)))
+            out.append((f"reconstruction, key {note.key}", heard(player, knobs, note.pitch)))
     names = list(player.presets)
     for a, b in ((names[0], names[1]), (names[1], names[2])):
         for share in (0.0, 0.5, 1.0):
             knobs = (1 - share) * player.presets[a] + share * player.presets[b]
-            out.append((f"{a} to {b}: {share:.1f}", _heard(player, knobs, 60.0)))
+            out.append((f"{a} to {b}: {share:.1f}", heard(player, knobs, 60.0)))
     rng = np.random.default_rng(3)
     out += [
-        (f"prior sample {n + 1}, key {k}", _heard(player, rng.standard_normal(16), float(k)))
-        for n, k in enumerate(KEYS)
+        (f"prior sample {n + 1}, key {k}", heard(player, rng.standard_normal(16), float(k))) for n, k in enumerate(KEYS)
     ]
     return out
 

@@ -80,13 +80,17 @@ def export_pack(arguments: argparse.Namespace, model: Trained, notes: NoteSet, p
     single = posterior(chosen)[0]
     timbres, single = (np.clip(space.to_knobs(z), -KNOB_LIMIT, KNOB_LIMIT) for z in (timbres, single))
     level = leveller.fit(model.decoder, space, timbres, np.array(list(knobs.values())), single)
-    graph = folder / manifest["graphs"]["decode"]["file"]
-    export.export_decoder(export.PackDecoder(model.decoder, level, space.rotation, space.mean), graph)
-    write_manifest(folder, manifest)
+    write_pack(folder, export.PackDecoder(model.decoder, level, space.rotation, space.mean), manifest)
     saved = {"rotation": space.rotation.tolist(), "mean": space.mean.tolist()}
     (arguments.build / SPACE).write_text(json.dumps(saved))
     measure_speed(folder)
     return space
+
+
+def write_pack(folder: Path, decoder: export.PackDecoder, manifest: dict) -> None:
+    """The graph, with the manifest inside, and the manifest beside it."""
+    export.export_decoder(decoder, folder / manifest["graphs"]["decode"]["file"])
+    write_manifest(folder, manifest)
 
 
 def ship_checkpoint(arguments: argparse.Namespace, model: Trained, more: dict | None = None) -> None:

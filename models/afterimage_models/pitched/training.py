@@ -22,7 +22,7 @@ BIN_SHARES = ((96, 1.0), (400, 0.36), (BINS, 0.12))
 GRADIENT_LIMIT = 2.0
 AVERAGING = 0.998
 SUMMARY_JITTER = 0.05  # 1.5 dB: the encoder must not read presets off single levels
-REPORT_S = 120.0
+PROBE_NOTES = 40
 NETWORKS = ("encoder", "decoder", "average_encoder", "average_decoder")
 
 
@@ -40,6 +40,8 @@ class Settings:
     own_share: float = 0.65
     seed: int = 20261122
     threads: int = 1
+    warm_up_steps: int = 200
+    report_s: float = 120.0
 
 
 def soft_gate(frame_db: Tensor) -> Tensor:
@@ -136,11 +138,11 @@ class NoteTrainer(ABC):
         scratch.replace(self.checkpoint)
 
     def learning_rate(self) -> float:
-        """Cosine from the first to the last rate over the minutes, after 200 steps of warm-up."""
+        """Cosine from the first to the last rate over the minutes, after the steps of warm-up."""
         done = min(self.elapsed_s / (60.0 * self.settings.minutes), 1.0)
         low, high = self.settings.last_learning_rate, self.settings.learning_rate
         rate = low + (high - low) * 0.5 * (1.0 + math.cos(math.pi * done))
-        return rate * min(1.0, (self.step - self.first_step + 1) / 200.0)
+        return rate * min(1.0, (self.step - self.first_step + 1) / self.settings.warm_up_steps)
 
     def train_step(self, batch: Batch) -> dict[str, float]:
         """One gradient step; returns what to print."""
@@ -182,7 +184,7 @@ class NoteTrainer(ABC):
         return total / len(batch.owner)
 
     def run(self) -> None:
-        """Train until the minutes are used, printing and saving every two minutes."""
+        """Train until the minutes are used, printing and saving every `report_s` seconds."""
         rng = np.random.default_rng([self.settings.seed, self.step])
         pool = self.notes.notes(TRAIN)
         probes = self._probes()
@@ -194,7 +196,7 @@ class NoteTrainer(ABC):
             self.step += 1
             now = time.monotonic()
             self.elapsed_s, last = self.elapsed_s + now - last, now
-            if self.elapsed_s - shown > REPORT_S or self.step == 100:
+            if self.elapsed_s - shown > self.settings.report_s or self.step == 100:
                 shown = self.elapsed_s
                 self._report(rows, probes)
                 rows = []
@@ -205,9 +207,9 @@ class NoteTrainer(ABC):
     def _probes(self) -> dict[str, Batch]:
         rng = np.random.default_rng(1)
         splits = {"train": TRAIN, "held-out keys": HELD_OUT_KEY, "held-out presets": HELD_OUT_PRESET}
-        return {
-            n: self.notes.whole(rng.choice(self.notes.notes(s), 40, replace=False), 1.0, rng) for n, s in splits.items()
-        }
+        rows = {name: self.notes.notes(split) for name, split in splits.items()}
+        chosen = {n: rng.choice(r, min(len(r), PROBE_NOTES), replace=False) for n, r in rows.items() if len(r)}
+        return {name: self.notes.whole(few, 1.0, rng) for name, few in chosen.items()}
 
     def _report(self, rows: list[dict[str, float]], probes: dict[str, Batch]) -> None:
         scores = {n: round(self.measure(b), 3) for n, b in probes.items()}
