@@ -18,7 +18,7 @@ its name with underscores, and a `command.run(arguments)` that knows the steps."
 
 
 OWN_SOUNDS = ("keys-vae",)
-"""Models that `train --data FOLDER` teaches a user's sounds, where the folder holds sounds and not a data set."""
+"""Models that `train --data FOLDER` teaches a user's sounds, and `evaluate` judges, where those are no data set."""
 MINUTES, RATE = 60.0, 2e-3
 
 
@@ -30,7 +30,8 @@ def _own_sounds(arguments: argparse.Namespace) -> None:
 
 def _model(arguments: argparse.Namespace) -> None:
     name, data = arguments.model, arguments.data
-    if arguments.step == "train" and name in OWN_SOUNDS and data is not None and not any(data.glob("*.npy")):
+    own = data is not None and name in OWN_SOUNDS and not any(data.glob("*.npy"))
+    if own and arguments.step in ("train", "evaluate"):
         return _own_sounds(arguments)
     arguments.minutes, arguments.rate = arguments.minutes or MINUTES, arguments.rate or RATE
     arguments.data = arguments.data or MODELS / "data" / DATA_SETS[name]

@@ -1,4 +1,4 @@
-"""`train keys-vae --data FOLDER` where the folder holds sounds: scan, fine-tune, place, export, measure, describe."""
+"""`train` and `evaluate keys-vae --data FOLDER` of a folder of sounds: scan, fine-tune, place, export, measure."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from ..keys_vae.encoding import first_guess, load_networks
+from ..keys_vae.encoding import first_guess
 from ..keys_vae.pack import SHELF
 from ..note_data import RenderedNote
 from ..onnx_manifest import write_manifest
@@ -23,8 +23,8 @@ from ..pitched.export import PackDecoder
 from ..pitched.note_set import NoteSet
 from ..pitched.player import PackPlayer
 from ..pitched.steps import CHECKPOINT, METRICS, write_pack
-from . import card, notes, places
-from .base import Knobs, shipped_model, shipped_space, timbre_knobs
+from . import card, judging, notes, places
+from .base import Knobs, blended, shipped_model, shipped_space, timbre_knobs
 from .errors import FolderError
 from .folder import Sound, read_sound
 from .measuring import distances, judged
@@ -36,18 +36,35 @@ PRIOR_POINTS, PRIOR_SEED = 80, 31  # of the knob space that loudness is evened o
 
 
 def run(arguments: argparse.Namespace, models: Path) -> None:
-    """Make a pack of the folder `arguments.data`, by default in `models`/own. Exits with one sentence if it cannot."""
+    """Make or judge the pack of the folder `arguments.data`, by default in `models`/own. Exits with one sentence if it
+    cannot.
+    """
     torch.set_num_threads(1)
-    name = arguments.data.resolve().name
+    name, shipped = arguments.data.resolve().name, models / SHELF.slug
     slug = card.shelf(SHELF, name, (), 0).slug
     arguments.build = arguments.build or models / "build" / "own" / slug
     arguments.pack = arguments.pack or models / "own" / slug
     try:
-        sounds = train(arguments, models / SHELF.slug)
+        if arguments.step == "train":
+            make_pack(arguments, shipped, name, train(arguments, shipped))
+            print(next_step(arguments.pack))
+        else:
+            evaluate(arguments)
     except FolderError as error:
         sys.exit(f"error: {error}")
-    make_pack(arguments, models / SHELF.slug, name, sounds)
-    print(next_step(arguments.pack))
+
+
+def evaluate(arguments: argparse.Namespace) -> None:
+    """Judge the pack through the built plugin. Raises FolderError."""
+    if not (arguments.pack / METRICS).exists():
+        raise FolderError(f"{arguments.pack} holds no pack of own sounds: train it first, with the same --data")
+    sounds, _ = notes.build(arguments.data, arguments.build / "notes")
+    judging.evaluate(arguments, sounds, listen(arguments.data, sounds))
+
+
+def listen(folder: Path, sounds: list[Sound]) -> dict[str, RenderedNote]:
+    """The notes of a folder by file, as they are compared."""
+    return {s.file: judged(s, read_sound(folder / s.file)) for s in sounds}
 
 
 def train(arguments: argparse.Namespace, shipped: Path) -> list[Sound]:
@@ -69,10 +86,10 @@ def make_pack(arguments: argparse.Namespace, shipped: Path, name: str, sounds: l
     """Place the presets, write graph, manifest, numbers, card and contact sheet of what was trained."""
     print("placing the presets, writing the pack, measuring it", flush=True)
     folder, checkpoint, space = arguments.pack, arguments.build / CHECKPOINT, shipped_space(shipped)
-    heard = {s.file: judged(s, read_sound(arguments.data / s.file)) for s in sounds}
+    heard = listen(arguments.data, sounds)
     kept_out = notes.held_out(sounds)
     trained = [s for s in sounds if s.file not in kept_out]
-    encoder, decoder = load_networks(checkpoint)
+    encoder, decoder = blended(shipped, checkpoint)
     infer = partial(first_guess, encoder)
     before = timbre_knobs(*shipped_model(shipped), space, trained, heard)
     after = timbre_knobs(infer, decoder, space, trained, heard)
