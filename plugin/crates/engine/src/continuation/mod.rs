@@ -35,7 +35,7 @@ pub(crate) type ContinuerSlot = Mutex<Seat<dyn Continuer>>;
 pub const TICKS_PER_QUARTER: u32 = 24;
 /// Likeness that a session begins with: by the table of `bench --continuations`, what is played on then takes
 /// as much from the prompt as the true next bars of held-out pieces do.
-pub const DEFAULT_LIKENESS: f32 = 0.3;
+pub const DEFAULT_LIKENESS: f32 = 0.25;
 /// Ticks of one passage, the unit that is asked for.
 pub(crate) const PASSAGE_TICKS: u32 = TICKS_PER_QUARTER;
 /// Most notes that one passage brings; a composer's further ones are left out.
