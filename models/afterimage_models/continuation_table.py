@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import soundfile
+from scipy.signal import resample_poly
 
 from .corpus.prompts import Prompt
 from .judges import copying, free_run, rhythm, seam
@@ -20,15 +21,18 @@ from .judges.sets import separability
 from .plugin_render import REPOSITORY
 
 AFTER_S = 16.0
+HOST_RATIO = 2
+"""The effect runs at twice the prompts' rate, 44.1 kHz: at their own, its resampler's edge would mark the switch."""
 TRUTH, MEMORY = "true next bars", "memory"
 SEGMENT_S = 2.0
+LEFT_S = 0.03
 MEASURES = {
     "pulse": "agreement of the onsets' autocorrelation, -1 to 1",
     "chroma": "cosine of the pitch classes, 0 to 1",
     "longest copy s": "longest run of frames that the prompt holds too",
     "near duplicates": "share of frames that the prompt holds too",
     "distance dB": "of the mean spectra of 2 s and of the prompt, mean",
-    "seam flux dB": "above 8 kHz, over the quiet frames near it",
+    "seam flux dB": "above 8 kHz, over the quiet half of the frames near it",
     "seam level dB": "size of the level step over 100 ms",
     "gap samples": "exact zeros at the switch",
 }
@@ -50,10 +54,27 @@ def through_plugin(xtask: list[str]) -> Renderer:
     return render
 
 
+def halves(audio: np.ndarray, switch: int) -> tuple[np.ndarray, np.ndarray]:
+    """Prompt and continuation at the judges' rate, of a whole at the host's that switches at sample `switch`."""
+    slow = resample_poly(audio, 1, HOST_RATIO)
+    at = round(switch / HOST_RATIO)
+    return slow[:at], slow[at : at + round(AFTER_S * rhythm.RATE)]
+
+
+def left_at(audio: np.ndarray, rate: int, switch: int) -> np.ndarray:
+    """The prompt as a player leaves it: it goes on while the effect switches over, and has faded `LEFT_S` later.
+
+    A cut within the switch would be a click of the prompt's own; the effect branches 250 ms before, so that it hears
+    nothing of what truly follows.
+    """
+    share = 1.0 - np.clip((np.arange(len(audio)) - switch - 0.5 * LEFT_S * rate) / (0.5 * LEFT_S * rate), 0.0, 1.0)
+    return (audio * share).astype(np.float32)
+
+
 def judge(audio: np.ndarray, rate: int, switch: int) -> dict[str, float]:
-    """The measures of one whole: prompt up to sample `switch`, continuation after it. Rate 22.05 kHz."""
-    prompt, after = audio[:switch], audio[switch : switch + round(AFTER_S * rate)]
-    span = round(SEGMENT_S * rate)
+    """The measures of one whole at the host's rate: prompt up to sample `switch`, continuation after it."""
+    prompt, after = halves(audio, switch)
+    span = round(SEGMENT_S * rhythm.RATE)
     parts = [after[at : at + span] for at in range(0, len(after) - span + 1, span)]
     return {
         "pulse": rhythm.pulse_agreement(prompt, after),
@@ -78,11 +99,11 @@ def run(folder: Path, prompts: list[Prompt], continuers: list[str], render: Rend
     for continuer in [TRUTH, *continuers]:
         rows, collapsed, look = [], [], []
         for prompt in prompts:
-            whole, rate = soundfile.read(folder / prompt.file, dtype="float32")
+            recorded, rate = soundfile.read(folder / prompt.file, dtype="float32")
+            whole, rate = resample_poly(recorded, HOST_RATIO, 1), HOST_RATIO * rate
             switch = round(prompt.switch_s * rate)
             if continuer != TRUTH:
-                heard = whole.copy()
-                heard[switch:] = 0.0  # what truly follows must not be heard
+                heard = left_at(whole, rate, switch)
                 made = out / f"{Path(continuer).name}-{prompt.file}"
                 soundfile.write(out / "heard.wav", heard, rate, subtype="FLOAT")
                 render(out / "heard.wav", prompt, continuer, made)
@@ -90,7 +111,7 @@ def run(folder: Path, prompts: list[Prompt], continuers: list[str], render: Rend
                 whole = whole if whole.ndim == 1 else whole.mean(axis=1)
             rows.append(judge(whole, rate, switch))
             look.append(seam.features(whole, rate, switch))
-            reason = free_run.collapsed(whole[:switch], whole[switch : switch + round(AFTER_S * rate)])
+            reason = free_run.collapsed(*halves(whole, switch))
             collapsed += [f"{prompt.file}: {reason}"] if reason else []
         looks[continuer] = np.stack(look)
         auc = 0.5 if continuer == TRUTH else separability(looks[TRUTH], looks[continuer])

@@ -95,11 +95,13 @@ def test_the_table_tells_a_copy_from_silence_and_from_the_truth(tmp_path: Path) 
         soundfile.write(tmp_path / prompts[-1].file, samples, rate, subtype="FLOAT")
 
     def render(heard: Path, prompt: Prompt, continuer: str, out: Path) -> None:
-        samples, _ = soundfile.read(heard)
-        assert not samples[switch:].any(), "the truth is not given away"
+        samples, host_rate = soundfile.read(heard)
+        at = switch * host_rate // rate
+        assert not samples[at + host_rate // 20 :].any(), "the truth is not given away"
+        samples[at:] = 0.0
         if continuer == "copy":
-            samples[switch : switch + 16 * RATE] = np.tile(samples[RATE : 5 * RATE], 4)
-        soundfile.write(out, samples, rate, subtype="FLOAT")
+            samples[at : at + 16 * host_rate] = np.tile(samples[host_rate : 5 * host_rate], 4)
+        soundfile.write(out, samples, host_rate, subtype="FLOAT")
 
     table = continuation_table.run(tmp_path, prompts, ["copy", "silent"], render, tmp_path / "out")
     assert [len(table[name]["collapsed"]) for name in table] == [0, 0, 6]
