@@ -99,7 +99,9 @@ impl TakesPanel {
             });
         }
         let name = Rect::from_min_size(rect.min, vec2(WORDS, ROW * 0.5));
-        entry::show(ui, owner, name, |words| {
+        // In a child of its own, or the rows below would move up while a name is typed.
+        let mut beside = ui.new_child(UiBuilder::new().max_rect(name).id_salt(&take.id));
+        entry::show(&mut beside, owner, name, |words| {
             desk.wish(TakeWish::Name(take.id.clone(), words.to_owned()));
             true
         });
