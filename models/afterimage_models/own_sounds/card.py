@@ -27,10 +27,11 @@ class Result:
 
 @dataclass(frozen=True)
 class Run:
-    """What the training took."""
+    """What the training took, and the share of the way from the shipped weights to the trained ones."""
 
     minutes: float
     steps: int
+    share: float
 
 
 def shelf(base: Shelf, name: str, mod_wheel: tuple[str, ...], sounds: int) -> Shelf:
@@ -56,7 +57,7 @@ def note_name(pitch: float) -> str:
     return f"{NOTES[key % 12]}{key // 12 - 1} {100.0 * (pitch - key):+.0f} ct"
 
 
-def metrics(results: Sequence[Result], through: str = THROUGH) -> list[dict[str, str | float]]:
+def metrics(results: Sequence[Result]) -> list[dict[str, str | float]]:
     """Rows of the manifest: mean distances before and after, of trained and held-out sounds."""
     rows: list[dict[str, str | float]] = []
     for kept, words in ((False, "own sounds"), (True, "held out own sounds")):
@@ -64,7 +65,7 @@ def metrics(results: Sequence[Result], through: str = THROUGH) -> list[dict[str,
         for when, values in (("before", [r.before_db for r in chosen]), ("after", [r.after_db for r in chosen])):
             if values:
                 row = {"name": "log_spectral_distance_db", "value": round(float(np.mean(values)), 3)}
-                rows.append(row | {"set": f"{words} {when} training, {through}"})
+                rows.append(row | {"set": f"{words} {when} training, {THROUGH}"})
     return rows
 
 
@@ -104,6 +105,9 @@ def text(name: str, base: str, results: Sequence[Result], run: Run) -> str:
         "- A sample has no note-off: the release is a made fall of 250 ms.",
         "- One preset a timbre: what differs between its notes and follows neither pitch nor velocity is evened out.",
         "- Chords, drums and strongly inharmonic sounds are drawn as nearly harmonic, if they were taken at all.",
+        "- Sweeps and beating are evened out while a note is held: the timbre stands still but for its decay.",
+        f"- The weights go {run.share} of the way to what was trained, so that notes you did not give stay whole; all",
+        "  of the way would bring the given ones nearer still.",
         "- Far from your sounds the knobs play the shipped model's sounds, which it rehearsed while it was trained.",
         "",
         "![contact sheet](contact-sheet.png)",

@@ -24,7 +24,7 @@ from ..pitched.note_set import NoteSet
 from ..pitched.player import PackPlayer
 from ..pitched.steps import CHECKPOINT, METRICS, write_pack
 from . import card, judging, notes, places
-from .base import Knobs, blended, shipped_model, shipped_space, timbre_knobs
+from .base import TRAINED_SHARE, Knobs, blended, shipped_model, shipped_space, timbre_knobs
 from .errors import FolderError
 from .folder import Sound, read_sound
 from .measuring import distances, judged
@@ -98,7 +98,7 @@ def make_pack(arguments: argparse.Namespace, shipped: Path, name: str, sounds: l
     packs, knobs = (shipped, folder), (before, after)
     results = _measured(packs, knobs, sounds, heard)
     saved = torch.load(checkpoint, weights_only=True)
-    _describe(folder, name, results, card.Run(saved["elapsed_s"] / 60.0, saved["step"]))
+    _describe(folder, name, results, card.Run(saved["elapsed_s"] / 60.0, saved["step"], TRAINED_SHARE))
     sheet.draw(panels(packs, knobs, results, heard), folder / "contact-sheet.png")
 
 
