@@ -50,6 +50,11 @@ GOALS = (
     _least("harmonic-ae", "share_within_25_cents", "held out presets, ", 0.95),
     _most("logfreq-vq", "log_spectral_distance_db", "held out presets, ", 4.0),
     _least("logfreq-vq", "codebook_share", "training", 0.8),
+    _most("mel-continue", "nats_a_band", "held-out", ("nats_a_band_without_frequency", "held-out")),
+    _most("mel-continue", "nats_a_band", "held-out", ("nats_a_band_repeat_last_frame", "held-out")),
+    _least("mel-continue", "times_real_time", "ONNX Runtime", 4.0),
+    _least("mel-continue", "times_real_time", "rten", 4.0),
+    _most("mel-continue", "collapsed_share", "16 s", 0.0),
 )
 """In the order of the zoo. Worded as each model's own metrics are."""
 

@@ -45,7 +45,8 @@ def _row_axes(values: np.ndarray) -> tuple[int, ...]:
         return float(np.abs(scaled - np.round(scaled)).mean())
 
     rows, columns = tuple(range(1, values.ndim)), tuple(range(values.ndim - 1))
-    return min((rows, columns), key=error)
+    # The last axis alone: recurrent layers have their directions before their rows.
+    return min((rows, columns, (values.ndim - 1,)), key=error)
 
 
 def _scale(values: np.ndarray, axes: tuple[int, ...]) -> np.ndarray:

@@ -53,9 +53,8 @@ def export_pack(arguments: argparse.Namespace) -> None:
 
 
 def _write_manifest(folder: Path, saved: dict, found: dict) -> None:
-    tags = [] if found and evaluation.is_on_target(found) else ["lab"]
     width = saved["shape"]["layers"] * saved["shape"]["hidden"]
-    write_manifest(folder, pack.manifest(saved["labels"], width, found.get("manifest", []), tags))
+    write_manifest(folder, pack.manifest(saved["labels"], width, found.get("manifest", [])))
 
 
 def draw_sheet(arguments: argparse.Namespace) -> None:

@@ -87,20 +87,14 @@ def evaluate(network: FrameNetwork, corpus: Corpus, pack: Path, work: Path, xtas
 
 
 def manifest_rows(found: dict) -> list[dict[str, Any]]:
-    """The rows of the trust sheet."""
-    nats, held_out = found["nats_a_band"], "held-out pieces"
-    rows = [
-        {"name": f"nats_a_band_{name}", "value": nats[name], "set": held_out}
-        for name in ("net", "without_frequency", "repeat_last_frame")
-    ]
-    runs = found["continuations"]
-    share = len(runs["collapsed"]) / runs["runs"]
+    """The rows of the trust sheet, as the zoo's table reads them."""
+    nats, runs = found["nats_a_band"], found["continuations"]
+    held_out, share = "held-out pieces", len(runs["collapsed"]) / runs["runs"]
+    names = {
+        "nats_a_band": "net",
+        "nats_a_band_without_frequency": "without_frequency",
+        "nats_a_band_repeat_last_frame": "repeat_last_frame",
+    }
+    rows = [{"name": name, "value": nats[key], "set": held_out} for name, key in names.items()]
+    rows += [{"name": "times_real_time", "value": row["plays"], "set": name} for name, row in found["speed"].items()]
     return [*rows, {"name": "collapsed_share", "value": share, "set": f"{runs['runs']} continuations of 16 s"}]
-
-
-def is_on_target(found: dict) -> bool:
-    """The issue's row: better than both rivals, at least four times real time, no run of fifty collapsed."""
-    nats = found["nats_a_band"]
-    better = nats["net"] < min(nats["without_frequency"], nats["repeat_last_frame"])
-    fast = all(row["plays"] >= 4.0 for row in found["speed"].values())
-    return better and fast and not found["continuations"]["collapsed"]

@@ -13,6 +13,7 @@ TIER_BANDS = BANDS // TIERS
 ORDER = (0, 4, 2, 6, 1, 3, 5, 7)
 """Tier k draws the bands ORDER[k], ORDER[k] + 8, ...: coarse ones first, then those between."""
 
-STATE = "state.h"
+STATE, MEANS_STATE = "state.h", "state.means"
+MEANS_WIDTH = 2 * (BANDS + 2)  # a slow and a quick running mean of each band and of the level, and their weights
 UNIFORMS = TIERS * (1 + TIER_BANDS)  # a component and then its bands, tier after tier
 PRIME_FRAMES = 16

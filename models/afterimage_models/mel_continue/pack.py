@@ -11,6 +11,8 @@ from .layout import (
     F_MIN,
     FLOOR_DB,
     HOP,
+    MEANS_STATE,
+    MEANS_WIDTH,
     MEL_NORM,
     MEL_SCALE,
     N_FFT,
@@ -38,8 +40,10 @@ def _tensor(name: str, role: str, shape: list[int | str], **more: Any) -> dict[s
 
 def _graphs(state_width: int) -> dict[str, Any]:
     levels = {"unit": "db", "range": [FLOOR_DB, CEILING_DB]}
-    shared = [_tensor("label", "class", ["batch", 1]), _tensor(STATE, "state", ["batch", state_width])]
-    after = [_tensor(f"{STATE}.out", "state", ["batch", state_width])]
+    widths = {STATE: state_width, MEANS_STATE: MEANS_WIDTH}
+    shared = [_tensor("label", "class", ["batch", 1])]
+    shared += [_tensor(name, "state", ["batch", width]) for name, width in widths.items()]
+    after = [_tensor(f"{name}.out", "state", ["batch", width]) for name, width in widths.items()]
     calls = {"frames_per_call": 1, "internal_model_latency": 0}
     draw = [_tensor("uniform", "uniform", ["batch", UNIFORMS], range=[0.0, 1.0]),
             _tensor("temperature", "temperature", ["batch", 1], range=[0.0, 2.0])]  # fmt: skip
@@ -55,15 +59,15 @@ def _graphs(state_width: int) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def manifest(labels: list[str], state_width: int, metrics: list[dict[str, Any]], tags: list[str]) -> dict[str, Any]:
+def manifest(labels: list[str], state_width: int, metrics: list[dict[str, Any]]) -> dict[str, Any]:
     """The whole manifest but the graphs' hashes. `metrics`: rows of name, value, set."""
     return {
         "schema": 1, "id": "afterimage.mel-continue", "name": "Mel Continue", "version": VERSION,
-        "authors": ["Afterimage contributors"], "tags": ["continuation", "texture", "folk", "drums", *tags],
+        "authors": ["Afterimage contributors"], "tags": ["continuation", "texture", "drums", "lab"],
         "description": {
             "short": "Goes on from what it hears, spectrum by spectrum.",
-            "long": "Hears a few seconds and plays on in the same colours, or imagines some of its own: organ and "
-            "string chorales, reels, jigs, hornpipes, airs, waltzes, drums and textures.",
+            "long": "Hears a few seconds and plays on in the same colours: drums keep drumming, textures stay, and a "
+            "tune dissolves into a shimmer of its notes. Or it imagines some of its own.",
             "technical": "MelNet-like: a GRU over mel frames, and inside a frame eight tiers of interleaved bands, "
             "coarse to fine, each drawn from a mixture over all of its bands given the tiers before it.",
         },
@@ -78,6 +82,8 @@ def manifest(labels: list[str], state_width: int, metrics: list[dict[str, Any]],
             "phase": "rtpghi",
         },
         "graphs": _graphs(state_width),
-        "state": [{"input": STATE, "output": f"{STATE}.out", "kind": "replace", "initial": 0.0}],
+        "state": [
+            {"input": name, "output": f"{name}.out", "kind": "replace", "initial": 0.0} for name in (STATE, MEANS_STATE)
+        ],
         "conditions": [{"name": "label", "kind": "class", "labels": labels, "default": 0}],
     }  # fmt: skip

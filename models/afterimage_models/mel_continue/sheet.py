@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-from matplotlib import pyplot
+from matplotlib import mlab, pyplot
 
 from .layout import SAMPLE_RATE
 from .prompts import HEARD_S, Run, choose, render
@@ -28,14 +28,15 @@ def draw(corpus: Corpus, pack: Path, work: Path, xtask: str) -> None:
         _panel(row[1], run, run.made, f"{corpus.labels[run.label]}: what the pack plays")
     axes[-1][0].set_xlabel("seconds")
     figure.tight_layout()
-    figure.savefig(pack / "contact-sheet.png", dpi=70)
+    figure.savefig(pack / "contact-sheet.png", dpi=56)
 
 
 def _panel(axes: pyplot.Axes, run: Run, after: np.ndarray, title: str) -> None:
     after = after[: round(SHOWN_AFTER_S * SAMPLE_RATE)]
-    whole = np.concatenate([run.prompt, after]) + 1e-9
-    peak = 20.0 * np.log10(np.abs(np.fft.rfft(run.prompt[:2048] * np.hanning(2048))).max() / 512 + 1e-6)
-    axes.specgram(whole, NFFT=2048, Fs=SAMPLE_RATE, noverlap=1536, vmin=peak - RANGE_DB - 30.0, vmax=peak - 30.0)
+    sizes = {"NFFT": 2048, "Fs": SAMPLE_RATE, "noverlap": 1280}
+    power, _, _ = mlab.specgram(run.prompt, **sizes)
+    peak_db = 10.0 * np.log10(power.max())
+    axes.specgram(np.concatenate([run.prompt, after]) + 1e-9, **sizes, vmin=peak_db - RANGE_DB, vmax=peak_db)
     axes.axvline(HEARD_S, color="white", linewidth=0.8)
     axes.set_yscale("log")
     axes.set_ylim(LOWEST_HZ, SAMPLE_RATE / 2)

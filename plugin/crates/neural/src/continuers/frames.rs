@@ -18,7 +18,7 @@ use crate::native::set_flush_denormals;
 use crate::pack::Pack;
 use crate::runtime::Runtime;
 
-/// Seconds of sound after which what a frame model remembers is whole: the length it was trained over.
+/// Seconds of sound after which what a net remembers is whole: longer than the crops that nets learn from.
 const CONTEXT_S: f64 = 6.0;
 
 /// A net that hears frames and says which ones follow.

@@ -15,9 +15,9 @@ use crate::pack::Pack;
 const TRIAL_S: f64 = 0.75;
 /// Trials of hearing, each as long: shorter ones might lie between two calls of `prime`.
 const HEARD_TIMES: usize = 3;
-/// Slowest continuer that is taken. One at half the pace of its sound is hopeless; one just below it may have met a
-/// busy moment, and falls behind where it is heard and counted.
-const LEAST_SPEED: f32 = 0.5;
+/// Slowest continuer that is taken. One at a fifth of the pace of its sound is hopeless; one just below its pace may
+/// have met a busy moment, and falls behind where it is heard and counted.
+const LEAST_SPEED: f32 = 0.2;
 /// Frames of a walk.
 const WALK_FRAMES: u64 = 48;
 
