@@ -52,6 +52,16 @@ def font_path(font: str) -> Path:
     return path
 
 
+def play_events(font: str, midi: Path, wav: Path) -> np.ndarray:
+    """What a MIDI file sounds like, dry and mono [samples] at 48 kHz; `wav`: where it may write."""
+    options = ["-o", "synth.dynamic-sample-loading=1", "-o", "synth.polyphony=64"]
+    command = ["fluidsynth", "-ni", "-q", "-r", str(SAMPLE_RATE), "-g", "0.6", "-R", "0", "-C", "0", *options]
+    command += ["-T", "wav", "-O", "float", "-F", str(wav), str(font_path(font)), str(midi)]
+    subprocess.run(command, check=True, capture_output=True)
+    audio, _ = soundfile.read(wav, dtype="float32")
+    return audio.mean(axis=1)
+
+
 def render_strikes(font: str, program: int, strikes: list[Strike], channel: int = 0) -> list[np.ndarray]:
     """Mono recordings [samples] at 48 kHz of each strike, dry, from note-on to its recorded length.
 
@@ -69,11 +79,7 @@ def render_strikes(font: str, program: int, strikes: list[Strike], channel: int 
     with tempfile.TemporaryDirectory() as folder:
         midi, wav = Path(folder) / "notes.mid", Path(folder) / "notes.wav"
         write_events(midi, events)
-        options = ["-o", "synth.dynamic-sample-loading=1", "-o", "synth.polyphony=64"]
-        command = ["fluidsynth", "-ni", "-q", "-r", str(SAMPLE_RATE), "-g", "0.6", "-R", "0", "-C", "0", *options]
-        command += ["-T", "wav", "-O", "float", "-F", str(wav), str(font_path(font)), str(midi)]
-        subprocess.run(command, check=True, capture_output=True)
-        audio, _ = soundfile.read(wav, dtype="float32")
-    mono = np.concatenate([audio.mean(axis=1), np.zeros(SAMPLE_RATE * 4, np.float32)])
+        audio = play_events(font, midi, wav)
+    mono = np.concatenate([audio, np.zeros(SAMPLE_RATE * 4, np.float32)])
     first = [round(s * SAMPLE_RATE) + ONSET_DELAY_SAMPLES for s in starts]
     return [mono[a : a + round(s.length_s * SAMPLE_RATE)] for a, s in zip(first, strikes, strict=True)]

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..latent_axes import Heard, Measure, named_axes
 from ..spectrum import GATE_DB, SAMPLE_RATE
 from .descriptors import NAMES
 from .frames import HOP, KNOTS, N_FFT
@@ -17,27 +18,21 @@ from .kit import LABELS, LATENT
 from .network import Encoder, Generator, Leveller, condition, expected_level, soft_gate
 from .regressor import Regressor
 
-PROBES = 600
-ANCHORS = 60
 VARIANT_WEIGHT = 12.0
-SWEEP = 1.5
-RIDGE = 0.03
-SEED = 7
 HZ = np.fft.rfftfreq(N_FFT, 1.0 / SAMPLE_RATE)
 STEPS = np.gradient(KNOTS.astype(np.float64))
 MS = KNOTS * HOP * 1000.0 / SAMPLE_RATE
-# name: (knob's name, what it is, unit)
 MEASURES = {
-    "pitch": ("Pitch", "power centroid below 1.5 kHz", "octaves"),
-    "punch": ("Punch", "share of the power in the first 16 ms", "dB"),
-    "grit": ("Grit", "mean noisiness of what is audible", "share"),
-    "air": ("Air", "power above 8 kHz relative to the whole", "dB"),
-    "body": ("Body", "power from 150 to 600 Hz relative to the whole", "dB"),
-    "tail": ("Tail", "level from 0.25 to 0.5 s relative to the first 0.1 s", "dB"),
-    "click": ("Click", "centroid of the first 10 ms relative to the whole", "octaves"),
-    "width": ("Width", "spread of the power over frequency", "octaves"),
-    "peak": ("Ring", "loudest bin relative to the mean level of the audible ones", "dB"),
-    "swing": ("Bend", "centroid below 1.5 kHz of the first 20 ms relative to after", "octaves"),
+    "pitch": Measure("Pitch", "power centroid below 1.5 kHz", "octaves"),
+    "punch": Measure("Punch", "share of the power in the first 16 ms", "dB"),
+    "grit": Measure("Grit", "mean noisiness of what is audible", "share"),
+    "air": Measure("Air", "power above 8 kHz relative to the whole", "dB"),
+    "body": Measure("Body", "power from 150 to 600 Hz relative to the whole", "dB"),
+    "tail": Measure("Tail", "level from 0.25 to 0.5 s relative to the first 0.1 s", "dB"),
+    "click": Measure("Click", "centroid of the first 10 ms relative to the whole", "octaves"),
+    "width": Measure("Width", "spread of the power over frequency", "octaves"),
+    "peak": Measure("Ring", "loudest bin relative to the mean level of the audible ones", "dB"),
+    "swing": Measure("Bend", "centroid below 1.5 kHz of the first 20 ms relative to after", "octaves"),
 }
 
 
@@ -157,78 +152,17 @@ def measure(level: Tensor, noisiness: Tensor) -> dict[str, np.ndarray]:
     }
 
 
-def within_class(values: np.ndarray, label: np.ndarray) -> np.ndarray:
-    """Values [n] less their class's mean: axes are named by what they do to a drum, not by which drum it is."""
-    means = np.array([values[label == i].mean() if (label == i).any() else 0.0 for i in range(len(LABELS))])
-    return values - means[label]
-
-
-def basis_towards(slopes: dict[str, np.ndarray]) -> np.ndarray:
-    """Orthonormal [LATENT, LATENT]: in turn the direction of the best explained measure, made free of those before."""
-    rows: list[np.ndarray] = []
-    left = dict(slopes)
-    while left and len(rows) < LATENT:
-        found = np.array(rows).reshape(-1, LATENT)
-        free = {name: slope - found.T @ (found @ slope) for name, slope in left.items()}
-        best = max(free, key=lambda name: float(np.linalg.norm(free[name])))
-        rows.append(free[best] / np.linalg.norm(free[best]))
-        del left[best]
-    rest = np.linalg.svd(np.array(rows))[2][len(rows) :]
-    return np.vstack([np.array(rows), rest])
-
-
 def build_space(encoder: Encoder, generator: Generator, hits: HitSet, regressor: Regressor) -> Space:
     """Measure the latents of the training hits and return the named, ordered knob space."""
     spread_of, mean_of = class_spaces(encoder, hits)
     space = Space(np.eye(LATENT), spread_of, mean_of, [])
-    rng = np.random.default_rng(SEED)
-    white, label = rng.standard_normal((PROBES, LATENT)), np.arange(PROBES) % len(LABELS)
-    found = {
-        n: within_class(v, label) for n, v in measure(*draw(generator, space.to_inner(white, label), label)).items()
-    }
-    gram = white.T @ white + RIDGE * PROBES * np.eye(LATENT)
-    slopes = {n: np.linalg.solve(gram, white.T @ (v / (v.std() + 1e-9))) for n, v in found.items()}
-    space.basis = basis_towards(slopes)
-    spread = {n: float(v.std()) + 1e-9 for n, v in found.items()}
-    rows = [_axis_row(generator, regressor, space, axis, spread) for axis in range(LATENT)]
-    order = sorted(range(LATENT), key=lambda i: -rows[i]["spectral_change_db"])
-    space.basis, space.axes = space.basis[order], unique_names([rows[i] for i in order])
-    return space
 
+    def listen(white: np.ndarray) -> Heard:
+        label = np.arange(len(white)) % len(LABELS)
+        levels, noisiness = draw(generator, space.to_inner(white, label), label)
+        with torch.no_grad():
+            descriptors = regressor(levels, torch.from_numpy(label)).numpy()
+        return Heard(measure(levels, noisiness), levels.numpy(), descriptors)
 
-def _axis_row(generator: Generator, regressor: Regressor, space: Space, axis: int, spread: dict[str, float]) -> dict:
-    rng = np.random.default_rng(SEED + 1)
-    label, ends = np.arange(ANCHORS) % len(LABELS), []
-    anchors = rng.standard_normal((ANCHORS, LATENT))
-    for sign in (-SWEEP, SWEEP):
-        moved = anchors.copy()
-        moved[:, axis] = sign
-        ends.append(draw(generator, space.to_inner(moved, label), label))
-    a, b = measure(*ends[0]), measure(*ends[1])
-    change = {n: float(np.mean(b[n] - a[n])) / (2 * SWEEP) for n in MEASURES}
-    relative = {n: change[n] / spread[n] for n in change}
-    target = max(relative, key=lambda n: abs(relative[n]))
-    if change[target] < 0.0:
-        space.basis[axis] *= -1.0
-        change = {n: -v for n, v in change.items()}
-    with torch.no_grad():
-        drift = (regressor(ends[1][0], torch.from_numpy(label)) - regressor(ends[0][0], torch.from_numpy(label))) / 3.0
-    others = max(abs(v) for n, v in relative.items() if n != target)
-    spectral = (ends[1][0] - ends[0][0]).square().mean((1, 2)).sqrt().mean()
-    return {
-        "name": MEASURES[target][0], "mean": 0.0, "std": 1.0, "min": -3.0, "max": 3.0,
-        "descriptor": target, "unit": MEASURES[target][2], "meaning": MEASURES[target][1],
-        "effect": round(change[target], 3), "effect_in_spreads": round(abs(relative[target]), 3),
-        "largest_other_in_spreads": round(others, 3), "spectral_change_db": round(float(spectral), 2),
-        "descriptor_drift": round(float(drift.mean(0).abs().max()), 3),
-    }  # fmt: skip
-
-
-def unique_names(rows: list[dict]) -> list[dict]:
-    """The rows, with a number behind names that came before."""
-    seen: dict[str, int] = {}
-    for row in rows:
-        seen[row["name"]] = seen.get(row["name"], 0) + 1
-        if seen[row["name"]] > 1:
-            row["name"] = f"{row['name']} {seen[row['name']]}"
-    return rows
+    basis, axes = named_axes(listen, MEASURES, LATENT, len(LABELS))
+    return Space(basis, spread_of, mean_of, axes)

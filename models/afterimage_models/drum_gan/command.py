@@ -11,6 +11,7 @@ import torch
 
 from ..judges.timbre import timbre
 from ..onnx_manifest import write_manifest
+from ..pack_metrics import measured, write_metrics
 from . import evaluation, hit_data, pack, regression, sheet
 from .axes import Space, build_space, encode
 from .calibration import calibration_score, fit_loss
@@ -26,7 +27,7 @@ from .training import Settings, Trainer
 
 CHECKPOINT, SHIPPED_CHECKPOINT = "checkpoint.pt", "drum-gan.pt"
 CORRECTED, CORRECTION_SEED = "regressor.pt", 42
-SPACE, METRICS = "space.npz", "metrics.json"
+SPACE = "space.npz"
 
 
 def data(arguments: argparse.Namespace) -> None:
@@ -74,11 +75,7 @@ def export_pack(arguments: argparse.Namespace) -> None:
     space = build_space(encoder, generator, HitSet(arguments.data), load_regressor(arguments.data))
     pack_generator = PackGenerator(generator, space)
     export_onnx(pack_generator, folder / pack.GRAPH)
-    metrics = folder / METRICS
-    rows, tags = [], []
-    if metrics.exists():
-        found = json.loads(metrics.read_text())
-        rows, tags = found["manifest"], found["tags"]
+    rows, tags = measured(folder)
     manifest = pack.manifest(space, named_knobs(space), rows, tags)
     write_manifest(folder, manifest)
     calibrate(pack_generator, stage_of(arguments))
@@ -145,15 +142,7 @@ def evaluate(arguments: argparse.Namespace) -> None:
         "control": evaluation.control(stage, hits.scale),
         "drift": evaluation.drift(stage, hits.scale),
     }
-    goals = evaluation.goals(found)
-    found |= {"late_frames": stage.late, "goals": goals, "tags": [] if all(g["met"] for g in goals) else ["lab"]}
-    found["manifest"] = [{"name": g["name"], "value": round(g["value"], 3), "set": g["set"]} for g in goals]
-    (arguments.pack / METRICS).write_text(json.dumps(found, indent=1) + "\n")
-    manifest = json.loads((arguments.pack / "manifest.json").read_text())
-    tags = [tag for tag in manifest["tags"] if tag != "lab"] + found["tags"]
-    write_manifest(arguments.pack, manifest | {"metrics": found["manifest"], "tags": tags})
-    for goal in goals:
-        print(f"{goal['name']:32} {goal['value']:8.3f}  {goal['limit']:24} {'met' if goal['met'] else 'MISSED'}")
+    write_metrics(arguments.pack, found | {"late_frames": stage.late}, evaluation.goals(found))
 
 
 STEPS = {

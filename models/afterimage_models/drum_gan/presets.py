@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import numpy as np
-
+from ..latent_axes import recipe_knobs
 from .axes import Space
-from .kit import LATENT
 
 # Name -> position on the axis that changes a measure of `axes.MEASURES` most, in standard deviations. A measure that
 # no axis is named after is passed over.
@@ -29,14 +27,4 @@ RECIPES: dict[str, dict[str, float]] = {
 
 def named_knobs(space: Space) -> dict[str, list[float]]:
     """Knob values [LATENT] of every recipe."""
-    first: dict[str, int] = {}
-    for index, axis in enumerate(space.axes):
-        first.setdefault(axis["descriptor"], index)
-    out = {}
-    for name, recipe in RECIPES.items():
-        knobs = np.zeros(LATENT)
-        for measure, place in recipe.items():
-            if measure in first:
-                knobs[first[measure]] = place
-        out[name] = [round(float(v), 3) for v in knobs]
-    return out
+    return {name: recipe_knobs(recipe, space.axes) for name, recipe in RECIPES.items()}

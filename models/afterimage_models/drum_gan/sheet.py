@@ -18,7 +18,7 @@ SHOWN_S = 0.7
 SEED = 3
 
 
-def _log_rows(frames: np.ndarray) -> np.ndarray:
+def log_rows(frames: np.ndarray) -> np.ndarray:
     """[n, bins] to [ROWS, n] on a log frequency axis; where bins are dense, the loudest of a row."""
     edges = np.geomspace(LOW_HZ, HIGH_HZ, ROWS + 1) * N_FFT / SAMPLE_RATE
     out = []
@@ -65,7 +65,7 @@ def draw(content: list[tuple[str, np.ndarray]], path: Path, columns: int = 6) ->
         lead_in = np.zeros(int(0.03 * SAMPLE_RATE), np.float32)
         shown = spectrogram(np.concatenate([lead_in, sound[: int(SHOWN_S * SAMPLE_RATE)]]), HOP)
         axis.imshow(
-            _log_rows(shown), origin="lower", aspect="auto", extent=(-0.03, SHOWN_S, 0.0, float(ROWS)),
+            log_rows(shown), origin="lower", aspect="auto", extent=(-0.03, SHOWN_S, 0.0, float(ROWS)),
             vmin=RANGE_DB[0], vmax=RANGE_DB[1], cmap="magma",
         )  # fmt: skip
         axis.set_title(title, fontsize=7, pad=2)

@@ -1,0 +1,1 @@
+"""What the adversarial models share: critics, losses, augmentation of what critics see, and the clock of a run."""
