@@ -144,6 +144,7 @@ def manifest_rows(found: dict[str, Any]) -> list[dict[str, Any]]:
     for name in ("pulse", "chroma"):
         for who in ("primed", "unprimed", "truth"):
             rows.append((f"{name}_kept_{who}", runs[name][f"{who}_kept"], after))
+        rows.append((f"{name}_kept_gain", round(runs[name]["primed_kept"] - runs[name]["unprimed_kept"], 3), after))
     rows.append(("collapsed_share", len(runs["collapsed"]) / runs["prompts"], after))
     return [{"name": name, "value": value, "set": place} for name, value, place in rows]
 

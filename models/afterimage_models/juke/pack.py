@@ -10,7 +10,7 @@ from .frames import BANDS, F_MAX, F_MIN, FLOOR_DB, HOP, N_FFT, REFERENCE, SAMPLE
 
 VERSION = "0.1.0"
 GRAPHS = {name: f"juke-{name}.onnx" for name in ("encode", "predict", "prime", "decode")}
-TEMPERATURE, TOP_P = 1.0, 0.95
+TEMPERATURE, TOP_P = 1.0, 0.99
 CEILING_DB = 20.0
 SOURCES = (
     ("Bach's chorales", "bach/*.mxl in the corpus of music21 10.5.1 (PyPI)", "public domain"),
