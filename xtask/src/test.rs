@@ -103,7 +103,7 @@ const SUITES: [Suite; 14] = [
     Suite {
         name: "python",
         budget_min: 6,
-        what: "the VST3 in dawdreamer and pedalboard, the demo's notes",
+        what: "the VST3 in dawdreamer, pedalboard and Ardour, the demo's notes",
         run: suites::python,
     },
     Suite {
