@@ -9,10 +9,11 @@ from .network import SAMPLE_RATE, Shape
 
 VERSION = "0.1.0"
 GRAPH = "wave-continue.onnx"
-TEMPERATURE = 0.9
+TEMPERATURE = 1.0
 SOURCES = (
-    ("Bach chorales and folk tunes, rendered", "corpus of music21 10.5.1 (PyPI); fluid-soundfont-gm (Debian)",
-     "public domain scores; MIT soundfont"),
+    ("Bach chorales and folk tunes, rendered",
+     "corpus of music21 10.5.1 (PyPI); fluid-soundfont-gm, musescore-general-soundfont (Debian)",
+     "public domain scores; MIT soundfonts"),
     ("Drum loops and ambiences", "supersonic-scsynth-samples (npm)", "CC0-1.0"),
 )  # fmt: skip
 """What it was trained on; `afterimage_models.corpus` builds it."""

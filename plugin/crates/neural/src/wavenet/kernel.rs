@@ -3,6 +3,8 @@
 //! Every output is the same sum in the same order whatever the width, so AVX2 and AVX-512 give the same bits;
 //! where there is no fused multiply-add the last bits differ.
 
+use std::ops::{Deref, DerefMut};
+
 use rten_simd::ops::{BitOps, FloatOps, NumOps};
 use rten_simd::{Isa, SimdUnaryOp};
 use rten_vecmath::Exp;
@@ -12,10 +14,54 @@ pub(super) const LANES: usize = 16;
 /// Past these `tanh` and the sigmoid are at their ends in float32; `exp` stays finite.
 const LARGEST: f32 = 20.0;
 
+/// Bytes of a cache line: a vector that lies across two costs twice its time, and the weights are all that is read.
+const LINE_BYTES: usize = 64;
+
+/// Values that begin where a cache line does.
+#[derive(Debug)]
+pub(super) struct Aligned {
+    /// Too many by some; neither grown nor cloned, so that they stay where they are.
+    values: Box<[f32]>,
+    first: usize,
+    count: usize,
+}
+
+impl Aligned {
+    fn zeros(count: usize) -> Self {
+        let values = vec![0.0_f32; count + LINE_BYTES / size_of::<f32>()].into_boxed_slice();
+        let first = values.as_ptr().align_offset(LINE_BYTES);
+        // Where the alignment cannot be known, any place will do.
+        let first = if first + count <= values.len() {
+            first
+        } else {
+            0
+        };
+        Self {
+            values,
+            first,
+            count,
+        }
+    }
+}
+
+impl Deref for Aligned {
+    type Target = [f32];
+
+    fn deref(&self) -> &[f32] {
+        &self.values[self.first..][..self.count]
+    }
+}
+
+impl DerefMut for Aligned {
+    fn deref_mut(&mut self) -> &mut [f32] {
+        &mut self.values[self.first..][..self.count]
+    }
+}
+
 /// A layer of weights `[inputs][outputs]`, outputs padded with zeros, and its bias.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Dense {
-    pub(super) weights: Vec<f32>,
+    pub(super) weights: Aligned,
     /// `[outputs]`, padded.
     pub(super) bias: Vec<f32>,
 }
@@ -25,7 +71,7 @@ impl Dense {
     pub(super) fn new(rows: &[f32], bias: &[f32]) -> Self {
         let (outputs, inputs) = (bias.len(), rows.len() / bias.len().max(1));
         let padded = outputs.next_multiple_of(LANES);
-        let mut weights = vec![0.0; inputs * padded];
+        let mut weights = Aligned::zeros(inputs * padded);
         for (output, row) in rows.chunks_exact(inputs).enumerate() {
             for (input, weight) in row.iter().enumerate() {
                 weights[input * padded + output] = *weight;
@@ -102,5 +148,20 @@ pub(super) fn gate<I: Isa>(isa: I, made: &[f32], gated: &mut [f32]) {
 pub(super) fn rectify(values: &mut [f32]) {
     for value in values {
         *value = value.max(0.0);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Aligned, LINE_BYTES};
+
+    #[test]
+    fn weights_begin_where_a_cache_line_does() {
+        for count in [1, 15, 16, 4096] {
+            let mut values = Aligned::zeros(count);
+            assert_eq!(values.as_ptr().align_offset(LINE_BYTES), 0);
+            assert_eq!(values.len(), count);
+            values.fill(1.0);
+        }
     }
 }

@@ -53,7 +53,7 @@ impl Shape {
 }
 
 /// The weights of one dilated layer.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Layer {
     /// The earlier and the present channels to filter and gate.
     pub(super) gate: Dense,
@@ -64,7 +64,7 @@ pub(super) struct Layer {
 }
 
 /// A net ready to run.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(crate) struct WaveNet {
     pub(super) shape: Shape,
     /// `[taps]`, newest first.
@@ -262,7 +262,11 @@ impl SimdOp for Push<'_> {
             at.pair[..channels].copy_from_slice(queued);
             queued.copy_from_slice(&state.stream[..channels]);
             at.pair[channels..].copy_from_slice(&state.stream[..channels]);
-            *place = (*place + 1) % dilation;
+            *place = if *place + 1 < *dilation {
+                *place + 1
+            } else {
+                0
+            };
             first += dilation;
             let label = &layer.label[self.label * 2 * channels..][..2 * channels];
             for ((made, bias), label) in at.made.iter_mut().zip(&layer.gate.bias).zip(label) {
