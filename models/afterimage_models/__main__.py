@@ -11,7 +11,8 @@ from . import judge_command
 MODELS = Path(__file__).resolve().parent.parent
 DATA_SETS = {
     "drum-gan": "hits", "harmonic-ae": "notes", "juke": "corpus", "keys-vae": "notes", "logfreq-vq": "notes",
-    "mel-continue": "corpus", "texture-vae-gan": "textures", "tune-lstm": "tunes", "wave-continue": "corpus",
+    "mel-continue": "corpus", "spectral-gan": "hits", "texture-vae-gan": "textures", "tune-lstm": "tunes",
+    "wave-continue": "corpus",
 }  # fmt: skip
 """Each model of the zoo, and the data set under `models/data` that it is trained on. A model's module has
 its name with underscores, and a `command.run(arguments)` that knows the steps."""

@@ -18,7 +18,7 @@ from .calibration import calibration_score, fit_loss
 from .descriptors import TIMBRAL
 from .export import PackGenerator, export_onnx, graph_frames
 from .frames import KNOTS
-from .hit_set import HELD_OUT, TRAIN, HitSet
+from .hit_set import HELD_OUT, TRAIN, HitSet, write_recordings
 from .network import Encoder, Generator, Leveller
 from .preparation import TARGET_LUFS
 from .presets import named_knobs
@@ -33,6 +33,7 @@ SPACE = "space.npz"
 def data(arguments: argparse.Namespace) -> None:
     """Collect, vary and measure the training set."""
     hit_data.build(arguments.data)
+    write_recordings(arguments.data, arguments.data)
 
 
 def train(arguments: argparse.Namespace) -> None:
@@ -92,7 +93,7 @@ def export_pack(arguments: argparse.Namespace) -> None:
 
 def calibrate(generator: PackGenerator, stage: evaluation.Stage) -> None:
     """Measure what the plugin's inverse loses, with the pack as exported without, and make up for it."""
-    score = calibration_score()
+    score = calibration_score(size=generator.rotation.shape[1])
     played = stage.play(score, "calibration")
     remains = fit_loss(generator.loss, generator.loss_features(score), played, TARGET_LUFS + pack.GAIN_DB)
     print(f"loudness after calibration: {remains:.2f} dB standard deviation over {len(played)} random hits")

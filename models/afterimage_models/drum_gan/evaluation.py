@@ -106,17 +106,18 @@ class RealHits:
     knobs: np.ndarray
 
 
-def likeness(stage: Stage, training: RealHits, held_out: RealHits) -> dict:
+def likeness(stage: Stage, training: RealHits, held_out: RealHits, size: int = LATENT) -> dict:
     """Made hits against held-out ones, and training hits against held-out ones as the yardstick.
 
-    Latents come from the prior, knobs from random training hits of the class, classes as often as in training (but
-    LEAST_A_CLASS at least). For the kernel distance all sets are weighed to the held-out hits' classes by drawing.
+    Latents of `size` axes come from the prior, knobs from random training hits of the class, classes as often as in
+    training (but LEAST_A_CLASS at least). For the kernel distance all sets are weighed to the held-out hits' classes
+    by drawing.
     """
     rng, score = np.random.default_rng(SEED + 2), HitScore()
     for own in range(len(LABELS)):
         rows = np.flatnonzero(training.label == own)
         for row in rng.choice(rows, max(round(SET_FACTOR * len(rows)), LEAST_A_CLASS)):
-            score.add(own, rng.standard_normal(LATENT), training.knobs[row])
+            score.add(own, rng.standard_normal(size), training.knobs[row])
     label = np.array(score.labels)
     made = embed([hit.audio for hit in stage.play(score, "made")])
     train, held = embed(training.audio), embed(held_out.audio)
@@ -131,6 +132,7 @@ def likeness(stage: Stage, training: RealHits, held_out: RealHits) -> dict:
         "separability_real": sets.separability(held, train[like_held[1]]),
         "copies": sets.copy_share(made, held, train),
         "nearest_training": [float(np.median(sets.nearest(points, train))) for points in (made, held)],
+        "diversity": _diversity(made, label) / _diversity(train, training.label),
         **_coverage(made, label, train, training.label, held, held_out.label),
     }
 
@@ -142,6 +144,12 @@ def _rows_by_share(label: np.ndarray, share: np.ndarray, rng: np.random.Generato
     return np.concatenate(
         [rng.choice(np.flatnonzero(label == c), int(total * share[c]), False) for c in range(len(share))]
     )
+
+
+def _diversity(points: np.ndarray, label: np.ndarray) -> float:
+    """Mean distance of two points [n, size] of one class, classes alike."""
+    classes = [points[label == own] for own in range(len(LABELS))]
+    return float(np.mean([sets.distances(p, p).sum() / (len(p) * (len(p) - 1)) for p in classes if len(p) > 1]))
 
 
 def _coverage(

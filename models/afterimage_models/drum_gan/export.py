@@ -34,11 +34,15 @@ class PackGenerator(nn.Module):
         self.register_buffer("classes", torch.eye(CLASSES))
         self.register_buffer("places", torch.arange(FRAMES))
 
+    def given(self, label: Tensor, descriptor: Tensor) -> Tensor:
+        """What the generator is told besides the latent [batch, values]; `label`: [batch]."""
+        return torch.cat([self.classes[label], 2.0 * descriptor - 1.0], dim=1)
+
     def levelled(self, latent: Tensor, label: Tensor, descriptor: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Levels at the training set's loudness and noisiness, both [batch, knots, BINS], and what `loss` reads."""
         classes = self.classes[label[:, 0]]
         inner = (latent.unsqueeze(1) @ self.rotation[label[:, 0]])[:, 0] + self.mean[label[:, 0]]
-        given = torch.cat([classes, 2.0 * descriptor - 1.0], dim=1)
+        given = self.given(label[:, 0], descriptor)
         level, noisiness = self.generator(inner, given)
         power = expected_level(level, noisiness)
         gain = self.leveller(power)
@@ -59,6 +63,10 @@ class PackGenerator(nn.Module):
 
     def forward(self, latent: Tensor, noise: Tensor, label: Tensor, descriptor: Tensor) -> Tensor:
         """`noise`: [batch, 1], standard normal, chooses the grain. Returns [batch, FRAMES, BINS] in dB."""
+        return self.frames(latent, noise, label, descriptor)
+
+    def frames(self, latent: Tensor, noise: Tensor, label: Tensor, descriptor: Tensor) -> Tensor:
+        """All frames of hits, [batch, FRAMES, BINS] in dB."""
         level, noisiness = self.knots(latent, label, descriptor)
         start = torch.sigmoid(NORMAL_TO_UNIFORM * noise) * (TABLE_FRAMES - FRAMES - 1)
         grain = self.grain[start.long() + self.places]

@@ -13,7 +13,7 @@ from ..plugin_render import render_plugin
 from ..spectrum import SAMPLE_RATE
 from .descriptors import NAMES
 from .frames import LENGTH, LENGTH_S
-from .kit import LATENT, PIECES
+from .kit import PIECES
 
 LEAD_IN_S, SLOT_S, HOLD_S = 0.5, LENGTH_S + 0.226, 0.1
 KNOB_MOVE_S = 0.06  # before note-on, when the hit before has ended
@@ -38,7 +38,7 @@ class HitScore:
     knobs: list[np.ndarray] = field(default_factory=list)
 
     def add(self, label: int, latent: np.ndarray, knobs: np.ndarray | float = 0.5) -> None:
-        """Append a hit; `latent` [LATENT] in knob units, `knobs` [descriptors] from 0 to 1, or one for all."""
+        """Append a hit; `latent` [size] in knob units, `knobs` [descriptors] from 0 to 1, or one for all."""
         self.labels.append(int(label))
         self.latents.append(np.clip(latent, -KNOB_LIMIT, KNOB_LIMIT))
         self.knobs.append(np.clip(np.broadcast_to(knobs, len(NAMES)), 0.0, 1.0))
@@ -53,7 +53,8 @@ class HitScore:
 
     def automation(self) -> dict:
         """Automation file: knobs as steps between the hits, full velocity, no drift."""
-        places = {f"latent_{i + 1}": [(v[i] / KNOB_LIMIT + 1.0) / 2.0 for v in self.latents] for i in range(LATENT)}
+        axes = np.array(self.latents).T
+        places = {f"latent_{i + 1}": ((row / KNOB_LIMIT + 1.0) / 2.0).tolist() for i, row in enumerate(axes)}
         places |= {f"descriptor_{i + 1}": [v[i] for v in self.knobs] for i in range(len(NAMES))}
         curves = {"drift": [[0.0, 0.0]]} | {name: self._steps(values) for name, values in places.items()}
         notes = [

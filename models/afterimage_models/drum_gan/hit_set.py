@@ -6,14 +6,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import soundfile
 import torch
 from torch import Tensor
 
+from ..spectrum import SAMPLE_RATE
 from .descriptors import Scale
-from .frames import unpack_frames
+from .frames import LENGTH, unpack_frames
 from .kit import LABELS
 
 TRAIN, HELD_OUT = 0, 1
+RECORDINGS, RECORDINGS_TABLE = "recordings.flac", "recordings.npy"
+HEADROOM = 4.0  # hits of one loudness may peak over full scale
 
 
 @dataclass(frozen=True)
@@ -57,3 +61,22 @@ class HitSet:
     def batch(self, count: int, rng: np.random.Generator) -> Batch:
         """Random training hits."""
         return self.whole(np.sort(rng.choice(len(self.label), count, p=self.chance)))
+
+
+def write_recordings(folder: Path, out: Path) -> None:
+    """The recorded hits of a data folder, as training reads them: one FLAC, hit after hit, and [hits, 2] of class and
+    split beside it.
+    """
+    table = np.load(folder / "table.npy")
+    rows = np.flatnonzero(table[:, 2] == 0)
+    sounds = np.load(folder / "hits.npy", mmap_mode="r")[rows].astype(np.float32)
+    soundfile.write(out / RECORDINGS, sounds.ravel() / HEADROOM, SAMPLE_RATE, subtype="PCM_16")
+    np.save(out / RECORDINGS_TABLE, table[rows, :2])
+
+
+def read_recordings(folder: Path, split: int) -> tuple[np.ndarray, np.ndarray]:
+    """Sounds [hits, LENGTH] and classes [hits] of a split."""
+    table = np.load(folder / RECORDINGS_TABLE).astype(np.int64)
+    sounds, _ = soundfile.read(folder / RECORDINGS, dtype="float32")
+    rows = table[:, 1] == split
+    return HEADROOM * sounds.reshape(-1, LENGTH)[rows], table[rows, 0]

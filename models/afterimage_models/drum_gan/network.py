@@ -97,19 +97,19 @@ class Encoder(nn.Module):
 class Block(nn.Module):
     """Twice the time steps, a convolution, and a residual one; scaled and moved by the style."""
 
-    def __init__(self, style: int, before: int, steps: int) -> None:
+    def __init__(self, style: int, before: int, steps: int, width: int = WIDTH) -> None:
         super().__init__()
         places = np.linspace(0.0, before - 1.0, steps)
         longer = np.stack([np.interp(places, np.arange(before), row) for row in np.eye(before)])
         self.register_buffer("longer", torch.tensor(longer, dtype=torch.float32), persistent=False)
-        self.first = nn.Conv1d(WIDTH, WIDTH, 3, padding=1)
-        self.second = nn.Conv1d(WIDTH, WIDTH, 3, padding=1)
-        self.modulate = nn.Linear(style, 2 * WIDTH)
-        self.place = nn.Parameter(0.1 * torch.randn(WIDTH, steps))
+        self.first = nn.Conv1d(width, width, 3, padding=1)
+        self.second = nn.Conv1d(width, width, 3, padding=1)
+        self.modulate = nn.Linear(style, 2 * width)
+        self.place = nn.Parameter(0.1 * torch.randn(width, steps))
         nn.init.normal_(self.modulate.weight, 0.0, 0.02)
 
     def forward(self, x: Tensor, style: Tensor) -> Tensor:
-        """`x`: [batch, WIDTH, before]."""
+        """`x`: [batch, width, before]."""
         x = x @ self.longer
         gain, shift = self.modulate(style).unsqueeze(2).chunk(2, dim=1)
         y = functional.leaky_relu(self.first(x) * (1.0 + gain) + shift + self.place, 0.2)
@@ -119,26 +119,32 @@ class Block(nn.Module):
 class Generator(nn.Module):
     """Latent and condition to the median level and the noisiness of every knot."""
 
-    def __init__(self) -> None:
+    def __init__(self, given: int = CONDITION, latent: int = LATENT, width: int = WIDTH) -> None:
+        """`given`: values of a condition row; `latent`: of a latent; `width`: channels of the convolutions."""
         super().__init__()
+        self.width = width
         self.style = nn.Sequential(
-            nn.Linear(LATENT + CONDITION, COARSE), nn.LeakyReLU(0.2), nn.Linear(COARSE, COARSE), nn.LeakyReLU(0.2)
+            nn.Linear(latent + given, COARSE), nn.LeakyReLU(0.2), nn.Linear(COARSE, COARSE), nn.LeakyReLU(0.2)
         )
-        self.start = nn.Linear(COARSE, WIDTH * FIRST_STEPS)
+        self.start = nn.Linear(COARSE, width * FIRST_STEPS)
         steps = (FIRST_STEPS, 19, 37, len(KNOTS))
-        self.blocks = nn.ModuleList(Block(COARSE, a, b) for a, b in zip(steps[:-1], steps[1:], strict=True))
-        self.level = nn.Conv1d(WIDTH, BINS, 1)
-        self.noisiness = nn.Conv1d(WIDTH, GRAIN_BANDS, 1)
+        self.blocks = nn.ModuleList(Block(COARSE, a, b, width) for a, b in zip(steps[:-1], steps[1:], strict=True))
+        self.level = nn.Conv1d(width, BINS, 1)
+        self.noisiness = nn.Conv1d(width, GRAIN_BANDS, 1)
         self.register_buffer("bands", torch.tensor(band_weights(), dtype=torch.float32), persistent=False)
         nn.init.constant_(self.level.bias, -2.0)
+
+    def drawn(self, x: Tensor, style: Tensor) -> Tensor:
+        """What becomes levels, [batch, knots, BINS], of `x` [batch, width, knots] and the style [batch, COARSE]."""
+        return self.level(x).transpose(1, 2)
 
     def forward(self, latent: Tensor, given: Tensor) -> tuple[Tensor, Tensor]:
         """Levels in dB [batch, knots, BINS] before the leveller, and noisiness of the same shape, 0 to 1."""
         style = self.style(torch.cat([latent, given], dim=1))
-        x = self.start(style).view(-1, WIDTH, FIRST_STEPS)
+        x = self.start(style).view(-1, self.width, FIRST_STEPS)
         for block in self.blocks:
             x = block(x, style)
-        level = TOP_DB - LEVEL_SLOPE_DB * functional.softplus(-self.level(x).transpose(1, 2))
+        level = TOP_DB - LEVEL_SLOPE_DB * functional.softplus(-self.drawn(x, style))
         return level, torch.sigmoid(self.noisiness(x)).transpose(1, 2) @ self.bands.T
 
 
@@ -179,10 +185,10 @@ class Critic(nn.Module):
         return SCORE_GAIN * score, SCORE_GAIN * self.patch_score(y), [*seen, x, y]
 
 
-def hearing_bands() -> np.ndarray:
-    """Triangles [BINS, HEARING_BANDS], evenly spaced on the mel scale (O'Shaughnessy 1987) and of sum 1 a band."""
+def hearing_bands(count: int = HEARING_BANDS) -> np.ndarray:
+    """Triangles [BINS, count], evenly spaced on the mel scale (O'Shaughnessy 1987) and of sum 1 a band."""
     top = 2595.0 * np.log10(1.0 + SAMPLE_RATE / 2 / 700.0)
-    edges = 700.0 * (10.0 ** (np.linspace(0.0, top, HEARING_BANDS + 2) / 2595.0) - 1.0) * N_FFT / SAMPLE_RATE
+    edges = 700.0 * (10.0 ** (np.linspace(0.0, top, count + 2) / 2595.0) - 1.0) * N_FFT / SAMPLE_RATE
     # Low bands are narrower than a bin: each reaches a bin to both sides, so that none is empty.
     low, centre, high = np.minimum(edges[:-2], edges[1:-1] - 1.0), edges[1:-1], np.maximum(edges[2:], edges[1:-1] + 1.0)
     bins = np.arange(BINS)[:, None]

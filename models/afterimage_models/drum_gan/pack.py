@@ -14,6 +14,16 @@ VERSION = "0.1.0"
 GRAPH = "drum-gan.onnx"
 GAIN_DB = 3.0  # hits then play at -23 LUFS, as single notes of the keys do
 RELEASE_S = 1.1  # hits play to their end; the envelope only must not cut them
+TRAINING_DATA = [
+    {"name": "Fluid (R3) General MIDI SoundFont, drum kits", "source": "Debian fluid-soundfont-gm", "license": "MIT"},
+    {
+        "name": "MuseScore General SoundFont, drum kits",
+        "source": "Debian musescore-general-soundfont",
+        "license": "MIT",
+    },
+    {"name": "Audiophob", "source": "Debian hydrogen-drumkits, this kit only", "license": "CC0-1.0"},
+    {"name": "supersonic-scsynth-samples, one-shots", "source": "npm supersonic-scsynth-samples", "license": "CC0-1.0"},
+]
 
 
 def _shelf(tags: list[str]) -> dict[str, Any]:
@@ -33,15 +43,7 @@ def _shelf(tags: list[str]) -> dict[str, Any]:
         },
         "citation": "Nistal, Lattner, Richard 2020, DrumGAN: drum sounds with timbral feature conditioning",
         "links": [], "license": "MIT OR Apache-2.0",
-        "training_data": [
-            {"name": "Fluid (R3) General MIDI SoundFont, drum kits", "source": "Debian fluid-soundfont-gm",
-             "license": "MIT"},
-            {"name": "MuseScore General SoundFont, drum kits", "source": "Debian musescore-general-soundfont",
-             "license": "MIT"},
-            {"name": "Audiophob", "source": "Debian hydrogen-drumkits, this kit only", "license": "CC0-1.0"},
-            {"name": "supersonic-scsynth-samples, one-shots", "source": "npm supersonic-scsynth-samples",
-             "license": "CC0-1.0"},
-        ],
+        "training_data": TRAINING_DATA,
         "family": "vae-gan", "tasks": ["play"],
     }  # fmt: skip
 
@@ -54,7 +56,8 @@ def _representation() -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _tensor(name: str, width: int, **more: Any) -> dict[str, Any]:
+def tensor(name: str, width: int, **more: Any) -> dict[str, Any]:
+    """A row of the graph's inputs whose role is its name."""
     return {"tensor": name, "role": name, "shape": ["batch", width], **more}
 
 
@@ -63,8 +66,8 @@ def _decode_graph() -> dict[str, Any]:
     return {
         "file": GRAPH, "frames_per_call": FRAMES, "internal_model_latency": 0,
         "inputs": [
-            _tensor("latent", LATENT, range=[-3.0, 3.0]), _tensor("noise", 1), _tensor("class", 1),
-            _tensor("descriptor", len(NAMES), range=[0.0, 1.0]),
+            tensor("latent", LATENT, range=[-3.0, 3.0]), tensor("noise", 1), tensor("class", 1),
+            tensor("descriptor", len(NAMES), range=[0.0, 1.0]),
         ],
         "outputs": [frame],
     }  # fmt: skip

@@ -9,7 +9,7 @@ import numpy as np
 from ..spectrum import SAMPLE_RATE, spectrogram
 from .evaluation import RealHits, Stage
 from .hit_score import HitScore
-from .kit import LABELS, LATENT
+from .kit import LABELS
 
 HOP, N_FFT = 128, 2048
 LOW_HZ, HIGH_HZ, ROWS = 40.0, 20_000.0, 200
@@ -29,21 +29,26 @@ def log_rows(frames: np.ndarray) -> np.ndarray:
 
 
 def panels(
-    stage: Stage, held_out: RealHits, latents: np.ndarray, presets: dict[str, list[float]]
+    stage: Stage, held_out: RealHits, latents: np.ndarray | None, presets: dict[str, list[float]]
 ) -> list[tuple[str, np.ndarray]]:
-    """Titles and sounds [samples], six of each class. `latents`: of the held-out hits, in knob units."""
+    """Titles and sounds [samples], six of each class.
+
+    `latents`: of the held-out hits, in knob units; a model without an encoder has none, and draws once more instead.
+    """
     rng, score, originals = np.random.default_rng(SEED), HitScore(), []
     (first, a), (second, b) = list(presets.items())[3:5]
+    size = len(a)
     kits = [np.array(a), (np.array(a) + np.array(b)) / 2.0, np.array(b)]
     for own in range(len(LABELS)):
         row = int(np.flatnonzero(held_out.label == own)[0])
         originals.append(held_out.audio[row])
-        score.add(own, latents[row], held_out.knobs[row])
+        again = rng.standard_normal(size) if latents is None else latents[row]
+        score.add(own, again, held_out.knobs[row])
         for kit in kits:
             score.add(own, kit)
-        score.add(own, rng.standard_normal(LATENT), rng.uniform(0.2, 0.8, len(held_out.knobs[row])))
+        score.add(own, rng.standard_normal(size), rng.uniform(0.2, 0.8, len(held_out.knobs[row])))
     played = [hit.audio for hit in stage.play(score, "sheet")]
-    names = ("again", first, "between", second, "prior")
+    names = ("prior" if latents is None else "again", first, "between", second, "prior")
     out = []
     for own, label in enumerate(LABELS):
         out.append((f"{label}: held-out original", originals[own]))
