@@ -18,7 +18,7 @@ PROGRAMS = ("ardour7-lua", "ardour7-export")
 # Ardour's unit of time; it divides evenly into the samples of every usual rate.
 SUPERCLOCKS_PER_S = 282_240_000
 # Ardour 7.3 aborts now and then: making a session ("Port already exists"), ending a recording ("bad_optional_access").
-MOST_TRIES = 3
+MOST_TRIES = 6
 LONGEST_S = 180
 
 Audio = NDArray[np.float32]
