@@ -60,6 +60,13 @@ GOALS = (
     _least("mel-continue", "times_real_time", "ONNX Runtime", 4.0),
     _least("mel-continue", "times_real_time", "rten", 4.0),
     _most("mel-continue", "collapsed_share", "16 s", 0.0),
+    _most("spectral-gan", "kernel_distance_over_real_upper", "held out", 4.0),
+    _least("spectral-gan", "diversity", "within classes", 0.8),
+    _most("texture-vae-gan", "kernel_distance_over_real_upper", "held out", 3.0),
+    _most("texture-vae-gan", "self_similarity", "30 s", 0.995),
+    _most("wave-continue", "bits_a_sample_net", "held-out", ("bits_a_sample_best_linear", "held-out")),
+    _least("wave-continue", "speed", "one core", 4.0),
+    _most("wave-continue", "collapsed_share", "8 s", 0.0),
 )
 """In the order of the zoo. Worded as each model's own metrics are."""
 
