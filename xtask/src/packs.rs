@@ -197,14 +197,14 @@ pub fn check(packs: &[ShippedPack]) -> Result<()> {
 
 /// The weight of all graphs in words, if it may be so much.
 fn weigh(bytes: u64) -> Result<String> {
-    let megabytes = |bytes: u64| bytes as f64 / f64::from(1 << 20);
-    let (found, limit) = (megabytes(bytes), LIMIT_BYTES >> 20);
+    let mebibytes = |bytes: u64| bytes as f64 / f64::from(1 << 20);
+    let (found, limit) = (mebibytes(bytes), LIMIT_BYTES >> 20);
     ensure!(
         bytes <= LIMIT_BYTES,
-        "the shipped graphs weigh {found:.1} MB, and may weigh {limit}; take a pack off the list in bundler.toml"
+        "the shipped graphs weigh {found:.1} MiB, and may weigh {limit}; take a pack off the list in bundler.toml"
     );
     Ok(format!(
-        "graphs of {found:.1} MB, of {limit} that they may weigh"
+        "graphs of {found:.1} MiB, of {limit} that they may weigh"
     ))
 }
 

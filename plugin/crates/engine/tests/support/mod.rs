@@ -1,6 +1,7 @@
 //! A decoder without a net and a rig that steps the worker by hand: no thread, no sleep, no chance.
 #![allow(dead_code, clippy::unwrap_used)]
 
+pub mod notes;
 pub mod sound;
 
 use std::sync::Arc;
