@@ -36,3 +36,12 @@ STYLES = (
 
 DRUMS, TEXTURE = "drums", "texture"
 LABELS = (*(style.label for style in STYLES), DRUMS, TEXTURE)
+
+SOURCES = (
+    ("Bach's chorales", "bach/*.mxl in the corpus of music21 10.5.1 (PyPI)", "public domain"),
+    ("Ryan's, O'Neill's and Aird's collections", "the corpus of music21 10.5.1 (PyPI)", "public domain"),
+    ("Fluid (R3) GM", "Debian fluid-soundfont-gm", "MIT"),
+    ("MuseScore General", "Debian musescore-general-soundfont", "MIT"),
+    ("supersonic-scsynth-samples", "npm supersonic-scsynth-samples", "CC0-1.0"),
+)
+"""What a model of the corpus was trained on: name, where it comes from, licence."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..corpus.style import SOURCES
 from .codec import AFTER_GROUPS, BEFORE_GROUPS, GROUP, PLACES
 from .export import DECODED_GROUPS, PREDICT_STATES, SEEN_TOKENS, WINDOW_FRAMES
 from .frames import BANDS, F_MAX, F_MIN, FLOOR_DB, HOP, N_FFT, REFERENCE, SAMPLE_RATE
@@ -12,13 +13,6 @@ VERSION = "0.1.0"
 GRAPHS = {name: f"juke-{name}.onnx" for name in ("encode", "predict", "prime", "decode")}
 TEMPERATURE, TOP_P = 1.0, 0.99
 CEILING_DB = 20.0
-SOURCES = (
-    ("Bach's chorales", "bach/*.mxl in the corpus of music21 10.5.1 (PyPI)", "public domain"),
-    ("Ryan's, O'Neill's and Aird's collections", "the corpus of music21 10.5.1 (PyPI)", "public domain"),
-    ("Fluid (R3) GM", "Debian fluid-soundfont-gm", "MIT"),
-    ("MuseScore General", "Debian musescore-general-soundfont", "MIT"),
-    ("supersonic-scsynth-samples", "npm supersonic-scsynth-samples", "CC0-1.0"),
-)
 
 
 def _tensor(name: str, role: str, shape: list[int | str], **more: Any) -> dict[str, Any]:

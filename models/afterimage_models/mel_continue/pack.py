@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..corpus.style import SOURCES
 from .layout import (
     BANDS,
     CEILING_DB,
@@ -25,13 +26,6 @@ from .layout import (
 
 VERSION = "0.1.0"
 GRAPH, PRIME_GRAPH = "mel-continue.onnx", "mel-continue-prime.onnx"
-SOURCES = (
-    ("Bach's chorales", "bach/*.mxl in the corpus of music21 10.5.1 (PyPI)", "public domain"),
-    ("Ryan's, O'Neill's and Aird's collections", "the corpus of music21 10.5.1 (PyPI)", "public domain"),
-    ("Fluid (R3) GM", "Debian fluid-soundfont-gm", "MIT"),
-    ("MuseScore General", "Debian musescore-general-soundfont", "MIT"),
-    ("supersonic-scsynth-samples", "npm supersonic-scsynth-samples", "CC0-1.0"),
-)
 
 
 def _tensor(name: str, role: str, shape: list[int | str], **more: Any) -> dict[str, Any]:

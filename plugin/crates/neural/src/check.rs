@@ -2,6 +2,7 @@
 //!
 //! Opens the file as the plugin does, loads it on each runtime, and compares the two.
 
+mod both;
 mod continuers;
 mod events;
 mod import;

@@ -2,7 +2,8 @@
 
 use afterimage_engine::continuation::{Composer, PieceStart, Progress, Style, TICKS_PER_QUARTER};
 
-use super::{AGREEMENT, ModelCheck};
+use super::ModelCheck;
+use super::both::{Comparison, Tried, largest_difference, on_both};
 use crate::backend::BackendKind;
 use crate::events::{EventModel, EventPlan, LoadedComposer, load_composer, trial};
 use crate::pack::Pack;
@@ -11,59 +12,22 @@ use crate::runtime::Runtime;
 /// Bars of the piece that is composed as a try.
 const TRY_BARS: u32 = 16;
 
+const COMPARISON: Comparison = Comparison {
+    difference: largest_difference,
+    counted: |rows| {
+        let logits = rows.len() * rows.first().map_or(0, Vec::len);
+        format!("{logits} logits")
+    },
+    of: "",
+    fit: "the plugin continues notes with it.",
+};
+
 /// Loads an event model on every runtime there is, compares their logits, and composes a little.
-pub(super) fn check(pack: &Pack, runtime: &Runtime, mut text: String) -> ModelCheck {
-    let mut is_sound = true;
-    let mut walks = Vec::new();
-    for kind in [BackendKind::OnnxRuntime, BackendKind::Embedded] {
-        let Some(only) = runtime.only(kind) else {
-            text.push_str(&format!(
-                "  {kind}: not there. {}\n",
-                runtime.status().sentence
-            ));
-            continue;
-        };
-        match try_on(pack, &only, kind) {
-            Ok((line, logits)) => {
-                text.push_str(&line);
-                walks.push(logits);
-            }
-            Err(sentence) => {
-                is_sound = false;
-                text.push_str(&format!("  {sentence}\n"));
-            }
-        }
-    }
-    if let [first, second] = walks.as_slice() {
-        let difference = first
-            .iter()
-            .flatten()
-            .zip(second.iter().flatten())
-            .fold(0.0_f32, |most, (a, b)| most.max((a - b).abs()));
-        is_sound &= difference <= AGREEMENT;
-        text.push_str(&format!(
-            "  largest difference of {} logits {difference:.1e}, limit {AGREEMENT:.0e}: {}\n",
-            first.len() * first.first().map_or(0, Vec::len),
-            if difference <= AGREEMENT {
-                "they agree"
-            } else {
-                "they do NOT agree"
-            }
-        ));
-    }
-    text.push_str(if is_sound {
-        "\nResult: the plugin continues notes with it.\n"
-    } else {
-        "\nResult: NOT fit to ship.\n"
-    });
-    ModelCheck { text, is_sound }
+pub(super) fn check(pack: &Pack, runtime: &Runtime, text: String) -> ModelCheck {
+    on_both(pack, runtime, text, try_on, &COMPARISON)
 }
 
-fn try_on(
-    pack: &Pack,
-    runtime: &Runtime,
-    kind: BackendKind,
-) -> Result<(String, Vec<Vec<f32>>), String> {
+fn try_on(pack: &Pack, runtime: &Runtime, kind: BackendKind) -> Tried {
     let LoadedComposer {
         mut composer,
         report,
