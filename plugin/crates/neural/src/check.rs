@@ -137,11 +137,7 @@ fn difference(first: &[Frame], second: &[Frame]) -> f32 {
     let peak = first
         .iter()
         .fold(f32::MIN_POSITIVE, |peak, value| peak.max(*value));
-    first
-        .iter()
-        .zip(&second)
-        .fold(0.0_f32, |most, (a, b)| most.max((a - b).abs()))
-        / peak
+    both::largest_of_pairs(first.iter().zip(&second)) / peak
 }
 
 /// What can be said about a file that does not open.

@@ -23,6 +23,25 @@ pub(super) struct Comparison {
     pub(super) fit: &'static str,
 }
 
+impl Comparison {
+    /// A line on two runs, and whether they agree.
+    fn verdict(&self, first: &Rows, second: &Rows) -> (String, bool) {
+        let difference = (self.difference)(first, second);
+        let agree = difference <= AGREEMENT;
+        let words = if agree {
+            "they agree"
+        } else {
+            "they do NOT agree"
+        };
+        let line = format!(
+            "  largest difference of {} {difference:.1e}{}, limit {AGREEMENT:.0e}: {words}\n",
+            (self.counted)(first),
+            self.of,
+        );
+        (line, agree)
+    }
+}
+
 /// Tries the pack on every runtime there is, and compares what they say.
 pub(super) fn on_both(
     pack: &Pack,
@@ -53,19 +72,9 @@ pub(super) fn on_both(
         }
     }
     if let [first, second] = walks.as_slice() {
-        let difference = (comparison.difference)(first, second);
-        let agree = difference <= AGREEMENT;
+        let (line, agree) = comparison.verdict(first, second);
+        text.push_str(&line);
         is_sound &= agree;
-        text.push_str(&format!(
-            "  largest difference of {} {difference:.1e}{}, limit {AGREEMENT:.0e}: {}\n",
-            (comparison.counted)(first),
-            comparison.of,
-            if agree {
-                "they agree"
-            } else {
-                "they do NOT agree"
-            }
-        ));
     }
     text.push_str("\nResult: ");
     text.push_str(if is_sound {
@@ -77,8 +86,47 @@ pub(super) fn on_both(
     ModelCheck { text, is_sound }
 }
 
-/// Largest difference of two runs.
+/// Largest difference of two runs; infinite where one holds what is no number.
 pub(super) fn largest_difference(first: &Rows, second: &Rows) -> f32 {
-    let pairs = first.iter().flatten().zip(second.iter().flatten());
-    pairs.fold(0.0_f32, |most, (a, b)| most.max((a - b).abs()))
+    largest_of_pairs(first.iter().flatten().zip(second.iter().flatten()))
+}
+
+/// Largest difference of pairs; infinite where one is no number, which `max` alone would pass over.
+pub(super) fn largest_of_pairs<'a>(pairs: impl Iterator<Item = (&'a f32, &'a f32)>) -> f32 {
+    pairs.fold(0.0_f32, |most, (a, b)| {
+        let off = (a - b).abs();
+        if off.is_nan() {
+            f32::INFINITY
+        } else {
+            most.max(off)
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn runs_that_differ_do_not_agree_and_equal_ones_do() {
+        let comparison = Comparison {
+            difference: largest_difference,
+            counted: |rows| format!("{} rows", rows.len()),
+            of: "",
+            fit: "",
+        };
+        let rows = [vec![0.5, -1.0], vec![2.0, 0.0]];
+        for (off, agrees) in [
+            (0.0, true),
+            (0.5 * AGREEMENT, true),
+            (3.0 * AGREEMENT, false),
+            (f32::NAN, false),
+        ] {
+            let mut other = rows.clone();
+            other[0][1] += off;
+            let (line, agree) = comparison.verdict(&rows, &other);
+            assert_eq!(agree, agrees, "off by {off}: {line}");
+            assert_eq!(line.contains("NOT"), !agrees, "{line}");
+        }
+    }
 }

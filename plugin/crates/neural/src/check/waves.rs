@@ -1,5 +1,6 @@
 //! The check of a pack that goes on sample by sample: the kernel against its graph on each runtime, and how fast it is.
 
+use super::both::largest_of_pairs;
 use super::{AGREEMENT, ModelCheck};
 use crate::backend::BackendKind;
 use crate::continuers::{Walk, load_continuer, wave_walks};
@@ -80,8 +81,7 @@ fn difference(first: &Walk, second: &Walk) -> f32 {
         let peak = first
             .iter()
             .fold(f32::MIN_POSITIVE, |most, value| most.max(value.abs()));
-        let pairs = first.iter().zip(&second);
-        pairs.fold(0.0_f32, |most, (a, b)| most.max((a - b).abs())) / peak
+        largest_of_pairs(first.iter().zip(&second)) / peak
     };
     (0..3).map(of_kind).fold(0.0, f32::max)
 }
