@@ -135,7 +135,7 @@ pub enum PackError {
     MissingFile {
         /// Name of the pack.
         pack: String,
-        /// `encode`, `predict`, `prime` or `decode`.
+        /// `encode`, `predict`, `prime`, `decode` or `transform`.
         graph: &'static str,
         /// The file name.
         file: String,
@@ -205,7 +205,7 @@ pub enum PackError {
     Tensor {
         /// Name of the pack.
         pack: String,
-        /// `encode`, `predict`, `prime` or `decode`.
+        /// `encode`, `predict`, `prime`, `decode` or `transform`.
         graph: &'static str,
         /// The tensor.
         tensor: Box<str>,

@@ -25,6 +25,7 @@ mod rows;
 mod runtime;
 pub mod shelf;
 mod steps;
+mod transformers;
 mod trial;
 mod validate;
 mod wavenet;

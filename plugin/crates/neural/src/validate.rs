@@ -9,6 +9,7 @@ use crate::manifest::{Axis, GraphSpec, Role, TensorSpec};
 use crate::onnx::{Dim, Element, TensorInfo};
 use crate::pack::{Pack, PackGraph};
 use crate::plan::DecodePlan;
+use crate::transformers::{WavePlan, is_wave_transform};
 
 /// Checks every graph of a pack, and that its decoder can be played where this version plays its kind.
 pub(crate) fn check(pack: &Pack) -> Result<(), PackError> {
@@ -39,6 +40,9 @@ pub(crate) fn check(pack: &Pack) -> Result<(), PackError> {
     }
     if is_wave_model(pack.manifest()) {
         wave_plan(pack)?;
+    }
+    if is_wave_transform(pack.manifest()) {
+        WavePlan::new(pack)?;
     }
     Ok(())
 }

@@ -128,7 +128,7 @@ pub enum Task {
     Transform,
 }
 
-/// Up to four graphs.
+/// Up to five graphs.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Graphs {
     /// Audio or frames to latents or tokens.
@@ -143,6 +143,9 @@ pub struct Graphs {
     /// Latents or tokens and conditions to frames or samples.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub decode: Option<GraphSpec>,
+    /// Samples to samples, window by window.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub transform: Option<GraphSpec>,
 }
 
 impl Graphs {
@@ -153,6 +156,7 @@ impl Graphs {
             ("predict", &self.predict),
             ("prime", &self.prime),
             ("decode", &self.decode),
+            ("transform", &self.transform),
         ];
         named
             .into_iter()
@@ -167,9 +171,9 @@ pub struct GraphSpec {
     pub file: String,
     /// Hexadecimal SHA-256 of the file; empty where the manifest lies inside the file itself.
     pub sha256: String,
-    /// Frames one call gives.
+    /// Frames one call gives; samples where the graph transforms sound.
     pub frames_per_call: usize,
-    /// Frames by which its output lags its input.
+    /// Frames, or samples, by which its output lags its input.
     pub internal_model_latency: usize,
     /// What it takes.
     pub inputs: Vec<TensorSpec>,

@@ -71,6 +71,10 @@ const TASKS: [Task; 5] = [
 pub(crate) const MAX_MANIFEST_BYTES: usize = 1 << 20;
 const MAX_AXIS_LENGTH: u64 = 1 << 24;
 const MAX_TENSOR_RANK: usize = 8;
+/// Most frames of one call.
+const MAX_FRAMES_PER_CALL: u64 = 4096;
+/// Most samples of one call of a graph that transforms sound: 1.4 s at 48 kHz, more than anybody waits for.
+const MAX_TRANSFORMED_SAMPLES: u64 = 1 << 16;
 
 impl Manifest {
     /// Reads and checks a manifest; `pack` names it in complaints.
@@ -242,7 +246,11 @@ fn parse_graphs(field: &Field<'_>) -> Result<Graphs, PackError> {
     let graph = |name: &str| {
         let field = field.at(name);
         if field.is_there() {
-            parse_graph(&field).map(Some)
+            let most = match name {
+                "transform" => MAX_TRANSFORMED_SAMPLES,
+                _ => MAX_FRAMES_PER_CALL,
+            };
+            parse_graph(&field, most).map(Some)
         } else {
             Ok(None)
         }
@@ -252,14 +260,15 @@ fn parse_graphs(field: &Field<'_>) -> Result<Graphs, PackError> {
         predict: graph("predict")?,
         prime: graph("prime")?,
         decode: graph("decode")?,
+        transform: graph("transform")?,
     };
     if graphs.iter().next().is_none() {
-        return Err(field.must_be("an object with one or more of encode, predict, prime, decode"));
+        return Err(field.must_be("an object with one or more of encode, predict, prime, decode, transform"));
     }
     Ok(graphs)
 }
 
-fn parse_graph(field: &Field<'_>) -> Result<GraphSpec, PackError> {
+fn parse_graph(field: &Field<'_>, most_per_call: u64) -> Result<GraphSpec, PackError> {
     let sha256 = field.at("sha256").text_or("")?.to_ascii_lowercase();
     let is_hash = sha256.len() == 64 && sha256.bytes().all(|b| b.is_ascii_hexdigit());
     if !sha256.is_empty() && !is_hash {
@@ -270,7 +279,7 @@ fn parse_graph(field: &Field<'_>) -> Result<GraphSpec, PackError> {
     let graph = GraphSpec {
         file: field.at("file").text()?,
         sha256,
-        frames_per_call: field.at("frames_per_call").count_or(1, 1, 4096)?,
+        frames_per_call: field.at("frames_per_call").count_or(1, 1, most_per_call)?,
         internal_model_latency: field.at("internal_model_latency").count_or(0, 0, 1 << 20)?,
         inputs: each(&field.at("inputs"), parse_tensor)?,
         outputs: each(&field.at("outputs"), parse_tensor)?,
@@ -380,6 +389,26 @@ fn check_play(root: &Field<'_>, manifest: &Manifest) -> Result<(), PackError> {
             .at("graphs")
             .at("decode")
             .must_be("there where 'tasks' names 'play'"));
+    }
+    check_transform(root, manifest)
+}
+
+/// What `tasks` promises of transforming must be there, and in the one form that it has.
+fn check_transform(root: &Field<'_>, manifest: &Manifest) -> Result<(), PackError> {
+    let graphs = &manifest.graphs;
+    let samples = manifest.representation.kind == RepresentationKind::Waveform;
+    if graphs.transform.is_some() && !samples {
+        return Err(root
+            .at("representation")
+            .at("kind")
+            .must_be("'waveform' where 'graphs' has 'transform'"));
+    }
+    let frames = graphs.encode.is_some() && graphs.decode.is_some() && !samples;
+    if manifest.tasks.contains(&Task::Transform) && graphs.transform.is_none() && !frames {
+        return Err(root
+            .at("graphs")
+            .at("transform")
+            .must_be("there, or 'encode' and 'decode' over frames, where 'tasks' names 'transform'"));
     }
     Ok(())
 }

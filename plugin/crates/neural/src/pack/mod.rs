@@ -35,7 +35,7 @@ pub struct Pack {
 /// One graph of a pack.
 #[derive(Clone, Debug)]
 pub struct PackGraph {
-    /// `encode`, `predict`, `prime` or `decode`.
+    /// `encode`, `predict`, `prime`, `decode` or `transform`.
     pub name: &'static str,
     /// Path inside the pack.
     pub file: String,
@@ -199,7 +199,7 @@ impl Pack {
         self.manifest.clone()
     }
 
-    /// The graph called `encode`, `predict`, `prime` or `decode`, if the pack has it.
+    /// The graph called `encode`, `predict`, `prime`, `decode` or `transform`, if the pack has it.
     pub fn graph(&self, name: &str) -> Option<&PackGraph> {
         self.graphs.iter().find(|graph| graph.name == name)
     }

@@ -15,7 +15,7 @@ const MAX_INPUT_VALUES: usize = 1 << 18;
 /// A graph that goes step by step, and what it has to have.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct StepGraph {
-    /// `encode`, `predict`, `prime` or `decode`.
+    /// `encode`, `predict`, `prime`, `decode` or `transform`.
     pub(crate) graph: &'static str,
     /// Roles that its inputs may have.
     pub(crate) roles: &'static [Role],
@@ -391,6 +391,8 @@ impl Maker<'_> {
     fn tail(&self, spec: &TensorSpec) -> Result<Vec<usize>, PackError> {
         let length = |axis: &Axis| match axis {
             Axis::Fixed(length) => Some(*length),
+            // A graph over sound takes any number of samples: it is given those of a call.
+            Axis::Named(_) if spec.role == Role::Audio => Some(self.spec.frames_per_call),
             Axis::Named(_) => None,
         };
         let tail: Option<Vec<usize>> = spec.shape[1..].iter().map(length).collect();
