@@ -12,6 +12,7 @@ use crate::sound_file::{read_mono, write_mono};
 use crate::spectrogram::draw_sound;
 
 /// `--heard FILE|FOLDER --hear 6 --seconds 16 --seed 1 --label NAME --likeness 0 --imagine --out FOLDER`.
+#[derive(Default)]
 pub struct Wish {
     heard: Option<PathBuf>,
     hear_s: f64,

@@ -80,6 +80,9 @@ cargo xtask <command>
   check-model PACK           open a pack as the plugin would, and say what is wrong with it
                              of a pack that continues sound also WAV and picture of what it plays:
                              [--heard WAV|DIR] [--hear S] [--seconds S] [--seed K] [--label L] [--out DIR]
+         FILE.onnx           of a graph without a manifest: its shapes and what is missing; from sound to sound,
+                             as RAVE exports: --out DIR --rate HZ [--block N] [--latency N] [--name N]
+                             [--license SPDX] makes a pack of it
   analyse --input WAV --spec JSON --out NPY [--pitch HZ | --f0 NPY] [--inharmonicity B]
                              a sound's frames in a manifest's 'representation', float32 [frames, bins]
   invert --magnitudes NPY --spec JSON --method M --out WAV [--pitch HZ | --f0 NPY] [--refine STEPS]

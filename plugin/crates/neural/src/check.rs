@@ -17,6 +17,7 @@ use crate::backend::BackendKind;
 use crate::continuers::{is_frame_model, is_token_model, is_wave_model};
 use crate::error::PackError;
 use crate::events::is_event_model;
+use crate::import::BareModel;
 use crate::load::{LoadReport, LoadedPack, load};
 use crate::onnx::GraphInfo;
 use crate::pack::{Pack, name_of};
@@ -39,7 +40,7 @@ pub struct ModelCheck {
 pub fn check_model(path: &Path, runtime: &Runtime) -> ModelCheck {
     match Pack::open(path) {
         Ok(pack) => check_pack(&pack, runtime),
-        Err(error) => explain(path, &error),
+        Err(error) => explain(path, &error, runtime),
     }
 }
 
@@ -141,7 +142,7 @@ fn difference(first: &[Frame], second: &[Frame]) -> f32 {
 }
 
 /// What can be said about a file that does not open.
-fn explain(path: &Path, error: &PackError) -> ModelCheck {
+fn explain(path: &Path, error: &PackError, runtime: &Runtime) -> ModelCheck {
     let name = name_of(path);
     let graph = std::fs::read(path)
         .ok()
@@ -150,7 +151,11 @@ fn explain(path: &Path, error: &PackError) -> ModelCheck {
     if let Some(graph) = graph {
         text.push_str(&text::graph(&name, &graph));
         if matches!(error, PackError::NoManifest { .. }) {
-            text.push_str(&import::missing(&graph));
+            // A graph from sound to sound needs a few words only; what else it may be, a whole manifest.
+            match BareModel::open(path) {
+                Ok(model) => text.push_str(&model.describe(runtime)),
+                Err(_) => text.push_str(&import::missing(&graph)),
+            }
         }
     }
     text.push_str("\nResult: the plugin does NOT play it.\n");

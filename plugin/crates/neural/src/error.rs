@@ -28,6 +28,30 @@ pub enum PackError {
         /// What the file looks like.
         found: String,
     },
+    /// A model of another tool.
+    #[error("'{pack}' is {found}, and what plays here is {expected}; {advice}")]
+    Foreign {
+        /// Name of the pack.
+        pack: String,
+        /// What is taken.
+        expected: &'static str,
+        /// What the file is.
+        found: &'static str,
+        /// What to export instead.
+        advice: Box<str>,
+    },
+    /// A bare graph that cannot be made into a pack as it is, or not with what was said about it.
+    #[error("'{pack}' needs {expected} to be imported, but {found}; {advice}")]
+    Import {
+        /// Name of the file.
+        pack: String,
+        /// What is needed.
+        expected: String,
+        /// What there is.
+        found: String,
+        /// What to do.
+        advice: &'static str,
+    },
     /// Something is larger than this version takes.
     #[error("'{pack}': {what} must be at most {limit}, but is {found}; {advice}")]
     TooLarge {

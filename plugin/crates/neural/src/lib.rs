@@ -12,6 +12,7 @@ mod decoder;
 mod error;
 mod events;
 mod hits;
+mod import;
 mod likeness;
 mod load;
 mod magnitudes;
@@ -38,6 +39,7 @@ pub use error::PackError;
 pub use events::{
     ComposerReport, EventComposer, LoadedComposer, is_event_model, load_composer, memory_composer,
 };
+pub use import::{AudioGraph, BareModel, ImportFacts, Imported};
 pub use likeness::SuffixModel;
 pub use load::{LoadLimits, LoadReport, LoadedPack, load, load_within};
 pub use manifest::Manifest;

@@ -8,7 +8,7 @@ use crate::continuers::is_continuer;
 use crate::error::PackError;
 use crate::events::is_event_model;
 use crate::manifest::{Manifest, Task};
-use crate::pack::{MANIFEST_FILE, Pack, name_of};
+use crate::pack::{FOREIGN_ENDINGS, MANIFEST_FILE, Pack, name_of};
 
 /// File endings that a pack may have.
 const PACK_ENDINGS: [&str; 2] = ["onnx", "afterimage"];
@@ -99,13 +99,15 @@ impl PackFacts {
     }
 }
 
-/// Files and folders of `folder` that may be packs, in the order of their names. None where there
-/// is no such folder.
+/// Files and folders of `folder` that may be packs, or that a person may take for one, in the order of
+/// their names. None where there is no such folder.
 pub fn packs_in(folder: &Path) -> Vec<PathBuf> {
     let is_pack = |path: &PathBuf| {
         let ending = path.extension().and_then(|ending| ending.to_str());
         path.join(MANIFEST_FILE).is_file()
-            || ending.is_some_and(|ending| PACK_ENDINGS.contains(&ending))
+            || ending.is_some_and(|ending| {
+                PACK_ENDINGS.contains(&ending) || FOREIGN_ENDINGS.contains(&ending)
+            })
     };
     let Ok(entries) = std::fs::read_dir(folder) else {
         return Vec::new();

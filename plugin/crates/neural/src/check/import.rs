@@ -14,7 +14,8 @@ const FLAT_KEYS: [&str; 5] = [
     "comment",
 ];
 /// Parts of names, and the role that they hint at.
-const HINTS: [(&str, &str); 12] = [
+const HINTS: [(&str, &str); 13] = [
+    ("audio", "audio"),
     ("latent", "latent"),
     ("pitch", "pitch"),
     ("f0", "pitch"),

@@ -263,7 +263,8 @@ fn parse_graphs(field: &Field<'_>) -> Result<Graphs, PackError> {
         transform: graph("transform")?,
     };
     if graphs.iter().next().is_none() {
-        return Err(field.must_be("an object with one or more of encode, predict, prime, decode, transform"));
+        return Err(field
+            .must_be("an object with one or more of encode, predict, prime, decode, transform"));
     }
     Ok(graphs)
 }
@@ -405,10 +406,9 @@ fn check_transform(root: &Field<'_>, manifest: &Manifest) -> Result<(), PackErro
     }
     let frames = graphs.encode.is_some() && graphs.decode.is_some() && !samples;
     if manifest.tasks.contains(&Task::Transform) && graphs.transform.is_none() && !frames {
-        return Err(root
-            .at("graphs")
-            .at("transform")
-            .must_be("there, or 'encode' and 'decode' over frames, where 'tasks' names 'transform'"));
+        return Err(root.at("graphs").at("transform").must_be(
+            "there, or 'encode' and 'decode' over frames, where 'tasks' names 'transform'",
+        ));
     }
     Ok(())
 }

@@ -2,6 +2,7 @@
 //!
 //! Field numbers are those of `onnx.proto3` (IR version 3 to 12).
 
+mod rewrite;
 mod scan;
 mod tensor;
 mod weights;
@@ -11,6 +12,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use crate::error::PackError;
+pub(crate) use rewrite::settle;
 pub(crate) use weights::{Weight, read_weights};
 use wire::{Message, Value, WireError};
 

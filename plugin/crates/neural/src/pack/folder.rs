@@ -48,7 +48,7 @@ impl Files for Folder {
 }
 
 /// Reads a whole file, up to the largest size a pack's file may have.
-pub(super) fn read_file(pack: &str, file: &Path) -> Result<Vec<u8>, PackError> {
+pub(crate) fn read_file(pack: &str, file: &Path) -> Result<Vec<u8>, PackError> {
     let failed = |error: std::io::Error| unreadable(pack, file, &error);
     let metadata = fs::metadata(file).map_err(failed)?;
     if !metadata.is_file() {

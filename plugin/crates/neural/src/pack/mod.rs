@@ -4,6 +4,7 @@
 
 mod archive;
 mod folder;
+mod foreign;
 mod path;
 
 use std::path::Path;
@@ -14,6 +15,8 @@ use sha2::{Digest, Sha256};
 use crate::error::PackError;
 use crate::manifest::{METADATA_KEY, Manifest};
 use crate::onnx::{GraphInfo, MAX_GRAPH_BYTES};
+pub(crate) use folder::read_file;
+pub(crate) use foreign::FOREIGN_ENDINGS;
 
 /// Name of the manifest in a folder or archive.
 pub(crate) const MANIFEST_FILE: &str = "manifest.json";
@@ -66,6 +69,7 @@ impl Pack {
         if path.is_dir() {
             return Self::from_files(&name, &mut folder::Folder::open(&name, path)?);
         }
+        foreign::refuse(path)?;
         Self::from_bytes(&name, folder::read_file(&name, path)?)
     }
 
@@ -78,7 +82,7 @@ impl Pack {
         if ZIP_STARTS.iter().any(|start| bytes.starts_with(start)) {
             return Self::from_files(name, &mut archive::Archive::open(name, &bytes)?);
         }
-        check_looks_like_onnx(name, &bytes)?;
+        looks_like_onnx(name, &bytes)?;
         Self::from_onnx(name, bytes)
     }
 
@@ -228,7 +232,8 @@ pub(crate) fn name_of(path: &Path) -> String {
     )
 }
 
-fn check_looks_like_onnx(name: &str, bytes: &[u8]) -> Result<(), PackError> {
+/// Refuses what does not begin as an ONNX file does.
+pub(crate) fn looks_like_onnx(name: &str, bytes: &[u8]) -> Result<(), PackError> {
     // An ONNX file starts with field 1, the IR version: a byte 8 and a small number.
     if bytes.len() >= 2 && bytes[0] == 0x08 && bytes[1] < 0x40 {
         return Ok(());
@@ -272,6 +277,6 @@ fn pack_hash(json: &[u8], graphs: &[PackGraph]) -> String {
     hexadecimal(&hash.finalize())
 }
 
-fn hexadecimal(bytes: &[u8]) -> String {
+pub(crate) fn hexadecimal(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

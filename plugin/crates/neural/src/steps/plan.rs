@@ -234,10 +234,12 @@ impl Maker<'_> {
         classes: &mut usize,
         states: &mut usize,
     ) -> Result<(StepInput, Option<String>), PackError> {
+        if !self.what.roles.contains(&spec.role) {
+            return Err(self.refuse_role(spec));
+        }
         let width = self.width(spec)?;
         let mut state = State::default();
         let fill = match spec.role {
-            role if !self.what.roles.contains(&role) => return Err(self.refuse_role(spec)),
             Role::Token => StepFill::Token,
             Role::Level => StepFill::Level,
             Role::Frame | Role::Audio => StepFill::Frame,
