@@ -18,14 +18,15 @@ DATA_SETS = {
 its name with underscores, and a `command.run(arguments)` that knows the steps."""
 
 
-OWN_SOUNDS = ("keys-vae",)
-"""Models that `train --data FOLDER` teaches a user's sounds, and `evaluate` judges, where those are no data set."""
+OWN_SOUNDS = {"drum-gan": "own_drums", "keys-vae": "own_sounds", "texture-vae-gan": "own_textures"}
+"""Models that `train --data FOLDER` teaches a user's sounds, and `evaluate` judges, where those are no data set, with
+the packages that do it."""
 MINUTES, RATE = 60.0, 2e-3
 
 
 def _own_sounds(arguments: argparse.Namespace) -> None:
-    from .own_sounds import command
-
+    # Imported here, because only the steps of a model need torch.
+    command = importlib.import_module(f".{OWN_SOUNDS[arguments.model]}.command", __package__)
     command.run(arguments, MODELS)
 
 

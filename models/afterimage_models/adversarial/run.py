@@ -27,12 +27,13 @@ def fastest_device() -> torch.device:
 
 @dataclass
 class Clock:
-    """Steps and seconds of a run, over interruptions. `seconds`: the budget."""
+    """Steps and seconds of a run, over interruptions. `seconds`: the budget; `warm_up_steps`: to the highest rate."""
 
     seconds: float
     elapsed_s: float = 0.0
     step: int = 0
     last: float = field(default_factory=time.monotonic)
+    warm_up_steps: float = WARM_UP_STEPS
 
     def tick(self) -> None:
         """A step is done."""
@@ -48,7 +49,7 @@ class Clock:
     def rate_share(self, last_share: float) -> float:
         """Learning rate as a share of the highest: a short rise, then a cosine down to `last_share`."""
         fall = last_share + (1.0 - last_share) * 0.5 * (1.0 + math.cos(math.pi * self.done))
-        return fall * min(1.0, (self.step + 1) / WARM_UP_STEPS)
+        return fall * min(1.0, (self.step + 1) / self.warm_up_steps)
 
 
 def apply(optimiser: torch.optim.Optimizer, loss: Tensor, rate: float, limit: float) -> None:

@@ -70,16 +70,16 @@ def audio_files(folder: Path) -> list[Path]:
     return found
 
 
-def read_sound(path: Path) -> np.ndarray:
-    """Mono samples at 48 kHz from the onset, at most KEPT_S. Raises SoundError."""
+def read_whole(path: Path, longest_s: float, advice: str) -> np.ndarray:
+    """Mono samples at 48 kHz of a whole file with a peak of 1. `advice`: on longer ones. Raises SoundError."""
     try:
         header = soundfile.info(path)
     except (soundfile.LibsndfileError, OSError) as error:
         raise SoundError(f"{path} cannot be read as audio: save it again as WAV or FLAC") from error
     if not RATES_HZ[0] <= header.samplerate <= RATES_HZ[1]:
         raise SoundError(f"{path} claims {header.samplerate} samples a second: resample it to 44100 or 48000")
-    if header.duration > LONGEST_S:
-        raise SoundError(f"{path} lasts {header.duration:.0f} s: cut single notes out of it, of some seconds each")
+    if header.duration > longest_s:
+        raise SoundError(f"{path} lasts {header.duration:.0f} s: {advice}")
     try:
         mono = read_mono(path)
     except (soundfile.LibsndfileError, OSError) as error:
@@ -89,10 +89,16 @@ def read_sound(path: Path) -> np.ndarray:
     peak = float(np.max(np.abs(mono), initial=0.0))
     if peak < SILENT:
         raise SoundError(f"{path} is silent: record it again or take it away")
+    return mono / peak
+
+
+def read_sound(path: Path) -> np.ndarray:
+    """A note: mono samples at 48 kHz from the onset, at most KEPT_S. Raises SoundError."""
+    mono = read_whole(path, LONGEST_S, "cut single notes out of it, of some seconds each")
     sound = mono[onset(mono) :][: int(KEPT_S * SAMPLE_RATE)]
     if len(sound) < SHORTEST_S * SAMPLE_RATE:
         raise SoundError(f"{path} is shorter than {SHORTEST_S} s from its onset: take a longer note")
-    return sound / peak
+    return sound
 
 
 def onset(mono: np.ndarray) -> int:

@@ -170,6 +170,14 @@ class Trainer:
 
     def make_step(self, level: Tensor) -> dict[str, Tensor]:
         """One step of encoder and decoder."""
+        loss, shown = self.objective(level)
+        apply(self.optimiser, loss, self.settings.learning_rate * self.clock.rate_share(self.settings.last_share), 5.0)
+        follow(self.average_encoder, self.encoder, self.clock.step)
+        follow(self.average_decoder, self.decoder, self.clock.step)
+        return shown
+
+    def objective(self, level: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+        """What a step goes down, and its parts."""
         settings = self.settings
         mean, log_variance, slow_mean, slow_log_variance = self.encoder(level)
         latent, knots = drawn_from(mean, log_variance), drawn_from(slow_mean, slow_log_variance)
@@ -188,10 +196,7 @@ class Trainer:
         shown = {"fit": fit, "uneven": uneven, "nats": nats.sum(), "slow nats": slow_nats.sum()}
         if self.adversarial:
             loss = loss + self._deceive(level, self.heard(made, noisiness), shown)
-        apply(self.optimiser, loss, settings.learning_rate * self.clock.rate_share(settings.last_share), 5.0)
-        follow(self.average_encoder, self.encoder, self.clock.step)
-        follow(self.average_decoder, self.decoder, self.clock.step)
-        return shown
+        return loss, shown
 
     @torch.no_grad()
     def _follow_moments(self, latent: Tensor) -> None:
