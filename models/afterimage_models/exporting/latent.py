@@ -11,6 +11,8 @@ import numpy as np
 from .errors import ExportError
 
 KNOBS = 16
+PRESETS = 12
+ODD_PERCENT = 20.0  # of the latents, the outermost, that no preset is made of
 LEAST_STD = 1e-6  # of an axis that the training set never moves; the manifest wants one above 0
 TAIL_PERCENT = 0.5  # of the latents lie beyond a knob's end on either side
 SHORTEST, LONGEST = 1.0, 4.0  # a knob's way in standard deviations: some, and no further than a decoder has seen
@@ -20,8 +22,9 @@ SHORTEST, LONGEST = 1.0, 4.0  # a knob's way in standard deviations: some, and n
 class LatentSpace:
     """Knobs and the module's own latent: inner = (mean + std * knobs) @ turn + offset.
 
-    `axes`: rows of the manifest's `latent.axes`. `turn` [size, size]: orthonormal rows, the principal axes; `offset`
-    [size]: the latents' mean. Both are None where each knob turns an axis of the module.
+    `axes`: rows of the manifest's `latent.axes`. `turn` [size, size]: orthonormal rows, the principal axes or the
+    module's own in another order; `offset` [size]: the latents' mean. Both are None where the knobs are the module's
+    axes as they come.
     """
 
     axes: list[dict[str, Any]]
@@ -34,6 +37,12 @@ class LatentSpace:
             inner = (inner - self.offset) @ self.turn.T
         mean, std = (np.array([axis[key] for axis in self.axes]) for key in ("mean", "std"))
         return (inner - mean) / std
+
+    def to_inner(self, knobs: np.ndarray) -> np.ndarray:
+        """Knobs [n, size] to latents of the module."""
+        mean, std = (np.array([axis[key] for axis in self.axes]) for key in ("mean", "std"))
+        inner = mean + std * knobs
+        return inner if self.turn is None else inner @ self.turn + self.offset
 
 
 def latent_space(size: int, latents: np.ndarray | None) -> LatentSpace:
@@ -81,6 +90,26 @@ def _axes(columns: np.ndarray, name: str) -> list[dict[str, Any]]:
         }
         for i in range(columns.shape[1])
     ]  # fmt: skip
+
+
+def drawn_presets(latents: np.ndarray | None, count: int = PRESETS) -> dict[str, np.ndarray]:
+    """Places to begin at, by name: latents [n, size] as far apart as can be, the one nearest the middle first.
+
+    None where there are no latents, or none that are apart.
+    """
+    if latents is None:
+        return {}
+    latents = np.asarray(latents, np.float64)
+    scaled = (latents - latents.mean(0)) / np.maximum(latents.std(0), LEAST_STD)
+    # The outermost latents are the oddest sounds: farthest points are looked for among the inner ones.
+    radius = np.square(scaled).sum(1)
+    inner = np.flatnonzero(radius <= np.percentile(radius, 100.0 - ODD_PERCENT))
+    chosen = [int(inner[radius[inner].argmin()])]
+    apart = np.square(scaled[inner] - scaled[chosen[0]]).sum(1)
+    while len(chosen) < count and apart.max() > 0.0:
+        chosen.append(int(inner[apart.argmax()]))
+        apart = np.minimum(apart, np.square(scaled[inner] - scaled[chosen[-1]]).sum(1))
+    return {f"Sound {number + 1}": latents[row] for number, row in enumerate(chosen)}
 
 
 def preset_rows(space: LatentSpace, presets: Mapping[str, Sequence[float]]) -> list[dict[str, Any]]:

@@ -17,7 +17,8 @@ from .checks import Graph, check_graph, example_rows, first_line, write_graph
 from .errors import ExportError
 from .filling import ONE_SOUND, check_given, fill, slug
 from .graph import OneSound, TurnedLatent
-from .latent import LatentSpace, latent_space
+from .latent import LatentSpace, drawn_presets, latent_space
+from .naming import named
 from .plugin_check import check_in_plugin
 from .tensors import Seen, of_role, tensor_rows, width
 
@@ -41,9 +42,10 @@ def export(
     (SPDX), `representation` and `inputs`, a role for each input in order, as in `["latent", "pitch", "time_on"]`;
     `outputs` and `play` where they are not plain; any other field of the manifest as it is written there. `example`:
     a tensor [batch, ...] for each input. `latents`: [n, size], drawn from the posterior over the training set; the
-    knobs take their means, deviations and ranges from it, and above 16 axes turn its principal axes. `presets`: latents
-    of the module by name. States of a predictor are inputs and outputs with the role `state`, in the same order,
-    zero at first.
+    knobs take their means, deviations and ranges from it, and above 16 axes turn its principal axes. Knobs of a decoder
+    are named by what they change most and stand in the order of their effect. `presets`: latents of the module by name;
+    without them, 12 of `latents` that are apart. States of a predictor are inputs and outputs with the role `state`, in
+    the same order, zero at first.
 
     The graph has a dynamic batch axis. Before the file is there, 60 calls are compared with ONNX Runtime, and the
     plugin's `check-model` tries both runtimes where it is built; see `plugin_check`. Raises ExportError, one sentence.
@@ -124,6 +126,10 @@ def _pack(
     folder: Path,
 ) -> Path:  # fmt: skip
     space = _space(graphs, latent[0])
+    decoder = next((graph for graph in graphs if graph.name == "decode"), None)
+    if space is not None and decoder is not None:
+        space = named(space, decoder, _representation_of(given, decoder), latent[0])
+        latent = (latent[0], latent[1] or drawn_presets(latent[0]))
     rows = {graph.name: (graph.inputs, graph.outputs) for graph in graphs}
     manifest = fill(given, rows, space, latent[1])
     check_agreement(manifest, rows)
@@ -138,6 +144,12 @@ def _pack(
             write_graph(graph, path)
             check_graph(graph, manifest, path)
         return _place(_write(manifest, Path(aside)), folder / slug(manifest["name"]))
+
+
+def _representation_of(given: Mapping[str, Any], decoder: Graph) -> dict[str, Any]:
+    """The manifest's, with the bins of the decoder's frames."""
+    frame = next(iter(of_role(decoder.outputs, "frame")), None)
+    return ({"bins": frame["shape"][-1]} if frame else {}) | dict(given["representation"])
 
 
 def _space(graphs: list[Graph], latents: np.ndarray | None) -> LatentSpace | None:
