@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from afterimage_models.drum_gan import kit
+from afterimage_models.drum_gan import kit, variation
 from afterimage_models.drum_gan.descriptors import NAMES, fit_scale, length
 from afterimage_models.drum_gan.frames import (
     BINS,
@@ -154,3 +154,17 @@ def test_a_hit_begins_in_its_first_frame(frames):
     levels = hit_frames(burst(6))
     assert levels.shape == (FRAMES, frames)
     assert levels[0].max() > levels.max() - 12.0
+
+
+def tail_share(audio: np.ndarray) -> float:
+    """Loudest sample of the last third over the loudest of all."""
+    return float(np.abs(audio[2 * len(audio) // 3 :]).max() / np.abs(audio).max())
+
+
+def test_a_transposed_hit_leaves_the_time_after_it_silent_where_a_circular_transform_would_not():
+    hit = np.zeros(SAMPLE_RATE // 2)
+    hit[:2000] = np.random.default_rng(4).standard_normal(2000)  # begins at full level on its first sample
+    for seed in range(8):
+        assert tail_share(variation.transposed(hit, np.random.default_rng(seed))) < 1e-3
+    circular = np.fft.irfft(np.fft.rfft(hit)[:9000], n=len(hit))
+    assert tail_share(circular) > 1e-2
