@@ -206,14 +206,33 @@ def test_states_with_the_layers_first_are_told(tmp_path):
         export(LayersFirst(), PREDICTOR, example, folder=tmp_path)
 
 
-def test_a_frame_decoder_with_state_is_told(tmp_path):
-    class Streaming(Step):
-        def forward(self, latent, past):
-            return super().forward(latent + past), latent
+class Streaming(Step):
+    """A frame of the latent and of what a leaky memory of it says."""
 
-    manifest = DECODER | {"inputs": ["latent", "state"], "outputs": ["frame", "state"]}
-    with pytest.raises(ExportError, match="'state' is state of a frame decoder"):
-        export(Streaming(), manifest, (torch.zeros(1, 4), torch.zeros(1, 4)), folder=tmp_path)
+    def forward(self, latent, past):
+        past = 0.9 * past + 0.1 * latent
+        return super().forward(latent + past), past
+
+
+STREAMING = DECODER | {"inputs": ["latent", "state"], "outputs": ["frame", "state"]}
+
+
+def test_the_state_of_a_frame_decoder_is_a_pair(tmp_path):
+    example = (torch.zeros(1, 4), torch.zeros(1, 4))
+    manifest = embedded(exported(Streaming(), STREAMING, example, folder=tmp_path))
+    assert manifest["state"] == [{"input": "state", "output": "state.out", "kind": "replace", "initial": 0.0}]
+    assert manifest["graphs"]["decode"]["frames_per_call"] == 1
+
+
+def test_a_decoder_of_whole_sounds_with_state_is_told(tmp_path):
+    class Whole(Streaming):
+        def forward(self, latent, past):
+            frame, past = super().forward(latent, past)
+            return frame[:, None].repeat(1, 3, 1), past
+
+    manifest = STREAMING | {"representation": STREAMING["representation"] | {"bins": 65}, "play": "one-shot"}
+    with pytest.raises(ExportError, match="gives 3 frames a call"):
+        export(Whole(), manifest, (torch.zeros(1, 4), torch.zeros(1, 4)), folder=tmp_path)
 
 
 def test_an_example_that_the_module_does_not_take_is_told(tmp_path):

@@ -18,7 +18,7 @@ from afterimage_models.exporting.plugin_check import find_xtask  # noqa: E402
 EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
 QUICK = {
     "mel_vae": {"sounds": 8, "steps": 2}, "pitched_mlp": {"frames": 64, "seconds": 0.5},
-    "event_gru": {"tunes": 8, "steps": 2},
+    "event_gru": {"tunes": 8, "steps": 2}, "streaming_glide": {"gestures_made": 8, "steps": 2},
 }  # fmt: skip
 
 

@@ -190,7 +190,7 @@ def test_fields_that_lack_or_that_nothing_reads_are_named(field, value):
 @pytest.mark.parametrize(
     ("rows", "sentence"),
     [
-        (decoder_rows(("latent", "pitch", "state"), (2, 1, 8)), "'state' is state of a frame decoder"),
+        (decoder_rows(("latent", "pitch", "state"), (2, 1, 8)), "1 inputs but 0 outputs have the role 'state'"),
         (decoder_rows(("latent", "pitch", "audio"), (2, 1, 8)), "the role 'audio', which a decoder does not take"),
         (decoder_rows(("latent", "pitch", "class"), (2, 1, 3), whole=("class",)), "take 3 values"),
     ],

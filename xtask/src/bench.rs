@@ -13,7 +13,7 @@ use anyhow::Result;
 use crate::arguments::Arguments;
 use crate::bundle::{self, Kind, NAME};
 use crate::process::{cargo, run, say};
-use crate::{comparison, continuations};
+use crate::{comparison, continuations, live_packs};
 
 const RATE_HZ: f64 = 48_000.0;
 const SECONDS: f64 = 4.0;
@@ -61,6 +61,9 @@ const LOADS: [Load; 4] = [
 pub fn command(mut arguments: Arguments) -> Result<()> {
     if arguments.switch("--continuations") {
         return continuations::command(arguments);
+    }
+    if arguments.switch("--packs") {
+        return live_packs::command(arguments);
     }
     let quick = arguments.switch("--quick");
     let quality = arguments.switch("--quality");

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use afterimage_tests::bundle::{target_folder, workspace_root};
-use afterimage_tests::host::{Automation, BlockPlan, Pace, TEMPO_BPM};
+use afterimage_tests::host::Automation;
 use afterimage_tests::wav_file;
 use anyhow::{Context, Result, ensure};
 
@@ -30,20 +30,10 @@ pub fn command(mut arguments: Arguments) -> Result<()> {
     let name = title_of(&midi);
     say(&format!("playing {name} through the CLAP bundle"));
     let job = Job {
-        pack: None,
         midi: Some(midi),
         automation: Some(automation.clone()),
         seconds: None,
-        rate_hz: RATE_HZ,
-        tempo_bpm: TEMPO_BPM,
-        plan: BlockPlan::Fixed(256),
-        pace: Pace::Offline,
-        seed: None,
-        settings: Vec::new(),
-        composer: None,
-        input: None,
-        continuer: None,
-        play_on: None,
+        ..Job::new(RATE_HZ, 0.0)
     };
     let (rendered, notes) = job.run(&bundles.join(format!("{NAME}.clap")))?;
     let rows = table(&rendered, notes);

@@ -26,6 +26,7 @@ mod frames;
 mod golden;
 mod install;
 mod invert;
+mod live_packs;
 #[cfg(any(feature = "models", test))]
 mod npy;
 #[path = "../../plugin/pack_list.rs"]
@@ -91,6 +92,8 @@ cargo xtask <command>
   bench [--quick | --quality | --continuations [--count N] [--prompts FILE] [--likeness X]]
                              measure the callback and the worker against their deadlines, and the
                              spectral inverse beside others, and continuations of held-out pieces
+        --packs [--seconds S] [--only PACK] [--out DIR]
+                             every pack that ships in its task, live on one core, on both runtimes
   package                    an archive of the bundles for this platform
 ";
 

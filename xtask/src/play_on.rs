@@ -54,6 +54,24 @@ pub struct Tempo {
 }
 
 impl PlayOn {
+    /// From an empty prompt at the first bar line, for so many seconds.
+    pub fn imagined(seconds: f64) -> Self {
+        Self {
+            from_nothing: true,
+            begins: Begins::Bar(1),
+            lasts: Some(Lasts::Seconds(seconds)),
+        }
+    }
+
+    /// From what was heard before the second `at_s`, for so many seconds.
+    pub fn continued(at_s: f64, seconds: f64) -> Self {
+        Self {
+            from_nothing: false,
+            begins: Begins::Second(at_s),
+            lasts: Some(Lasts::Seconds(seconds)),
+        }
+    }
+
     /// What the command line asks for, if it asks for any of it.
     pub fn read(arguments: &mut Arguments) -> Result<Option<Self>> {
         let from_nothing = arguments.switch("--imagine");

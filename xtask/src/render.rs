@@ -109,7 +109,34 @@ pub fn command(mut arguments: Arguments) -> Result<()> {
     Ok(())
 }
 
+impl Input {
+    /// One vector a channel, at the render's rate.
+    pub fn of(channels: Vec<Vec<f32>>) -> Self {
+        Self { channels }
+    }
+}
+
 impl Job {
+    /// The opening pack for so many seconds, offline, with nothing to play.
+    pub fn new(rate_hz: f64, seconds: f64) -> Self {
+        Self {
+            pack: None,
+            midi: None,
+            automation: None,
+            seconds: Some(seconds),
+            rate_hz,
+            tempo_bpm: TEMPO_BPM,
+            plan: BlockPlan::Fixed(256),
+            pace: Pace::Offline,
+            seed: None,
+            settings: Vec::new(),
+            composer: None,
+            input: None,
+            continuer: None,
+            play_on: None,
+        }
+    }
+
     /// Renders; returns the sound and the number of notes played.
     pub fn run(&self, clap: &Path) -> Result<(Rendered, usize)> {
         let is_effect = self.input.is_some() || self.continuer.is_some();

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from .errors import ExportError
-from .filling import GraphRows
+from .filling import GraphRows, frames_per_call
 from .tensors import Row, of_role, width
 
-DECODER_INPUTS = ("latent", "noise", "pitch", "velocity", "time_on", "time_off", "class", "descriptor")
+DECODER_INPUTS = ("latent", "noise", "pitch", "velocity", "time_on", "time_off", "class", "descriptor", "state")
 PREDICTOR_INPUTS = ("token", "class", "state")
 
 
@@ -21,12 +21,6 @@ def check_agreement(manifest: Row, graphs: GraphRows) -> None:
 
 
 def _check_decoder(manifest: Row, inputs: Sequence[Row], outputs: Sequence[Row]) -> None:
-    for row in inputs:
-        if row["role"] == "state":
-            raise ExportError(
-                f"'{row['tensor']}' is state of a frame decoder, which the plugin does not carry yet: give the decoder "
-                "'time_on' in its place, or let one call return all frames of a sound"
-            )
     _check_roles(inputs, DECODER_INPUTS, "a decoder")
     if len(of_role(outputs, "frame")) != 1:
         raise ExportError("a decoder needs one output with the role 'frame': give 'outputs' that names it")
@@ -40,6 +34,14 @@ def _check_decoder(manifest: Row, inputs: Sequence[Row], outputs: Sequence[Row])
                 f"inputs with the role '{role}' take {taken} values, but 'conditions' declares {declared} of the kind "
                 f"'{kind}': declare one for each value, in order"
             )
+    states = of_role(inputs, "state")
+    _check_states(states, of_role(outputs, "state"))
+    frames = frames_per_call(outputs)
+    if states and frames > 1:
+        raise ExportError(
+            f"a decoder with the state '{states[0]['tensor']}' gives {frames} frames a call, but the plugin carries "
+            "state from frame to frame: return one frame a call, or a whole sound without state"
+        )
 
 
 def _check_predictor(manifest: Row, inputs: Sequence[Row], outputs: Sequence[Row]) -> None:

@@ -68,15 +68,18 @@ def fill(given: Given, graphs: GraphRows, space: LatentSpace | None, presets: Ma
         manifest["play"] = _play(given, roles, conditions, frames_per_call(graphs["decode"][1]))
     if latent:
         manifest["latent"] = latent
-    if "predict" in graphs:
-        inputs, outputs = (of_role(rows, "state") for rows in graphs["predict"])
-        manifest["state"] = [
-            {"input": i["tensor"], "output": o["tensor"], "kind": "replace", "initial": 0.0}
-            for i, o in zip(inputs, outputs, strict=False)
-        ]
+    states = [pair for rows in graphs.values() for pair in _state_pairs(*rows)]
+    if states or "predict" in graphs:
+        manifest["state"] = states
     if "vocabulary" in given:
         manifest["vocabulary"] = given["vocabulary"]
     return manifest
+
+
+def _state_pairs(inputs: Sequence[Row], outputs: Sequence[Row]) -> list[Row]:
+    """Each state that goes in with the one that comes out in its place."""
+    pairs = zip(of_role(inputs, "state"), of_role(outputs, "state"), strict=False)
+    return [{"input": i["tensor"], "output": o["tensor"], "kind": "replace", "initial": 0.0} for i, o in pairs]
 
 
 def _words(given: Given, graphs: GraphRows) -> Row:

@@ -14,9 +14,14 @@ use crate::native::set_flush_denormals;
 use crate::pack::Pack;
 use crate::plan::{DecodePlan, Fill, MAX_ROWS};
 use crate::rows::RowSizes;
+use crate::steps::Carried;
+use crate::streams::{Step, Streams};
 
 /// Keeps a note's noise apart from the latent axes that the seed draws.
 const NOISE_CHANNEL: u32 = 1;
+
+/// Size of the states of trial runs.
+const TRIAL_STATE: f32 = 0.1;
 
 /// A loaded decode graph.
 pub struct NeuralDecoder {
@@ -27,6 +32,8 @@ pub struct NeuralDecoder {
     magnitudes: Magnitudes,
     /// For a graph that gives all frames of a note at once.
     hits: Option<Hits>,
+    /// For a graph with hidden state.
+    streams: Option<Streams>,
 }
 
 /// What turns a request into input values.
@@ -106,6 +113,11 @@ impl Feed {
                 f32::from(conditions.class.get(first + column).copied().unwrap_or(0))
             }
             Fill::Descriptor(first) => self.descriptor(first + column, &conditions.descriptor),
+            // Trial runs leave it so: some state that is no note's first, another for each probe.
+            Fill::State(place) => {
+                let stream = Stream::new(1, Purpose::NOISE, u64::from(request.note), place as u32);
+                TRIAL_STATE * stream.bipolar_at(column as u64)
+            }
         }
     }
 
@@ -139,25 +151,29 @@ impl Feed {
 }
 
 /// What a decoder is put together from.
-pub(crate) struct Parts {
+pub(crate) struct Parts<'a> {
     pub(crate) backend: Box<dyn Backend>,
     pub(crate) buffers: Vec<InputBuffer>,
     pub(crate) rows: RowSizes,
     pub(crate) feed: Feed,
     /// Frames that a call gives for a row.
     pub(crate) frames: usize,
+    /// What a frame leaves to the note's next one.
+    pub(crate) states: &'a [Carried],
 }
 
 impl NeuralDecoder {
-    pub(crate) fn new(parts: Parts) -> Result<Self, PackError> {
+    pub(crate) fn new(parts: Parts<'_>) -> Result<Self, PackError> {
         let Parts {
             backend,
             buffers,
             rows,
             feed,
             frames,
+            states,
         } = parts;
         let representation = &feed.manifest.representation;
+        let frame_s = 1.0 / representation.frame_rate_hz() as f32;
         let magnitudes = Magnitudes::new(&feed.pack, representation)?;
         Ok(Self {
             backend,
@@ -165,6 +181,7 @@ impl NeuralDecoder {
             rows,
             feed,
             hits: (frames > 1).then(|| Hits::new(frames, magnitudes.values())),
+            streams: (!states.is_empty()).then(|| Streams::new(states, frame_s)),
             magnitudes,
         })
     }
@@ -288,11 +305,87 @@ impl NeuralDecoder {
         Ok(())
     }
 
+    /// Turn by turn: one frame of each note a turn, since a note's next frame needs the state of the last.
+    fn decode_streams(
+        &mut self,
+        streams: &mut Streams,
+        requests: &[FrameRequest],
+        frames: &mut [Frame],
+    ) -> Result<(), String> {
+        let mut waiting: Vec<usize> = (0..requests.len()).collect();
+        while !waiting.is_empty() {
+            let turn = streams.turn(requests, &waiting);
+            let mut done = 0;
+            while done < turn.len() {
+                let (size, answered) = self.rows.next_call(turn.len() - done);
+                self.step(streams, size, &turn[done..done + answered], frames)?;
+                done += answered;
+            }
+            waiting.retain(|index| !turn.iter().any(|step| step.answers == Some(*index)));
+        }
+        Ok(())
+    }
+
+    /// One call of `size` rows: a step of each of so many notes, the last of them repeated as padding.
+    fn step(
+        &mut self,
+        streams: &mut Streams,
+        size: usize,
+        steps: &[Step],
+        frames: &mut [Frame],
+    ) -> Result<(), String> {
+        for row in 0..size {
+            let step = &steps[row.min(steps.len() - 1)];
+            self.feed.write(&step.request, row, &mut self.buffers);
+            for ((fill, _), buffer) in self.feed.inputs.iter().zip(&mut self.buffers) {
+                if let (Fill::State(place), Values::F32(values)) = (fill, &mut buffer.values) {
+                    let into = &mut values[row * buffer.width..(row + 1) * buffer.width];
+                    into.copy_from_slice(streams.state(&step.request, *place));
+                }
+            }
+        }
+        let width = self.magnitudes.values();
+        let magnitudes = &mut self.magnitudes;
+        let mut outcome = Ok(());
+        self.backend
+            .run(size, &self.buffers, &mut |place, output| {
+                let width = place
+                    .checked_sub(1)
+                    .map_or(width, |state| streams.width(state));
+                if output.len() != size * width {
+                    outcome = Err(format!(
+                        "{} values came out of {size} rows of {width} values",
+                        output.len()
+                    ));
+                    return;
+                }
+                for (step, row) in steps.iter().zip(output.chunks_exact(width)) {
+                    match (place.checked_sub(1), step.answers) {
+                        (Some(state), _) => streams.keep(&step.request, state, row),
+                        (None, Some(index)) => {
+                            fill(magnitudes, &step.request, Some(row), &mut frames[index]);
+                        }
+                        (None, None) => {}
+                    }
+                }
+            })?;
+        outcome?;
+        steps
+            .iter()
+            .for_each(|step| streams.moved_on(&step.request));
+        Ok(())
+    }
+
     fn decode_all(
         &mut self,
         requests: &[FrameRequest],
         frames: &mut [Frame],
     ) -> Result<(), String> {
+        if let Some(mut streams) = self.streams.take() {
+            let outcome = self.decode_streams(&mut streams, requests, frames);
+            self.streams = Some(streams);
+            return outcome;
+        }
         let Some(mut hits) = self.hits.take() else {
             return self.decode_frames(requests, frames);
         };

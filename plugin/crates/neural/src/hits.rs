@@ -6,13 +6,13 @@ use std::collections::HashMap;
 
 use afterimage_engine::contract::{ATTACK_VOICE, FrameRequest};
 
-/// Memory that the hits of one decoder may take.
-const MAX_BYTES: usize = 48 << 20;
-/// Hits that one instance can hold at once: voices, fading voices, two attacks being made.
-const LEAST_HITS: usize = 36;
+/// Memory that what the notes of one decoder keep may take.
+pub(crate) const MAX_BYTES: usize = 48 << 20;
+/// Notes that one instance can hold at once: voices, fading voices, two attacks being made.
+pub(crate) const LEAST_NOTES: usize = 36;
 
-/// Whose hit it is: the instance's epoch, and the voice within it.
-type Holder = (u32, u32);
+/// Whose it is: the instance's epoch, and the voice within it.
+pub(crate) type Holder = (u32, u32);
 
 struct Hit {
     note: u32,
@@ -31,7 +31,7 @@ pub(crate) struct Hits {
 }
 
 /// Attacks that are made ahead have two notes in one batch, of one key and two velocities.
-fn holder(request: &FrameRequest) -> Holder {
+pub(crate) fn holder(request: &FrameRequest) -> Holder {
     let voice = u32::from(request.voice);
     let place = if request.voice == ATTACK_VOICE {
         voice + request.note % 2
@@ -48,7 +48,7 @@ impl Hits {
         Self {
             frames,
             width,
-            most: (MAX_BYTES / bytes.max(1)).max(LEAST_HITS),
+            most: (MAX_BYTES / bytes.max(1)).max(LEAST_NOTES),
             by_holder: HashMap::new(),
             calls: 0,
         }

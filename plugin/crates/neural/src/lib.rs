@@ -26,6 +26,7 @@ mod rows;
 mod runtime;
 pub mod shelf;
 mod steps;
+mod streams;
 mod transformers;
 mod trial;
 mod validate;

@@ -166,7 +166,7 @@ impl Loading<'_> {
     fn run_flushed(&self, runtime: &Runtime) -> Result<LoadedPack, Refusal> {
         let memory_before = resident_bytes();
         let start = Instant::now();
-        let mut backend = runtime.open(self.kind, &self.graph.bytes, &[&self.plan.output])?;
+        let mut backend = runtime.open(self.kind, &self.graph.bytes, &self.plan.outputs())?;
         let load_ms = start.elapsed().as_secs_f64() * 1e3;
         let mut buffers = self.plan.buffers();
         let feed = Feed::new(self.pack, self.plan);
@@ -201,6 +201,7 @@ impl Loading<'_> {
                 rows,
                 feed,
                 frames: self.plan.frames,
+                states: &self.plan.states,
             })?,
             report,
         })
@@ -277,14 +278,15 @@ impl Loading<'_> {
         rows: usize,
         probe: &FrameRequest,
     ) -> Result<(), PackError> {
-        let expected = self.plan.bins * self.plan.frames;
+        let carried: usize = self.plan.states.iter().map(|state| state.width).sum();
+        let expected = self.plan.bins * self.plan.frames + carried;
         if output.len() != rows * expected {
             return Err(PackError::Tensor {
                 pack: self.pack.name().to_owned(),
                 graph: "decode",
                 tensor: self.plan.output.as_str().into(),
                 expected: format!(
-                    "have {expected} values a row, as 'representation.bins' and 'frames_per_call' say"
+                    "have {expected} values a row, as 'representation.bins', 'frames_per_call' and the states say"
                 ),
                 found: format!("the graph gave {} values for {rows} rows", output.len()).into(),
                 advice: "correct 'representation.bins' or export the graph with that many",

@@ -6,6 +6,7 @@ use crate::backend::{InputBuffer, Values};
 use crate::error::PackError;
 use crate::onnx::Element;
 use crate::pack::Pack;
+use crate::steps::Carried;
 use maker::Maker;
 
 /// Rows of the largest batch: the engine's voices.
@@ -24,6 +25,8 @@ pub(crate) enum Fill {
     Class(usize),
     /// Continuous conditions from this index on.
     Descriptor(usize),
+    /// A carried tensor, by its place among them.
+    State(usize),
 }
 
 impl Fill {
@@ -58,6 +61,8 @@ pub(crate) struct DecodePlan {
     pub(crate) frames: usize,
     /// The batch size the graph insists on, if it does.
     pub(crate) fixed_rows: Option<usize>,
+    /// What a note's frame leaves to its next one.
+    pub(crate) states: Vec<Carried>,
 }
 
 impl DecodePlan {
@@ -68,13 +73,23 @@ impl DecodePlan {
         let output = maker.output()?;
         let fixed_rows = maker.fixed_rows()?;
         maker.check_pitch(&inputs)?;
+        let states = maker.states(&inputs)?;
         Ok(Self {
             inputs,
             output,
             bins: pack.manifest().representation.bins,
             frames: maker.frames_per_call(),
             fixed_rows,
+            states,
         })
+    }
+
+    /// The tensors that are read: the frame, then each state.
+    pub(crate) fn outputs(&self) -> Vec<&str> {
+        let states = self.states.iter().map(|state| state.output.as_str());
+        std::iter::once(self.output.as_str())
+            .chain(states)
+            .collect()
     }
 
     /// Buffers for [`MAX_ROWS`] rows of every input. Allocates.

@@ -16,15 +16,27 @@ const MEASURED_TURNS: usize = 24;
 /// Measuring stops here, however slow the model is.
 const MEASURING_TIME: Duration = Duration::from_millis(400);
 
-/// Runs the graph once and copies its output.
+/// Runs the graph once and copies its outputs, row by row: a row's frame, then what it leaves to the next.
 pub(crate) fn collect(
     backend: &mut dyn Backend,
     rows: usize,
     buffers: &[InputBuffer],
 ) -> Result<Vec<f32>, String> {
-    let mut collected = Vec::new();
-    backend.run(rows, buffers, &mut |_, output| collected = output.to_vec())?;
-    Ok(collected)
+    let mut outputs = Vec::new();
+    backend.run(rows, buffers, &mut |_, output| {
+        outputs.push(output.to_vec())
+    })?;
+    if let [only] = outputs.as_mut_slice() {
+        return Ok(std::mem::take(only));
+    }
+    let row = |row: usize| {
+        let parts = outputs.iter().map(move |output| {
+            let width = output.len() / rows.max(1);
+            &output[row * width..(row + 1) * width]
+        });
+        parts.flatten().copied()
+    };
+    Ok((0..rows).flat_map(row).collect())
 }
 
 /// Times of a call at one batch size, in microseconds.

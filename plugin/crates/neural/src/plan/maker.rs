@@ -7,6 +7,7 @@ use crate::error::PackError;
 use crate::manifest::{Axis, ConditionKind, PlayMode, Role, TensorSpec};
 use crate::onnx::{Dim, Element};
 use crate::pack::{Pack, PackGraph};
+use crate::steps::{Carried, Place};
 
 /// A decode graph and what its manifest says about it.
 pub(super) struct Maker<'a> {
@@ -76,7 +77,7 @@ impl<'a> Maker<'a> {
     }
 
     pub(super) fn inputs(&self) -> Result<Vec<PlannedInput>, PackError> {
-        let (mut classes, mut descriptors) = (0, 0);
+        let (mut classes, mut descriptors, mut states) = (0, 0, 0);
         let mut planned = Vec::new();
         for spec in self.inputs {
             let tail = self.tail(spec)?;
@@ -90,6 +91,7 @@ impl<'a> Maker<'a> {
                 Role::TimeOff => self.single(spec, width, Fill::TimeOff)?,
                 Role::Class => Fill::Class(take(&mut classes, width)),
                 Role::Descriptor => Fill::Descriptor(take(&mut descriptors, width)),
+                Role::State => Fill::State(take(&mut states, 1)),
                 role => return Err(self.role_not_taken(spec, role)),
             };
             let info = self
@@ -111,6 +113,38 @@ impl<'a> Maker<'a> {
         self.check_conditions("class", classes, MAX_CLASSES)?;
         self.check_conditions("continuous", descriptors, MAX_DESCRIPTORS)?;
         Ok(planned)
+    }
+
+    /// The carried tensors among planned inputs, in their order.
+    pub(super) fn states(&self, inputs: &[PlannedInput]) -> Result<Vec<Carried>, PackError> {
+        let place = Place {
+            pack: self.pack,
+            graph: "decode",
+            outputs: self.outputs,
+        };
+        let is_state = |input: &&PlannedInput| matches!(input.fill, Fill::State(_));
+        let states = inputs.iter().filter(is_state);
+        let states: Vec<Carried> = states
+            .map(|input| match input.element {
+                Element::Float32 => place.carried(&input.name, input.width),
+                element => Err(PackError::Tensor {
+                    pack: self.pack.name().to_owned(),
+                    graph: "decode",
+                    tensor: input.name.as_str().into(),
+                    expected: "hold float32 values, as every state".into(),
+                    found: format!("it holds {element}").into(),
+                    advice: "cast it inside the graph",
+                }),
+            })
+            .collect::<Result<_, _>>()?;
+        if !states.is_empty() && self.frames_per_call() > 1 {
+            return Err(self.unsupported(
+                "'graphs.decode' with states",
+                "one that gives a frame a call",
+                &format!("one that gives {} frames", self.frames_per_call()),
+            ));
+        }
+        Ok(states)
     }
 
     /// The axes after the batch, all of known length.
@@ -165,9 +199,9 @@ impl<'a> Maker<'a> {
     fn role_not_taken(&self, spec: &TensorSpec, role: Role) -> PackError {
         self.complain(
             spec,
-            "have one of the roles latent, noise, pitch, velocity, time_on, time_off, class, descriptor".into(),
+            "have one of the roles latent, noise, pitch, velocity, time_on, time_off, class, descriptor, state".into(),
             format!("its role is {}", role.word()),
-            "correct the role, or choose a pack with a stateless decoder",
+            "correct the role",
         )
     }
 

@@ -1,14 +1,13 @@
 //! How a step graph is fed and read: which tensor takes what, and which states go round.
 
+use super::carried::Place;
 use super::queue::Queue;
 use crate::backend::{InputBuffer, Values};
 use crate::error::PackError;
-use crate::manifest::{Axis, ConditionKind, GraphSpec, Role, StateKind, TensorSpec};
+use crate::manifest::{Axis, ConditionKind, GraphSpec, Role, TensorSpec};
 use crate::onnx::Element;
 use crate::pack::{Pack, PackGraph};
 
-/// Largest state in values: a megabyte.
-const MAX_STATE_VALUES: usize = 1 << 18;
 /// Most values of any other input: a second of frames.
 const MAX_INPUT_VALUES: usize = 1 << 18;
 
@@ -336,52 +335,16 @@ impl Maker<'_> {
 
     /// Where a state input comes from, after how many calls, and what it begins with.
     fn state(&self, spec: &TensorSpec, width: usize) -> Result<State, PackError> {
-        let pairs = &self.pack.manifest().state;
-        let Some(pair) = pairs.iter().find(|pair| pair.input == spec.tensor) else {
-            return Err(self.complain(
-                &spec.tensor,
-                "be the input of a pair in 'state'".into(),
-                "no pair names it".into(),
-                "add {\"input\", \"output\", \"kind\": \"replace\"} to 'state'",
-            ));
+        let place = Place {
+            pack: self.pack,
+            graph: self.what.graph,
+            outputs: &self.spec.outputs,
         };
-        let delay = match pair.kind {
-            StateKind::Replace => 1,
-            StateKind::Delay(calls) => calls,
-            StateKind::Append(_) => {
-                return Err(self.complain(
-                    &spec.tensor,
-                    "have the state kind replace or delay(d)".into(),
-                    format!("its kind is {}", pair.kind),
-                    "export the state as one tensor that each call replaces",
-                ));
-            }
-        };
-        let output = self.spec.outputs.iter().find(|o| o.tensor == pair.output);
-        let Some(output) = output else {
-            return Err(self.complain(
-                &pair.output,
-                format!("be among 'graphs.{}.outputs'", self.what.graph),
-                "it is not".into(),
-                "name it there, with the role state",
-            ));
-        };
-        let given = self.width(output)?;
-        if given != width || width * delay > MAX_STATE_VALUES {
-            return Err(self.complain(
-                &pair.output,
-                format!(
-                    "have as many values as '{}', which has {width}",
-                    spec.tensor
-                ),
-                format!("it has {given}"),
-                "export both with one shape, of at most 262144 values",
-            ));
-        }
+        let carried = place.carried(&spec.tensor, width)?;
         Ok(State {
-            output: Some(pair.output.clone()),
-            initial: pair.initial,
-            delay,
+            output: Some(carried.output),
+            initial: carried.initial,
+            delay: carried.delay,
         })
     }
 

@@ -11,7 +11,7 @@ pub(crate) struct Queue {
 
 impl Queue {
     /// `delay` items, at least 1, of `width` values that are all `initial`. Allocates.
-    pub(super) fn new(width: usize, delay: usize, initial: f32) -> Self {
+    pub(crate) fn new(width: usize, delay: usize, initial: f32) -> Self {
         Self {
             values: vec![initial; width * delay.max(1)],
             width,
@@ -20,14 +20,28 @@ impl Queue {
     }
 
     /// The item that comes back now, `[width]`.
-    pub(super) fn oldest(&self) -> &[f32] {
+    pub(crate) fn oldest(&self) -> &[f32] {
         &self.values[self.place * self.width..][..self.width]
     }
 
     /// An item of `width` values in the place of the oldest.
-    pub(super) fn push(&mut self, item: &[f32]) {
+    pub(crate) fn push(&mut self, item: &[f32]) {
         self.values[self.place * self.width..][..self.width].copy_from_slice(item);
-        self.place = (self.place + 1) % (self.values.len() / self.width.max(1)).max(1);
+        self.place = (self.place + 1) % self.items();
+    }
+
+    /// Puts 0 where the item that was pushed last is no number.
+    pub(crate) fn clean_newest(&mut self) {
+        let newest = (self.place + self.items() - 1) % self.items();
+        for value in &mut self.values[newest * self.width..][..self.width] {
+            if !value.is_finite() {
+                *value = 0.0;
+            }
+        }
+    }
+
+    fn items(&self) -> usize {
+        (self.values.len() / self.width.max(1)).max(1)
     }
 }
 
