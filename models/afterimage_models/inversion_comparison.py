@@ -24,8 +24,8 @@ from scipy.signal import resample_poly
 
 from . import real_clips
 from .reference.bands import BandInverse, log_frequency_bank, mel_bank
-from .reference.pghi import pghi_fgla
-from .reference.rtpghi import rtpghi
+from .reference.pghi import pghi_fgla, pghi_sgla
+from .reference.rtpghi import projected, rtpghi
 from .reference.spsi import spsi
 from .reference.stft import Spec, istft, stft
 
@@ -38,7 +38,7 @@ ITERATIONS = 16
 LIBROSA_ITERATIONS = 100
 PESQ_RATE = 16_000
 SHORT_SUPPORT = 256  # samples to each side, of 512
-OURS = ("spsi", "rtpghi0", "rtpghi1", "pghi-fgla")
+OURS = ("spsi", "rtpghi0", "rtpghi1", "pghi-fgla", "pghi-sgla")
 SHORTENED = ("rtpghi0", "rtpghi1")
 MEL_BANDS, OCTAVE_BANDS, LOWEST_HZ = 128, 48, 32.70  # the lowest band of 48 an octave is a C
 BAND_STEPS = 2  # non-negative steps after the matrix, as the plugin makes them
@@ -106,14 +106,15 @@ def reference(method: str, task: Task) -> Real:
     """The NumPy reference in double precision."""
     silence = np.zeros((1, SPEC.bins))
     frames = task.frames
-    if method == "pghi-fgla":
-        return istft(SPEC, pghi_fgla(SPEC, frames, ITERATIONS, SEED), task.samples)
+    whole = {"pghi-fgla": pghi_fgla, "pghi-sgla": pghi_sgla}
+    if method in whole:
+        return istft(SPEC, whole[method](SPEC, frames, ITERATIONS, SEED), task.samples)
     if method == "spsi":
         turns = spsi(SPEC, frames, SEED)
     elif method == "rtpghi0":
         turns = rtpghi(SPEC, frames, SEED, lookahead=False)
     else:
-        turns = rtpghi(SPEC, np.concatenate([frames, silence]), SEED, lookahead=True)
+        turns = projected(SPEC, np.concatenate([frames, silence]), SEED)
     return istft(SPEC, frames * np.exp(2j * np.pi * turns), task.samples)
 
 

@@ -66,7 +66,7 @@ mod sound {
     use std::str::FromStr;
 
     use afterimage_neural::manifest::{Representation, RepresentationKind};
-    use afterimage_spectral::phase::pghi_fgla::{DEFAULT_ITERATIONS, pghi_fgla};
+    use afterimage_spectral::phase::whole::{DEFAULT_ITERATIONS, Iteration, invert_whole};
     use afterimage_spectral::representation::Inverse;
     use afterimage_spectral::stft::istft;
     use afterimage_spectral::{PhaseMethod, StftSpec, SynthesisFrame, VoiceInverse};
@@ -76,12 +76,13 @@ mod sound {
     use crate::npy::Array;
 
     const SEED: u64 = 7; // of the phases that nothing else decides
+    const METHODS: &str = "spsi, rtpghi0, rtpghi1, pghi-sgla, pghi-fgla or f0-lock";
 
     /// How phases are found.
     #[derive(Clone, Copy, Debug, PartialEq)]
     pub(super) enum Method {
         Live(PhaseMethod),
-        PghiFgla,
+        Whole(Iteration),
     }
 
     impl FromStr for Method {
@@ -93,8 +94,9 @@ mod sound {
                 "rtpghi0" => Ok(Self::Live(PhaseMethod::Rtpghi)),
                 "rtpghi1" => Ok(Self::Live(PhaseMethod::RtpghiLookahead)),
                 "f0-lock" => Ok(Self::Live(PhaseMethod::F0Lock)),
-                "pghi-fgla" => Ok(Self::PghiFgla),
-                _ => Err("expected spsi, rtpghi0, rtpghi1, pghi-fgla or f0-lock".to_owned()),
+                "pghi-fgla" => Ok(Self::Whole(Iteration::FastGriffinLim)),
+                "pghi-sgla" => Ok(Self::Whole(Iteration::Sequential)),
+                _ => Err(format!("expected {METHODS}")),
             }
         }
     }
@@ -126,9 +128,8 @@ mod sound {
             );
             return Ok(cleaned(frames.values.clone()));
         }
-        let method = job.method.context(
-            "--method says how phases are found: spsi, rtpghi0, rtpghi1, pghi-fgla or f0-lock",
-        )?;
+        let missing = || format!("--method says how phases are found: {METHODS}");
+        let method = job.method.with_context(missing)?;
         let stft = representation.stft("the representation")?;
         let mut inverse = Inverse::new(&representation.stages()?)?;
         if let Some(steps) = job.refine_steps {
@@ -153,8 +154,9 @@ mod sound {
             .map(|(values, magnitudes)| inverse.apply(values, magnitudes))
             .sum();
         let sound = match method {
-            Method::PghiFgla => {
-                let spectra = pghi_fgla(&magnitudes, &stft, DEFAULT_ITERATIONS, SEED)?;
+            Method::Whole(iteration) => {
+                let spectra =
+                    invert_whole(&magnitudes, &stft, iteration, DEFAULT_ITERATIONS, SEED)?;
                 istft(&stft, &spectra, frames.shape[0] * stft.hop())?
             }
             Method::Live(live) => {
@@ -265,7 +267,14 @@ mod sound {
 
         #[test]
         fn every_method_returns_a_sine_at_its_level() {
-            for method in ["spsi", "rtpghi0", "rtpghi1", "pghi-fgla", "f0-lock"] {
+            for method in [
+                "spsi",
+                "rtpghi0",
+                "rtpghi1",
+                "pghi-fgla",
+                "pghi-sgla",
+                "f0-lock",
+            ] {
                 let pitch = (method == "f0-lock").then_some(Pitch::Constant(440.0));
                 let sounded =
                     invert(&representation(LINEAR), &frames(), &job(method, pitch)).unwrap();
@@ -287,7 +296,7 @@ mod sound {
         fn bad_values_are_silent_and_counted() {
             let mut bad = frames();
             (bad.values[300], bad.values[5000], bad.values[9000]) = (f32::NAN, f32::INFINITY, -1.0);
-            for method in ["spsi", "rtpghi0", "rtpghi1", "pghi-fgla"] {
+            for method in ["spsi", "rtpghi0", "rtpghi1", "pghi-fgla", "pghi-sgla"] {
                 let sounded = invert(&representation(LINEAR), &bad, &job(method, None)).unwrap();
                 assert_eq!(sounded.cleaned, 3, "{method}");
                 assert!(

@@ -87,7 +87,7 @@ cargo xtask <command>
   analyse --input WAV --spec JSON --out NPY [--pitch HZ | --f0 NPY] [--inharmonicity B]
                              a sound's frames in a manifest's 'representation', float32 [frames, bins]
   invert --magnitudes NPY --spec JSON --method M --out WAV [--pitch HZ | --f0 NPY] [--refine STEPS]
-                             the sound of such frames; M: spsi, rtpghi0, rtpghi1, pghi-fgla, f0-lock
+                             the sound of such frames; M: spsi, rtpghi0, rtpghi1, pghi-sgla, pghi-fgla, f0-lock
   golden [--write]           compare the golden vectors with their independent source, or write them anew
   bench [--quick | --quality | --continuations [--count N] [--prompts FILE] [--likeness X]]
                              measure the callback and the worker against their deadlines, and the

@@ -16,8 +16,8 @@ from .bands import BandInverse, log_frequency_bank, mel_bank
 from .counter_rng import Stream
 from .f0_lock import F0Lock
 from .harmonic_noise import HarmonicNoise
-from .pghi import pghi, pghi_fgla
-from .rtpghi import rtpghi
+from .pghi import pghi, pghi_fgla, pghi_sgla
+from .rtpghi import projected, rtpghi
 from .spsi import spsi
 from .stft import Complex, Spec, istft, stft
 
@@ -115,6 +115,7 @@ def _phases() -> Arrays:
         "phase_spsi": spsi(SPEC, frames, SEED),
         "phase_rtpghi0": rtpghi(SPEC, frames, SEED, lookahead=False),
         "phase_rtpghi1": rtpghi(SPEC, frames, SEED, lookahead=True),
+        "phase_rtpghi1_projected": projected(SPEC, frames, SEED),
     }
 
 
@@ -125,6 +126,7 @@ def _offline() -> Arrays:
         "phase_offline_magnitudes": frames,
         "phase_pghi": pghi(SPEC, frames, SEED),
         "pghi_fgla_spectra": _complex(pghi_fgla(SPEC, frames, OFFLINE_ITERATIONS, SEED)),
+        "pghi_sgla_spectra": _complex(pghi_sgla(SPEC, frames, OFFLINE_ITERATIONS, SEED)),
     }
 
 

@@ -1,5 +1,5 @@
 """Offline inversion: phase gradient heap integration (Prusa, Balazs, Sondergaard 2017), then fast
-Griffin-Lim (Perraudin, Balazs, Sondergaard 2013); phases about frame centres.
+Griffin-Lim (Perraudin, Balazs, Sondergaard 2013), or Griffin-Lim frame after frame; phases about frame centres.
 """
 
 import heapq
@@ -14,6 +14,7 @@ from .stft import Complex, Spec
 Real = NDArray[np.float64]
 
 MOMENTUM = 0.99
+OWN, CHANGES = 0.4, (0.3, 0.1)  # how far a frame steps beyond what the others tell it; sweeps take turns
 LEVELS = 255  # the queue only tells levels half a decibel apart
 LEAST_WINDOW_SUM = 1e-6
 
@@ -87,4 +88,32 @@ def pghi_fgla(spec: Spec, frames: Real, iterations: int, seed: int) -> Complex:
         moved = projected if previous is None else projected + MOMENTUM * (projected - previous)
         previous = projected
         spectra = frames * np.exp(1j * np.angle(moved))
+    return spectra
+
+
+def pghi_sgla(spec: Spec, frames: Real, sweeps: int, seed: int) -> Complex:
+    """Spectra `[frames, bins]` with the magnitudes `frames`, each frame told what the ones before it became."""
+    spectra = frames * np.exp(2j * np.pi * pghi(spec, frames, seed))
+    rows, length = _window_rows(spec, len(spectra))
+    sums, windows = np.zeros(length), np.zeros(length)
+    np.add.at(windows, rows, np.broadcast_to(spec.window**2, rows.shape))
+    heard = windows > LEAST_WINDOW_SUM
+    heard[: spec.fft_size // 2] = False
+    windows = np.where(heard, windows, np.inf)
+
+    def piece(values: Complex) -> Real:
+        return np.fft.fftshift(np.fft.irfft(values, spec.fft_size)) * spec.window
+
+    for row, values in zip(rows, spectra, strict=True):
+        sums[row] += piece(values)
+    previous = np.zeros_like(spectra)
+    for sweep in range(sweeps):
+        last = sweep + 1 == sweeps
+        own, change = (0.0 if last else OWN), (0.0 if last or sweep == 0 else CHANGES[sweep % 2])
+        for n, row in enumerate(rows):
+            now = np.fft.rfft(np.fft.ifftshift(sums[row] / windows[row] * spec.window))
+            moved = now - own * spectra[n] + change * (now - previous[n])
+            new = frames[n] * np.exp(1j * np.angle(moved))
+            sums[row] += piece(new - spectra[n])
+            spectra[n], previous[n] = new, now
     return spectra

@@ -1,8 +1,10 @@
 """Real-time phase gradient heap integration (Prusa, Sondergaard 2016), phases about frame centres.
 
+With look-ahead a frame is then heard between its neighbours, as by RTISI-LA (Zhu, Beauregard, Wyse 2007).
 The gradients are exact for a Hann window: along frequency for a steady sinusoid, along time for a click.
 """
 
+import copy
 import heapq
 
 import numpy as np
@@ -19,6 +21,8 @@ BACKWARD = (1.35, -1.7, 0.35)
 CENTRED = (0.375, 0.375, -0.875, 0.125)
 SILENT = np.log(2.0**-67)  # nothing below is integrated
 SMALLEST = np.log(2.0**-126)
+LEAST_WINDOW_SUM = 1e-6
+OWN = 0.2  # share of a frame's own value that is taken out of what is heard in its place
 
 
 class Rtpghi:
@@ -137,3 +141,35 @@ def rtpghi(spec: Spec, frames: Real, seed: int, lookahead: bool) -> Real:
     count = len(frames) - 1 if lookahead else len(frames)
     following = [frames[n + 1] if lookahead else None for n in range(count)]
     return np.array([machine.advance(frames[n], following[n]) for n in range(count)])
+
+
+def projected(spec: Spec, frames: Real, seed: int) -> Real:
+    """Phases in turns, `[frames - 1, bins]`: look-ahead, and one projection between the neighbours."""
+    machine = Rtpghi(spec, seed, lookahead=True)
+    count, size, half = len(frames) - 1, spec.fft_size, spec.fft_size // 2
+    sums, windows = np.zeros((2, (count + 1) * spec.hop + size))
+    turns = np.zeros((count, spec.bins))
+
+    def piece(magnitudes: Real, phases: Real) -> Real:
+        spectrum = magnitudes * np.exp(2j * np.pi * phases)
+        return np.fft.fftshift(np.fft.irfft(spectrum, size)) * spec.window
+
+    for n in range(count):
+        phases = machine.advance(frames[n], frames[n + 1])
+        further = copy.deepcopy(machine)
+        further.lookahead = False
+        after = further.advance(frames[n + 1], None)
+        here, there = (slice(m * spec.hop, m * spec.hop + size) for m in (n, n + 1))
+        heard, weights = sums.copy(), windows.copy()
+        for place, values in ((here, piece(frames[n], phases)), (there, piece(frames[n + 1], after))):
+            heard[place] += values
+            weights[place] += spec.window**2
+        exists = weights > LEAST_WINDOW_SUM
+        exists[:half] = False  # buffers begin half a window early
+        sound = np.where(exists, heard / np.where(exists, weights, 1.0), 0.0)[here]
+        spectrum = np.fft.rfft(np.fft.ifftshift(sound * spec.window))
+        moved = spectrum - OWN * frames[n] * np.exp(2j * np.pi * phases)
+        turns[n] = machine.phase = np.angle(moved) / (2.0 * np.pi) % 1.0
+        sums[here] += piece(frames[n], turns[n])
+        windows[here] += spec.window**2
+    return turns

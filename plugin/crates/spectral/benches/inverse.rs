@@ -11,9 +11,9 @@
 )]
 
 use afterimage_spectral::counter_rng::{Purpose, Stream};
-use afterimage_spectral::phase::pghi_fgla::DEFAULT_ITERATIONS;
+use afterimage_spectral::phase::whole::DEFAULT_ITERATIONS;
 use afterimage_spectral::{
-    PghiFgla, PhaseMethod, Resampler, StftSpec, SynthesisFrame, VoiceInverse,
+    Iteration, PhaseMethod, Resampler, StftSpec, SynthesisFrame, VoiceInverse, WholeInverse,
 };
 use realfft::RealFftPlanner;
 use std::hint::black_box;
@@ -49,8 +49,13 @@ fn main() {
         let short = spec.with_synthesis_support(fft_size / 4).unwrap();
         let short = voice(&short, PhaseMethod::Rtpghi, &note, 0.0, runs);
         row("rtpghi0, note, support N/4", short, notes[1]);
-        let offline = whole_spectrogram(&spec, &note, runs / 400);
-        row("pghi-fgla, note, a frame, worker", offline, offline);
+        for (name, iteration) in [
+            ("pghi-fgla", Iteration::FastGriffinLim),
+            ("pghi-sgla", Iteration::Sequential),
+        ] {
+            let offline = whole_spectrogram(&spec, iteration, &note, runs / 400);
+            row(&format!("{name}, note, a frame, worker"), offline, offline);
+        }
         let adversaries = if notes_only {
             Vec::new()
         } else {
@@ -107,9 +112,14 @@ fn report(name: &str, cost: Cost, peer_us: f64, hop: usize, note_us: f64) {
 }
 
 /// Whole-spectrogram inversion with 16 iterations, per frame.
-fn whole_spectrogram(spec: &StftSpec, note: &[Vec<f32>], runs: usize) -> Cost {
+fn whole_spectrogram(
+    spec: &StftSpec,
+    iteration: Iteration,
+    note: &[Vec<f32>],
+    runs: usize,
+) -> Cost {
     let magnitudes = note.concat();
-    let mut workspace = PghiFgla::new(spec, note.len());
+    let mut workspace = WholeInverse::new(spec, note.len(), iteration);
     let all = time(runs, |run| {
         let spectra = workspace.invert(&magnitudes, DEFAULT_ITERATIONS, run as u64);
         black_box(spectra.unwrap());

@@ -9,7 +9,7 @@
     reason = "a tool for the command line"
 )]
 
-use afterimage_spectral::phase::pghi_fgla::{DEFAULT_ITERATIONS, pghi_fgla};
+use afterimage_spectral::phase::whole::{DEFAULT_ITERATIONS, Iteration, invert_whole};
 use afterimage_spectral::stft::istft;
 use afterimage_spectral::{PhaseMethod, StftSpec, SynthesisFrame, VoiceInverse};
 
@@ -48,8 +48,13 @@ fn main() {
         "rtpghi0" => PhaseMethod::Rtpghi,
         "rtpghi1" => PhaseMethod::RtpghiLookahead,
         "spsi" => PhaseMethod::Spsi,
-        "pghi-fgla" => {
-            let spectra = pghi_fgla(&values, &spec, DEFAULT_ITERATIONS, SEED).unwrap();
+        "pghi-fgla" | "pghi-sgla" => {
+            let iteration = match method.as_str() {
+                "pghi-fgla" => Iteration::FastGriffinLim,
+                _ => Iteration::Sequential,
+            };
+            let spectra =
+                invert_whole(&values, &spec, iteration, DEFAULT_ITERATIONS, SEED).unwrap();
             let samples = values.len() / spec.bins() * spec.hop();
             let sound = istft(&spec, &spectra, samples).unwrap();
             return write(out, &sound, &vec![0.0; sound.len()]);

@@ -30,7 +30,7 @@ pub mod window;
 
 pub use error::{ResampleError, SpecError};
 pub use phase::PhaseMethod;
-pub use phase::pghi_fgla::{PghiFgla, pghi_fgla};
+pub use phase::whole::{Iteration, WholeInverse, invert_whole};
 pub use resample::{Resampler, resampled};
 pub use scale::{Law, LogUnit, Quantity, Scale, ScaleSpec};
 pub use snapshot::VoiceSnapshot;

@@ -10,14 +10,16 @@ pub(crate) mod floor;
 pub(crate) mod free_peaks;
 pub(crate) mod gradient;
 pub(crate) mod griffin_lim;
+pub mod lookahead;
 pub(crate) mod noise;
 pub(crate) mod pan;
 pub(crate) mod partials;
 pub(crate) mod pghi;
-pub mod pghi_fgla;
 pub(crate) mod place;
 pub mod rtpghi;
+pub(crate) mod sequential;
 pub mod spsi;
+pub mod whole;
 pub(crate) mod widest_path;
 
 /// How a voice makes phases.
@@ -27,7 +29,7 @@ pub enum PhaseMethod {
     F0Lock,
     /// Phase gradient heap integration without look-ahead.
     Rtpghi,
-    /// The same with one frame of look-ahead: better, and one hop later.
+    /// The same with one frame of look-ahead and one projection: better, dearer, and one hop later.
     RtpghiLookahead,
     /// Single-pass spectrogram inversion: a fallback, cheapest.
     Spsi,

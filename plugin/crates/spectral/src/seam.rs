@@ -6,9 +6,10 @@
 
 use crate::approx::{TURN, cos_sin_turns};
 use crate::extrapolation::extrapolate;
-use crate::phase::rtpghi::Rtpghi;
+use crate::phase::lookahead::RtpghiLookahead;
 use crate::spec::StftSpec;
 use crate::stft::{Analysis, Synthesis};
+use crate::tables::VoiceTables;
 use realfft::num_complex::Complex32;
 
 /// Order of the prediction across the seam: two for each of some thirty partials.
@@ -90,7 +91,7 @@ impl Heard {
 /// Sound of frames that go on from what was [`Heard`].
 pub struct SeamInverse {
     spec: StftSpec,
-    phases: Rtpghi,
+    phases: RtpghiLookahead,
     synthesis: Synthesis,
     spectrum: Vec<Complex32>,
     /// The newest frame: it gets its phases when the one after it is there.
@@ -114,7 +115,7 @@ impl SeamInverse {
         let turn = |sample: usize| std::f32::consts::PI * (sample as f32 + 0.5) / hop as f32;
         Self {
             spec: *spec,
-            phases: Rtpghi::with_lookahead(spec),
+            phases: RtpghiLookahead::new(&VoiceTables::new(spec)),
             synthesis: Synthesis::new(spec),
             spectrum: vec![Complex32::ZERO; spec.bins()],
             pending: None,

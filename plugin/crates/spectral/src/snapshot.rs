@@ -5,6 +5,7 @@
 
 use crate::overlap_add::Tail;
 use crate::phase::f0_lock::F0LockState;
+use crate::phase::lookahead::LookaheadState;
 use crate::phase::rtpghi::RtpghiState;
 use crate::voice::{Column, Phases, VoiceInverse};
 
@@ -25,6 +26,7 @@ pub struct VoiceSnapshot {
 enum PhaseState {
     F0Lock(F0LockState, Vec<u32>),
     Rtpghi(RtpghiState),
+    Lookahead(Box<LookaheadState>),
     Spsi(Vec<u32>),
 }
 
@@ -34,6 +36,7 @@ impl VoiceSnapshot {
         let phases = match &self.phases {
             PhaseState::F0Lock(lock, spsi) => lock.size_bytes() + size_of_val(spsi.as_slice()),
             PhaseState::Rtpghi(state) => state.size_bytes(),
+            PhaseState::Lookahead(state) => state.size_bytes(),
             PhaseState::Spsi(phases) => size_of_val(phases.as_slice()),
         };
         let latest = size_of_val(self.latest.magnitudes.as_slice());
@@ -55,6 +58,7 @@ impl VoiceInverse {
                     PhaseState::F0Lock(lock.keep(), spsi.phases().to_vec())
                 }
                 Phases::Rtpghi(rtpghi) => PhaseState::Rtpghi(rtpghi.keep()),
+                Phases::Lookahead(lookahead) => PhaseState::Lookahead(Box::new(lookahead.keep())),
                 Phases::Spsi(spsi) => PhaseState::Spsi(spsi.phases().to_vec()),
             },
             mid: self.mid.keep(&self.sums),
@@ -78,6 +82,9 @@ impl VoiceInverse {
                 spsi.set_phases(phases);
             }
             (Phases::Rtpghi(rtpghi), PhaseState::Rtpghi(state)) => rtpghi.restore(state),
+            (Phases::Lookahead(lookahead), PhaseState::Lookahead(state)) => {
+                lookahead.restore(state)
+            }
             (Phases::Spsi(spsi), PhaseState::Spsi(phases)) => spsi.set_phases(phases),
             _ => {}
         }

@@ -4,6 +4,7 @@
 //! lobes alone are 155 KB a voice at redundancy 8.
 
 use crate::overlap_add::WindowSums;
+use crate::phase::lookahead::ProjectionTable;
 use crate::phase::noise::unit_power_window;
 use crate::spec::StftSpec;
 use crate::window::LobeTable;
@@ -18,6 +19,7 @@ pub struct VoiceTables {
     pub(crate) lobes: Arc<[LobeTable]>,
     pub(crate) noise_window: Arc<[f32]>,
     pub(crate) sums: Arc<WindowSums>,
+    pub(crate) projection: Arc<ProjectionTable>,
     pub(crate) forward: Arc<dyn RealToComplex<f32>>,
     pub(crate) inverse: Arc<dyn ComplexToReal<f32>>,
 }
@@ -32,6 +34,7 @@ impl VoiceTables {
             lobes: (0..=spec.analysis_half_hops()).map(lobes).collect(),
             noise_window: unit_power_window(spec).into(),
             sums: Arc::new(WindowSums::new(spec, 1.0 / spec.fft_size() as f32)),
+            projection: Arc::new(ProjectionTable::new(spec)),
             forward: planner.plan_fft_forward(spec.fft_size()),
             inverse: planner.plan_fft_inverse(spec.fft_size()),
         }

@@ -7,6 +7,7 @@ use crate::approx::cos_sin_turns;
 use crate::overlap_add::{OverlapAdd, WindowSums};
 use crate::phase::PhaseMethod;
 use crate::phase::f0_lock::{F0Lock, LockFrame};
+use crate::phase::lookahead::RtpghiLookahead;
 use crate::phase::pan::PanField;
 use crate::phase::rtpghi::Rtpghi;
 use crate::phase::spsi::Spsi;
@@ -68,6 +69,7 @@ pub(crate) struct Column {
 pub(crate) enum Phases {
     F0Lock(Box<F0Lock>, Box<Spsi>),
     Rtpghi(Box<Rtpghi>),
+    Lookahead(Box<RtpghiLookahead>),
     Spsi(Box<Spsi>),
 }
 
@@ -87,7 +89,9 @@ impl VoiceInverse {
                 Phases::F0Lock(Box::new(F0Lock::new(tables, sample_rate_hz)), spsi())
             }
             PhaseMethod::Rtpghi => Phases::Rtpghi(Box::new(Rtpghi::new(spec))),
-            PhaseMethod::RtpghiLookahead => Phases::Rtpghi(Box::new(Rtpghi::with_lookahead(spec))),
+            PhaseMethod::RtpghiLookahead => {
+                Phases::Lookahead(Box::new(RtpghiLookahead::new(tables)))
+            }
             PhaseMethod::Spsi => Phases::Spsi(spsi()),
         };
         let column = Column {
@@ -128,6 +132,7 @@ impl VoiceInverse {
                 spsi.start(seed);
             }
             Phases::Rtpghi(rtpghi) => rtpghi.start(seed),
+            Phases::Lookahead(lookahead) => lookahead.start(seed),
             Phases::Spsi(spsi) => spsi.start(seed),
         }
         self.seed = seed;
@@ -224,12 +229,20 @@ impl VoiceInverse {
                 known.into_iter().for_each(|phases| spsi.set_phases(phases));
             }
             Phases::Rtpghi(rtpghi) => {
-                let found = rtpghi.advance(&column.magnitudes, following);
+                let found = rtpghi.advance(&column.magnitudes, None);
                 let phases = known.unwrap_or(found);
                 polar(&column.magnitudes, phases, &mut self.mid_spectrum);
                 known
                     .into_iter()
                     .for_each(|phases| rtpghi.set_phases(phases));
+            }
+            Phases::Lookahead(lookahead) => {
+                let found = lookahead.advance(&column.magnitudes, following);
+                let phases = known.unwrap_or(found);
+                polar(&column.magnitudes, phases, &mut self.mid_spectrum);
+                known
+                    .into_iter()
+                    .for_each(|phases| lookahead.set_phases(phases));
             }
         }
         if wide && !(known_pitch && self.method == PhaseMethod::F0Lock) {

@@ -6,9 +6,11 @@
 )]
 mod signals;
 
-use afterimage_spectral::phase::pghi_fgla::DEFAULT_ITERATIONS;
+use afterimage_spectral::phase::whole::DEFAULT_ITERATIONS;
 use afterimage_spectral::stft::magnitudes;
-use afterimage_spectral::{PhaseMethod, StftSpec, SynthesisFrame, VoiceInverse, pghi_fgla};
+use afterimage_spectral::{
+    Iteration, PhaseMethod, StftSpec, SynthesisFrame, VoiceInverse, invert_whole,
+};
 use signals::{Lcg, db, harmonics, render, spec, stretched};
 
 const RATE: f64 = 48_000.0;
@@ -54,7 +56,8 @@ fn first_hop_db(
     let frames = magnitudes(spec, sound);
     let attack = &frames[..12 * spec.bins()];
     let phases: Option<Vec<u32>> = cached.then(|| {
-        let spectra = pghi_fgla(attack, spec, DEFAULT_ITERATIONS, 1).unwrap();
+        let sequential = Iteration::Sequential;
+        let spectra = invert_whole(attack, spec, sequential, DEFAULT_ITERATIONS, 1).unwrap();
         spectra.iter().map(|value| turns(value.arg())).collect()
     });
     let mut voice = VoiceInverse::new(spec, RATE as f32, method);

@@ -4,10 +4,13 @@ mod npy;
 mod signals;
 
 use afterimage_spectral::counter_rng::{Purpose, Stream};
+use afterimage_spectral::phase::lookahead::RtpghiLookahead;
 use afterimage_spectral::phase::rtpghi::Rtpghi;
 use afterimage_spectral::phase::spsi::Spsi;
 use afterimage_spectral::stft::{istft, stft};
-use afterimage_spectral::{LogUnit, PhaseMethod, Scale, StftSpec, pghi_fgla};
+use afterimage_spectral::{
+    Iteration, LogUnit, PhaseMethod, Scale, StftSpec, VoiceTables, invert_whole,
+};
 use npy::{f32s, u64s};
 use realfft::num_complex::Complex32;
 
@@ -135,18 +138,24 @@ fn phases_of_spsi_and_rtpghi_agree_for_999_of_1000_of_the_energy() {
     causal.start(SEED);
     let mut lookahead = Rtpghi::with_lookahead(&spec);
     lookahead.start(SEED);
-    let mut got = [Vec::new(), Vec::new(), Vec::new()];
+    let mut projected = RtpghiLookahead::new(&VoiceTables::new(&spec));
+    projected.start(SEED);
+    let mut got = [Vec::new(), Vec::new(), Vec::new(), Vec::new()];
     for (index, frame) in frames.iter().enumerate() {
         got[0].extend_from_slice(spsi.advance(frame));
         got[1].extend_from_slice(causal.advance(frame, None));
         if let Some(following) = frames.get(index + 1) {
             got[2].extend_from_slice(lookahead.advance(frame, Some(following)));
+            got[3].extend_from_slice(projected.advance(frame, Some(following)));
         }
     }
-    for (got, name) in got
-        .iter()
-        .zip(["phase_spsi", "phase_rtpghi0", "phase_rtpghi1"])
-    {
+    let names = [
+        "phase_spsi",
+        "phase_rtpghi0",
+        "phase_rtpghi1",
+        "phase_rtpghi1_projected",
+    ];
+    for (got, name) in got.iter().zip(names) {
         let wanted = f32s(name);
         assert_eq!(got.len(), wanted.len());
         let wrong = share_of_wrong_phase(&magnitudes, got, &wanted);
@@ -170,26 +179,33 @@ fn whole_spectrograms_have_the_phases_of_the_reference_before_and_after_iteratin
         let turns = f64::from(value.im).atan2(f64::from(value.re)) / std::f64::consts::TAU;
         (turns * 4_294_967_296.0) as i64 as u32
     };
-    let plain = pghi_fgla(&magnitudes, &spec, 0, SEED).unwrap();
+    let inverted = |iteration, iterations| {
+        invert_whole(&magnitudes, &spec, iteration, iterations, SEED).unwrap()
+    };
+    let plain = inverted(Iteration::FastGriffinLim, 0);
     let got: Vec<u32> = plain.iter().map(turns).collect();
     let wrong = share_of_wrong_phase(&magnitudes, &got, &f32s("phase_pghi"));
     assert!(wrong < 1e-3, "{wrong}");
 
-    let wanted = as_complex(&f32s("pghi_fgla_spectra"));
-    let iterated = pghi_fgla(&magnitudes, &spec, 4, SEED).unwrap();
     let energy = |values: &mut dyn Iterator<Item = Complex32>| -> f64 {
         values.map(|value| f64::from(value.norm_sqr())).sum()
     };
-    let differences = |got: &[Complex32]| {
-        energy(&mut got.iter().zip(&wanted).map(|(g, w)| g - w))
-            / energy(&mut wanted.iter().copied())
-    };
-    let (error, before) = (differences(&iterated), differences(&plain));
-    assert!(error < 1e-4, "{error}");
-    assert!(
-        before > 1e-3,
-        "four iterations must have moved something: {before}"
-    );
+    for (name, iteration) in [
+        ("pghi_fgla_spectra", Iteration::FastGriffinLim),
+        ("pghi_sgla_spectra", Iteration::Sequential),
+    ] {
+        let wanted = as_complex(&f32s(name));
+        let differences = |got: &[Complex32]| {
+            energy(&mut got.iter().zip(&wanted).map(|(g, w)| g - w))
+                / energy(&mut wanted.iter().copied())
+        };
+        let (error, before) = (differences(&inverted(iteration, 4)), differences(&plain));
+        assert!(error < 1e-4, "{name}: {error}");
+        assert!(
+            before > 1e-3,
+            "four iterations must have moved something: {before}"
+        );
+    }
 }
 
 #[test]

@@ -30,7 +30,8 @@ fn rtpghi_is_ahead_of_spsi_and_lookahead_ahead_of_both() {
             assert!(got[1] < got[0] - 3.0, "{place}");
             assert!(got[2] < got[0] - 4.0, "{place}");
             // On a steady tone both are at the limit of the gradients.
-            assert!(*name == "tone" || got[2] < got[1] - 0.5, "{place}");
+            println!("{place}");
+            assert!(*name == "tone" || got[2] < got[1] - 1.5, "{place}");
             sums.iter_mut()
                 .zip(got)
                 .for_each(|(sum, got)| *sum += got / clips.len() as f64);

@@ -106,7 +106,11 @@ fn two_snapshots_mix_by_their_share() {
 fn known_phases_are_the_ones_that_sound() {
     let spec = spec(1024, 8);
     let frames = note(&spec, 1.0);
-    for method in [PhaseMethod::Rtpghi, PhaseMethod::Spsi] {
+    for method in [
+        PhaseMethod::Rtpghi,
+        PhaseMethod::RtpghiLookahead,
+        PhaseMethod::Spsi,
+    ] {
         let run = |known: bool| {
             let mut voice = VoiceInverse::new(&spec, RATE as f32, method);
             let phases = vec![0_u32; spec.bins()];

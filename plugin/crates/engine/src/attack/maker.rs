@@ -4,9 +4,9 @@ use std::collections::VecDeque;
 
 use afterimage_spectral::clean::clean_magnitudes;
 use afterimage_spectral::counter_rng::{Purpose, Stream};
-use afterimage_spectral::phase::pghi_fgla::DEFAULT_ITERATIONS;
+use afterimage_spectral::phase::whole::DEFAULT_ITERATIONS;
 use afterimage_spectral::{
-    PghiFgla, PhaseMethod, Resampler, SynthesisFrame, VoiceInverse, VoiceTables,
+    Iteration, PhaseMethod, Resampler, SynthesisFrame, VoiceInverse, VoiceTables, WholeInverse,
 };
 
 use super::{Attack, AttackPlan, LAYERS, MakerEnds, SetRequest};
@@ -52,7 +52,7 @@ pub(crate) struct AttackMaker {
     columns: Vec<f32>,
     bins: usize,
     /// For voices that do not lock to a pitch: better phases than they find frame by frame.
-    phases: Option<PghiFgla>,
+    phases: Option<WholeInverse>,
     mid: Vec<f32>,
     side: Vec<f32>,
 }
@@ -87,7 +87,9 @@ impl AttackMaker {
                 .collect(),
             columns: vec![0.0; LAYERS.len() * plan.frames as usize * spec.stft.bins()],
             bins: spec.stft.bins(),
-            phases: integrates(spec.phase).then(|| PghiFgla::new(&spec.stft, plan.frames as usize)),
+            phases: integrates(spec.phase).then(|| {
+                WholeInverse::new(&spec.stft, plan.frames as usize, Iteration::Sequential)
+            }),
             mid: Vec::new(),
             side: Vec::new(),
             plan: plan.clone(),

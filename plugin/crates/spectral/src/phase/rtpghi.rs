@@ -74,7 +74,8 @@ impl Rtpghi {
         Self::with_difference(spec, Difference::Backward)
     }
 
-    /// With one frame of look-ahead: [`Self::advance`] takes the frame after. Allocates.
+    /// With one frame of look-ahead: [`Self::advance`] takes the frame after. Allocates. What voices use
+    /// is [`super::lookahead::RtpghiLookahead`], which goes on from here.
     pub fn with_lookahead(spec: &StftSpec) -> Self {
         Self::with_difference(spec, Difference::Central)
     }
@@ -147,6 +148,17 @@ impl Rtpghi {
         super::copy_common(&mut self.advance, &state.advance);
         super::copy_common(&mut self.phases, &state.phases);
         self.frames = state.frames;
+    }
+
+    /// Stands where `other` stands, of the same spec: for a look at a frame that it has not come to.
+    /// Real-time safe.
+    pub(crate) fn follow(&mut self, other: &Self) {
+        self.quiet = other.quiet;
+        super::copy_common(&mut self.previous, &other.previous);
+        super::copy_common(&mut self.current, &other.current);
+        super::copy_common(&mut self.advance, &other.advance);
+        super::copy_common(&mut self.phases, &other.phases);
+        self.frames = other.frames;
     }
 
     /// Says what phases the last frame took instead, `[bins]`: the next goes on from them. Real-time safe.

@@ -5,6 +5,7 @@
 
 use super::griffin_lim::FastGriffinLim;
 use super::pghi::Pghi;
+use super::sequential::SequentialGriffinLim;
 use crate::approx::cos_sin_turns;
 use crate::clean::clean_magnitudes;
 use crate::error::SpecError;
@@ -14,25 +15,47 @@ use realfft::num_complex::Complex32;
 /// Iterations after which more gain little.
 pub const DEFAULT_ITERATIONS: usize = 16;
 
+/// How integrated phases are made consistent. An iteration of either costs one forward and one inverse
+/// transform a frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Iteration {
+    /// All frames at once (Perraudin et al. 2013).
+    FastGriffinLim,
+    /// Frame after frame: 3 dB of spectral convergence ahead after sixteen.
+    Sequential,
+}
+
 /// Workspace for spectrograms of up to a number of frames; nothing is allocated after construction.
-pub struct PghiFgla {
+pub struct WholeInverse {
     spec: StftSpec,
     most_frames: usize,
     integration: Pghi,
-    iteration: FastGriffinLim,
+    iteration: Iterations,
     magnitudes: Vec<f32>,
     spectra: Vec<Complex32>,
 }
 
-impl PghiFgla {
+enum Iterations {
+    FastGriffinLim(FastGriffinLim),
+    Sequential(SequentialGriffinLim),
+}
+
+impl WholeInverse {
     /// For up to `most_frames` frames of `spec`. Allocates some 70 bytes a bin and frame.
-    pub fn new(spec: &StftSpec, most_frames: usize) -> Self {
+    pub fn new(spec: &StftSpec, most_frames: usize, iteration: Iteration) -> Self {
         let values = most_frames * spec.bins();
         Self {
             spec: *spec,
             most_frames,
             integration: Pghi::new(spec, most_frames),
-            iteration: FastGriffinLim::new(spec, most_frames),
+            iteration: match iteration {
+                Iteration::FastGriffinLim => {
+                    Iterations::FastGriffinLim(FastGriffinLim::new(spec, most_frames))
+                }
+                Iteration::Sequential => {
+                    Iterations::Sequential(SequentialGriffinLim::new(spec, most_frames))
+                }
+            },
             magnitudes: vec![0.0; values],
             spectra: vec![Complex32::ZERO; values],
         }
@@ -71,21 +94,25 @@ impl PghiFgla {
             let (cos, sin) = cos_sin_turns(*phase);
             *value = Complex32::new(magnitude * cos, magnitude * sin);
         }
-        self.iteration.improve(magnitudes, spectra, iterations);
+        match &mut self.iteration {
+            Iterations::FastGriffinLim(method) => method.improve(magnitudes, spectra, iterations),
+            Iterations::Sequential(method) => method.improve(magnitudes, spectra, iterations),
+        }
         Ok(spectra)
     }
 }
 
-/// [`PghiFgla::invert`] for one spectrogram. Allocates.
+/// [`WholeInverse::invert`] for one spectrogram. Allocates.
 ///
 /// # Errors
 /// When `magnitudes` does not hold whole frames.
-pub fn pghi_fgla(
+pub fn invert_whole(
     magnitudes: &[f32],
     spec: &StftSpec,
+    iteration: Iteration,
     iterations: usize,
     seed: u64,
 ) -> Result<Vec<Complex32>, SpecError> {
-    let mut workspace = PghiFgla::new(spec, magnitudes.len() / spec.bins());
+    let mut workspace = WholeInverse::new(spec, magnitudes.len() / spec.bins(), iteration);
     Ok(workspace.invert(magnitudes, iterations, seed)?.to_vec())
 }
