@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from pesq import pesq
 from scipy.signal import resample_poly
 
-from . import real_clips
+from . import hit_comparison, real_clips
 from .reference.bands import BandInverse, log_frequency_bank, mel_bank
 from .reference.pghi import pghi_fgla, pghi_sgla
 from .reference.rtpghi import projected, rtpghi
@@ -41,6 +41,8 @@ SHORT_SUPPORT = 256  # samples to each side, of 512
 OURS = ("spsi", "rtpghi0", "rtpghi1", "pghi-fgla", "pghi-sgla")
 SHORTENED = ("rtpghi0", "rtpghi1")
 MEL_BANDS, OCTAVE_BANDS, LOWEST_HZ = 128, 48, 32.70  # the lowest band of 48 an octave is a C
+BANDS = (f"mel {MEL_BANDS}", f"{OCTAVE_BANDS} an octave")
+MOST_PESQ_LOST = 0.3  # what a round trip through bands may cost against linear magnitudes, in the mean
 BAND_STEPS = 2  # non-negative steps after the matrix, as the plugin makes them
 
 
@@ -59,15 +61,23 @@ def convergence_db(task: Task, sound: Real) -> float:
     return float(20.0 * np.log10(np.linalg.norm(got - task.frames) / np.linalg.norm(task.frames)))
 
 
-def ours(program: Path, method: str, support: int, task: Task) -> Real:
+def ours(program: Path, method: str, support: int, task: Task, spec: Spec = SPEC) -> Real:
     """The plugin's own code, through the example program; `support` of the synthesis window in samples."""
-    silence = np.zeros((SPEC.fft_size // SPEC.hop, SPEC.bins))  # lets the last hops out
+    silence = np.zeros((spec.fft_size // spec.hop, spec.bins))  # lets the last hops out
     with tempfile.TemporaryDirectory() as folder:
         frames, out = Path(folder) / "frames", Path(folder) / "out"
         frames.write_bytes(np.concatenate([task.frames, silence]).astype("<f4").tobytes())
-        geometry = [str(SPEC.fft_size), str(SPEC.hop), str(task.rate)]
+        geometry = [str(spec.fft_size), str(spec.hop), str(task.rate)]
         subprocess.run([program, frames, out, *geometry, method, "0", "0", str(support)], check=True)
         return np.frombuffer(out.read_bytes(), "<f4")[::2][: task.samples].astype(np.float64)
+
+
+def struck(program: Path, method: str, frames: Real) -> Real:
+    """The sound of a hit's frames, live methods through the window that the plugin gives them."""
+    spec, rate = hit_comparison.SPEC, hit_comparison.RATE
+    support = spec.fft_size // 2 if method.startswith("pghi") else SHORT_SUPPORT
+    task = Task(_f32(frames), rate, len(frames) * spec.hop)
+    return ours(program, method, support, task, spec)
 
 
 def bands_of(name: str, rate: int) -> Real:
@@ -122,7 +132,7 @@ def methods(program: Path, with_reference: bool) -> dict[str, Callable[[Task], R
     """Every method by its column's name."""
     table = {name: partial(ours, program, name, SPEC.fft_size // 2) for name in OURS}
     table |= {f"{name} ±{SHORT_SUPPORT}": partial(ours, program, name, SHORT_SUPPORT) for name in SHORTENED}
-    for bands in (f"mel {MEL_BANDS}", f"{OCTAVE_BANDS} an octave"):
+    for bands in BANDS:
         table |= {f"{bands} {name}": partial(banded, bands, table[name]) for name in SHORTENED}
     table |= {"GL 100": partial(griffin_lim, 0.0), "fast GL 100": partial(griffin_lim, 0.99)}
     if with_reference:
@@ -149,6 +159,21 @@ def measure(clips: dict[str, Real], rate: int, table: dict[str, Callable[[Task],
     return {"spectral convergence, dB": convergence, "PESQ": quality}
 
 
+def lost_to_bands(columns: list[str], quality: dict[str, list[float]]) -> str:
+    """A table of the PESQ that bands cost against the same phases of linear magnitudes, and its verdict."""
+    banded_columns = [f"{bands} {name}" for bands in BANDS for name in SHORTENED]
+    linear = [columns.index(name) for _ in BANDS for name in SHORTENED]
+    places = [columns.index(name) for name in banded_columns]
+    rows = {
+        clip: [values[of] - values[at] for of, at in zip(linear, places, strict=True)]
+        for clip, values in quality.items()
+    }
+    worst = float(np.mean(list(rows.values()), axis=0).max())
+    verdict = "kept" if worst <= MOST_PESQ_LOST else "missed"
+    table = format_table("PESQ lost to bands", banded_columns, rows)
+    return f"{table}\nworst mean {worst:.2f}, require <= {MOST_PESQ_LOST}: {verdict}"
+
+
 def _f32(values: Real) -> Real:
     """Every method is given the same values."""
     return values.astype(np.float32).astype(np.float64)
@@ -171,15 +196,20 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--cache", type=Path, required=True, metavar="DIR", help="where sources are kept")
     parser.add_argument("--no-reference", action="store_true", help="leave the slow NumPy reference out")
     options = parser.parse_args(arguments)
+    program = options.inverse.resolve()
     for rate in RATES:
         # The reference takes minutes a rate, and agrees to a hundredth of a dB at both.
-        table = methods(options.inverse.resolve(), rate == RATES[0] and not options.no_reference)
+        table = methods(program, rate == RATES[0] and not options.no_reference)
         started = time.monotonic()
         clips = real_clips.clips(options.cache.resolve(), rate)
         print(f"\n{rate} Hz, N={SPEC.fft_size}, H={SPEC.hop}, Hann; {len(clips)} clips")
-        for title, rows in measure(clips, rate, table).items():
+        measured = measure(clips, rate, table)
+        for title, rows in measured.items():
             print(format_table(title, list(table), rows), flush=True)
+        print(lost_to_bands(list(table), measured["PESQ"]), flush=True)
         print(f"{time.monotonic() - started:.0f} s")
+    of_hits = {name: partial(struck, program, name) for name in OURS}
+    print(f"\n{hit_comparison.compare(of_hits, options.cache.resolve())}")
 
 
 if __name__ == "__main__":

@@ -8,8 +8,8 @@ import pytest
 from afterimage_models.reference import golden, scales
 from afterimage_models.reference.counter_rng import NOISE, START_PHASE, Stream
 from afterimage_models.reference.f0_lock import F0Lock
-from afterimage_models.reference.pghi import consistent, pghi_fgla
-from afterimage_models.reference.rtpghi import delay_windows, deviation_bins, rtpghi
+from afterimage_models.reference.pghi import consistent, pghi_fgla, pghi_sgla
+from afterimage_models.reference.rtpghi import delay_windows, deviation_bins, projected, rtpghi
 from afterimage_models.reference.spsi import spsi
 from afterimage_models.reference.stft import Spec, hann_transform, istft, stft
 
@@ -67,6 +67,21 @@ def test_scales_return_their_magnitudes() -> None:
         assert np.allclose(scales.log_to_magnitudes(values, unit, 512.0, -1000.0), magnitudes)
     assert scales.log_to_magnitudes(np.array([-91.0]), "db", 512.0, -90.0)[0] == 0.0
     assert scales.magnitudes_to_log(np.array([0.0]), "db", 512.0, -100.0)[0] == -100.0
+
+
+def test_a_projection_between_neighbours_is_ahead_of_lookahead_alone() -> None:
+    frames = np.abs(stft(SPEC, golden.clip(3000)))
+    alone, between = (
+        convergence_db(frames, inverted(frames, f)) for f in (rtpghi(SPEC, frames, 1, True), projected(SPEC, frames, 1))
+    )
+    assert between < alone - 1.0
+
+
+def test_sweeps_are_ahead_of_fast_griffin_lim() -> None:
+    frames = np.abs(stft(SPEC, golden.clip(2000)))
+    kept = (len(frames) - 8) * SPEC.hop
+    fast, sweeps = (convergence_db(frames, istft(SPEC, f(SPEC, frames, 16, 1), kept)) for f in (pghi_fgla, pghi_sgla))
+    assert sweeps < fast - 0.2
 
 
 def test_rtpghi_is_ahead_of_spsi_with_and_without_lookahead() -> None:

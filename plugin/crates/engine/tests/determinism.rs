@@ -79,6 +79,33 @@ fn announced_block_and_lead_shift_the_sound_and_change_none_of_it() {
 }
 
 #[test]
+fn a_frame_of_lookahead_is_independent_of_lead_and_arrival() {
+    let play = |max_block: u32, lead_ms: f32, working: Working| {
+        let mut instrument = instrument(Behaviour::Partials, 48_000);
+        instrument.spec.phase = PhaseMethod::RtpghiLookahead;
+        let config = HostConfig {
+            lead_ms,
+            ..host(48_000, max_block)
+        };
+        let mut rig = Rig::with(config, Some(instrument));
+        let latency = rig.latency.total_samples as usize;
+        let sound = rig.render(&music(0.5, 48_000), 40_000, || max_block as usize, working);
+        assert_eq!(sound.missing, 0);
+        (sound, latency)
+    };
+    let (reference, late) = play(2048, 40.0, Working::AfterEachBlock);
+    assert!(reference.peak() > 0.01);
+    for (max_block, lead_ms) in [(32, 10.0), (64, 3.7), (512, 10.0), (333, 1.0)] {
+        let (sound, early) = play(max_block, lead_ms, Working::AfterEachBlock);
+        let difference = sound.first_difference(&reference, (early, late));
+        assert_eq!(difference, None, "lead {lead_ms} ms, blocks of {max_block}");
+    }
+    let (sound, early) = play(256, 40.0, Working::EveryOtherBlock);
+    let difference = sound.first_difference(&reference, (early, late));
+    assert_eq!(difference, None, "a worker that works in every other block");
+}
+
+#[test]
 fn offline_waiting_equals_live_in_time() {
     let live = render(host(48_000, 256), 256);
     for block in [1, 64, 256] {

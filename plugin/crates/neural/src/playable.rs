@@ -17,6 +17,7 @@ impl Pack {
         let manifest = self.manifest();
         let representation = &manifest.representation;
         let (stft, phase) = inverse(self.name(), representation)?;
+        let phase = seen_ahead(phase, frames_per_call(manifest));
         let play = &manifest.play;
         let presets = || manifest.latent.iter().flat_map(|latent| &latent.presets);
         let opening = presets().find(|preset| preset.name == play.default_preset);
@@ -50,13 +51,23 @@ fn play_style(manifest: &Manifest) -> PlayStyle {
     }
 }
 
+/// A whole hit is decided by its first request, so the frame after is there as soon as the frame itself: a
+/// look-ahead costs it nothing. Elsewhere a knob would be heard a hop later.
+fn seen_ahead(phase: PhaseMethod, frames_per_call: usize) -> PhaseMethod {
+    match phase {
+        PhaseMethod::Rtpghi if frames_per_call > 1 => PhaseMethod::RtpghiLookahead,
+        other => other,
+    }
+}
+
+fn frames_per_call(manifest: &Manifest) -> usize {
+    let decode = manifest.graphs.decode.as_ref();
+    decode.map_or(1, |graph| graph.frames_per_call)
+}
+
 fn hit_map(manifest: &Manifest) -> HitMap {
     let play = &manifest.play;
-    let frames_per_call = manifest
-        .graphs
-        .decode
-        .as_ref()
-        .map_or(1, |graph| graph.frames_per_call);
+    let frames_per_call = frames_per_call(manifest);
     // A decoder of single frames says how long a hit is, or it lasts a second.
     let frame_rate_hz = manifest.representation.frame_rate_hz() as f32;
     let frames = match play.length_s {

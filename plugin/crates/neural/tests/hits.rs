@@ -5,6 +5,7 @@ mod fixture;
 use afterimage_engine::PlayStyle;
 use afterimage_engine::contract::{ATTACK_VOICE, Frame, FrameRequest};
 use afterimage_neural::{NeuralDecoder, Pack, PackError, load};
+use afterimage_spectral::PhaseMethod;
 use fixture::{assert_says, decode, folder, load_embedded, open, request, runtimes};
 
 const FRAMES: u32 = 6;
@@ -130,9 +131,30 @@ fn the_key_map_reaches_the_engine() {
     assert_eq!(hit(37), None);
 }
 
+#[test]
+fn only_a_whole_hit_looks_a_frame_ahead() {
+    let phase = |name: &str| open(name).unwrap().instrument_spec().unwrap().phase;
+    assert_eq!(phase("hits"), PhaseMethod::RtpghiLookahead);
+    assert_eq!(phase("good"), PhaseMethod::F0Lock);
+    // Frame by frame a look-ahead would keep a knob back for a hop.
+    let single = changed("good", "one-frame-a-call", |manifest| {
+        manifest["representation"]["phase"] = "rtpghi".into();
+    });
+    let single = single.unwrap().instrument_spec().unwrap();
+    assert_eq!(single.phase, PhaseMethod::Rtpghi);
+}
+
 /// The fixture in a folder, with its manifest changed.
 fn with(name: &str, change: impl FnOnce(&mut serde_json::Value)) -> Result<Pack, PackError> {
-    let pack = open("hits").unwrap();
+    changed("hits", name, change)
+}
+
+fn changed(
+    fixture: &str,
+    name: &str,
+    change: impl FnOnce(&mut serde_json::Value),
+) -> Result<Pack, PackError> {
+    let pack = open(fixture).unwrap();
     let graph = pack.graph("decode").unwrap();
     let text = graph.info.metadata_value("neural_audio.manifest").unwrap();
     let mut manifest: serde_json::Value = serde_json::from_str(text).unwrap();

@@ -1,5 +1,9 @@
 //! How well magnitudes come back when the pitch is not known: gates on generated clips.
-#![allow(clippy::unwrap_used, reason = "a test may stop")]
+#![allow(
+    clippy::disallowed_macros,
+    clippy::unwrap_used,
+    reason = "a test may stop, and prints what it measured"
+)]
 mod signals;
 
 use afterimage_spectral::stft::magnitudes;

@@ -1,5 +1,9 @@
 //! Whole spectrograms inverted in the worker: how well, from the first hop on, and on bad input.
-#![allow(clippy::unwrap_used, reason = "a test may stop")]
+#![allow(
+    clippy::disallowed_macros,
+    clippy::unwrap_used,
+    reason = "a test may stop, and prints what it measured"
+)]
 mod signals;
 
 use afterimage_spectral::counter_rng::{Purpose, Stream};
