@@ -72,6 +72,20 @@ fn what_rave_exports_becomes_a_pack_with_its_latency_measured_on_every_runtime()
 }
 
 #[test]
+fn the_pack_is_described_by_its_rate_and_its_call() {
+    let out = folder("import-described").join("pack");
+    import("rave_like", &known(), &out).unwrap();
+    let text = check_model(&out, &runtimes().remove(0)).text;
+    for part in [
+        "rave-like",
+        "waveform, 48000 Hz, 1 channel",
+        "Graph 'transform'",
+    ] {
+        assert!(text.contains(part), "'{part}' is missing in:\n{text}");
+    }
+}
+
+#[test]
 fn what_the_command_says_of_the_latency_counts() {
     let out = folder("import-latency").join("pack");
     let said = ImportFacts {

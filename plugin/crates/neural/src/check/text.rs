@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use crate::load::LoadReport;
-use crate::manifest::{Manifest, TensorSpec};
+use crate::manifest::{Manifest, RepresentationKind, TensorSpec};
 use crate::onnx::{GraphInfo, TensorInfo};
 use crate::pack::Pack;
 
@@ -76,6 +76,14 @@ fn representation(text: &mut String, manifest: &Manifest) {
         return;
     }
     let r = &manifest.representation;
+    if r.kind == RepresentationKind::Waveform {
+        let _ = writeln!(
+            text,
+            "\nRepresentation waveform, {} Hz, {} channel(s)",
+            r.sample_rate, r.channels
+        );
+        return;
+    }
     let _ = writeln!(
         text,
         "\nRepresentation {}, phase {}",
