@@ -107,6 +107,26 @@ def test_a_decoder_of_single_frames_is_heard_over_its_time(tmp_path):
     assert axes[0]["name"] == "Decay" and axes[1]["name"] == UNHEARD
 
 
+def test_a_decoder_with_a_state_is_heard_as_it_goes_on(tmp_path):
+    class Streaming(nn.Module):
+        """Fades by its state, the faster the more of axis 1; axis 0 tilts a little."""
+
+        def forward(self, latent, state):
+            hz = torch.linspace(0.0, 1.0, BINS).view(1, -1)
+            state = state + 1.0
+            return -20.0 - 20.0 * hz - (1.0 + 0.4 * latent[:, 1:2]) * state + 0.5 * latent[:, :1] * hz, state
+
+    example = (torch.zeros(1, 2), torch.zeros(1, 1))
+    outputs = {"outputs": ["frame", "state"]}
+    given = {"name": "Known", "license": "CC0-1.0", "representation": SPECTRA, "inputs": ["latent", "state"]}
+    path = export(Streaming(), given | outputs | {"play": "drone"}, example, folder=tmp_path)
+    import onnx
+
+    held = {p.key: p.value for p in onnx.load(str(path)).metadata_props}
+    axes = json.loads(held[MANIFEST_KEY])["latent"]["axes"]
+    assert [axis["name"] for axis in axes] == ["Decay", "Brightness"]
+
+
 def test_twelve_presets_are_drawn_apart_and_given_ones_stay(tmp_path):
     rows = latents()
     _, manifest = made(Known(), ["latent"], torch.zeros(1, 4), tmp_path, latents=rows)

@@ -27,6 +27,10 @@ MEASURES = {
     "noisiness": Measure("Noise", "flatness of the spectrum", "dB"),
     "width": Measure("Width", "spread of the power over frequency", "octaves"),
 }
+NOTICED = {
+    "brightness": 0.02, "level": 0.5, "pitch": 0.02, "decay": 1.0, "attack": 0.02, "noisiness": 0.2, "width": 0.02,
+}  # fmt: skip
+"""What of each is hardly noticed: no axis is named after less, however alike a decoder's sounds are otherwise."""
 PRESETS: dict[str, dict[str, Any]] = {
     "librosa-stft": {"kind": "linear", "sample_rate": 22_050, "unit": "linear", "power": 1.0},
     "librosa-melspectrogram": {

@@ -10,7 +10,7 @@ import numpy as np
 from ..latent_axes import unique_names
 from .checks import Graph
 from .latent import LatentSpace
-from .listening import MEASURES, Ear, ear_of
+from .listening import MEASURES, NOTICED, Ear, ear_of
 from .tensors import of_role
 
 ANCHORS, PROBES = 16, 96
@@ -22,7 +22,8 @@ UNHEARD = "No effect"
 NEAR_EQUAL = 0.85
 # Where a decoder of single frames is heard, in seconds after the note began.
 TIMES_S = (0.0, 0.01, 0.03, 0.08, 0.2, 0.4, 0.8, 1.5)
-AT_REST = {"pitch": 60.0, "velocity": 0.8, "time_on": 0.3, "time_off": -1.0}
+STEPS, STEP_S = 24, 0.01  # and so long one that carries state
+AT_REST = {"pitch": 60.0, "velocity": 0.8, "time_off": -1.0, "state": 0.0}
 
 Play = Callable[[np.ndarray], np.ndarray]
 """Knobs [n, size] to frames [n, frames, bins]."""
@@ -48,30 +49,37 @@ def named(space: LatentSpace, graph: Graph, representation: dict[str, Any], late
 
 
 def _player(graph: Graph, space: LatentSpace) -> Play:
-    """The decoder as something that knobs play: pitch and velocity stand still, time runs where it is asked for."""
-    times = TIMES_S if of_role(graph.inputs, "time_on") else (None,)
+    """The decoder as something that knobs play: pitch and velocity stand still, time runs where it is asked for, and
+    states go on from the frame before.
+    """
+    into, out = ([i for i, row in enumerate(side) if row["role"] == "state"] for side in (graph.inputs, graph.outputs))
+    steps = [n * STEP_S for n in range(STEPS)] if into else list(TIMES_S)
+    if not into and not of_role(graph.inputs, "time_on"):
+        steps = [TIMES_S[0]]
     frame = next(i for i, row in enumerate(graph.outputs) if row["role"] == "frame")
 
     def play(knobs: np.ndarray) -> np.ndarray:
         inner = space.to_inner(knobs).astype(np.float32)
+        carried: dict[int, np.ndarray] = {}
         parts = []
-        for time_s in times:
+        for time_s in steps:
+            rest = AT_REST | {"time_on": time_s}
             values = [
                 inner.reshape(len(inner), *example.shape[1:]) if row["role"] == "latent"
-                else _rest(row["role"], example, len(inner), time_s)
+                else _rest(rest.get(row["role"]), example, len(inner))
                 for row, example in zip(graph.inputs, graph.example, strict=True)
             ]  # fmt: skip
-            made = graph.run(values)[frame]
-            parts.append(made.reshape(len(inner), -1, made.shape[-1]))
+            made = graph.run([carried.get(index, value) for index, value in enumerate(values)])
+            carried = {i: made[o] for i, o in zip(into, out, strict=False)}
+            parts.append(made[frame].reshape(len(inner), -1, made[frame].shape[-1]))
         return np.concatenate(parts, axis=1)
 
     return play
 
 
-def _rest(role: str, example: np.ndarray, rows: int, time_s: float | None) -> np.ndarray:
-    value = time_s if role == "time_on" and time_s is not None else AT_REST.get(role)
-    row = example if value is None else np.full_like(example, value)
-    return np.repeat(row, rows, 0)
+def _rest(value: float | None, example: np.ndarray, rows: int) -> np.ndarray:
+    """`rows` of a value, or of the example where none is known."""
+    return np.repeat(example if value is None else np.full_like(example, value), rows, 0)
 
 
 def _effects(space: LatentSpace, play: Play, ear: Ear, latents: np.ndarray | None) -> list[dict[str, Any]]:
@@ -95,8 +103,7 @@ def _effects(space: LatentSpace, play: Play, ear: Ear, latents: np.ndarray | Non
         way = high_at - low_at
         apart = {name: high[name] - low[name] for name in spread}
         change = {name: float(np.nanmean(a)) / way if _known(a) else 0.0 for name, a in apart.items()}
-        # Of measures that hardly move at all, none is what the axis changes: a thousandth of an octave has no name.
-        relative = {name: abs(value) / (spread[name] + 1e-3) for name, value in change.items()}
+        relative = {name: abs(value) / (spread[name] + NOTICED[name]) for name, value in change.items()}
         # What a tilt does to the centroid it does to the spread as well: of near equals the plainer word counts.
         best = next(n for n in MEASURES if relative.get(n, 0.0) >= NEAR_EQUAL * max(relative.values()))
         moved_db = float(np.sqrt(np.square(high_level - low_level).reshape(ANCHORS, -1).mean(1)).mean())

@@ -44,9 +44,9 @@ def export(
     a tensor [batch, ...] for each input. `latents`: [n, size], drawn from the posterior over the training set; the
     knobs take their means, deviations and ranges from it, and above 16 axes turn its principal axes. Knobs of a decoder
     are named by what they change most and stand in the order of their effect. `presets`: latents of the module by name;
-    without them, 12 of `latents` that are apart. Hidden state (of a predictor, or of a decoder that gives a frame a call:
-    LSTM and GRU cells, caches of causal convolutions) is inputs and outputs with the role `state`, in the same order,
-    zero at first.
+    without them, 12 of `latents` that are apart. Hidden state (of a predictor, or of a decoder that gives a frame a
+    call: LSTM and GRU cells, caches of causal convolutions) is inputs and outputs with the role `state`, in the same
+    order, zero at first.
 
     The graph has a dynamic batch axis. Before the file is there, 60 calls are compared with ONNX Runtime, and the
     plugin's `check-model` tries both runtimes where it is built; see `plugin_check`. Raises ExportError, one sentence.
