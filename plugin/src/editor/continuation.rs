@@ -350,6 +350,7 @@ mod tests {
             piece_tick,
             bar_ticks: 96,
             tempo_bpm: 120.0,
+            ..MusicalTime::default()
         }
     }
 

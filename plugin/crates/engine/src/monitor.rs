@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicI64, AtomicU32, AtomicU64, Ordering::Relaxed};
 
 use parking_lot::Mutex;
 
+use crate::continuation::TempoFrom;
 use crate::contract::{Conditions, DecodeError, MAX_LATENT};
 
 /// Output samples that the window can look back on: a power of two, 1.3 s at 48 kHz.
@@ -128,8 +129,14 @@ pub struct MusicalTime {
     pub piece_tick: Option<i64>,
     /// Ticks of a bar.
     pub bar_ticks: u32,
+    /// Ticks since the last bar line.
+    pub bar_tick: f32,
     /// Quarter notes a minute.
     pub tempo_bpm: f32,
+    /// Who says so.
+    pub tempo_from: TempoFrom,
+    /// How surely what is played has a beat, 0 to 1.
+    pub confidence: f32,
 }
 
 /// The window's view of a running engine. Share it by `Arc`.
@@ -145,7 +152,10 @@ pub struct Monitor {
     /// Ticks into the piece; [`NO_PIECE`] while none runs.
     piece_tick: AtomicI64,
     bar_ticks: AtomicU32,
+    bar_tick: SharedF32,
     tempo_bpm: SharedF32,
+    tempo_from: AtomicU32,
+    confidence: SharedF32,
     input_db: SharedF32,
     behind_s: SharedF32,
     latent: [SharedF32; MAX_LATENT],
@@ -166,7 +176,10 @@ impl Default for Monitor {
             worker_load: SharedF32::default(),
             piece_tick: AtomicI64::new(NO_PIECE),
             bar_ticks: AtomicU32::new(0),
+            bar_tick: SharedF32::default(),
             tempo_bpm: SharedF32::default(),
+            tempo_from: AtomicU32::new(0),
+            confidence: SharedF32::default(),
             input_db: SharedF32(AtomicU32::new(SILENT_INPUT_DB.to_bits())),
             behind_s: SharedF32::default(),
             latent: Default::default(),
@@ -215,7 +228,13 @@ impl Monitor {
         MusicalTime {
             piece_tick: (tick != NO_PIECE).then_some(tick),
             bar_ticks: self.bar_ticks.load(Relaxed),
+            bar_tick: self.bar_tick.get(),
             tempo_bpm: self.tempo_bpm.get(),
+            tempo_from: TempoFrom::ALL
+                .get(self.tempo_from.load(Relaxed) as usize)
+                .copied()
+                .unwrap_or_default(),
+            confidence: self.confidence.get(),
         }
     }
 
@@ -223,7 +242,10 @@ impl Monitor {
         self.piece_tick
             .store(time.piece_tick.unwrap_or(NO_PIECE), Relaxed);
         self.bar_ticks.store(time.bar_ticks, Relaxed);
+        self.bar_tick.set(time.bar_tick);
         self.tempo_bpm.set(time.tempo_bpm);
+        self.tempo_from.store(time.tempo_from as u32, Relaxed);
+        self.confidence.set(time.confidence);
     }
 
     /// Level of the input in the last 5 ms, in decibels below full scale: what the gate sees.

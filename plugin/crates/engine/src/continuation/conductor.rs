@@ -1,24 +1,26 @@
 //! The audio thread's half of continuation: musical time, what is asked for and when, notes on their
 //! sample. Real-time safe after construction.
 
+mod cadence;
 mod gate;
+mod notes;
 mod piece;
 mod sound;
+mod tempo;
 mod wishes;
 
 use std::collections::VecDeque;
 
 use rtrb::Producer;
 
-use super::metronome::{Beat, ticks_per_sample};
+use super::metronome::Beat;
 use super::sound::{Ear, SoundCue};
-use super::{
-    ComposedNote, ConductorEnds, Cue, Ending, PASSAGE_TICKS, Reply, Source, TICKS_PER_QUARTER,
-    Transport,
-};
+use super::tempo::{Guide, TempoFrom};
+use super::{ComposedNote, ConductorEnds, Cue, Ending, Reply, Source, Transport};
 use crate::event::{Event, NoteMatch};
 use crate::monitor::MusicalTime;
 use crate::touched;
+use cadence::Harmony;
 use gate::Gate;
 use piece::{Knobs, Piece};
 
@@ -47,7 +49,9 @@ pub(crate) enum Next {
     Event { at_host: u64, event: Event },
     /// A piece of sound will start.
     Starts { piece: u32, starts: u64 },
-    /// The switch back from a piece of sound begins.
+    /// A piece of sound gives way to the input over so many samples.
+    Fades { piece: u32, from: u64, samples: u64 },
+    /// The switch back from a piece of sound begins, unless it fades.
     Leaves { piece: u32, from: u64 },
     /// Nothing any more.
     Nothing,
@@ -56,7 +60,10 @@ pub(crate) enum Next {
 /// The order in which things on one sample happen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Act {
+    Frame,
     Level,
+    Cadence,
+    Fade,
     End,
     Off(usize),
     Begin,
@@ -82,8 +89,12 @@ pub(crate) struct Conductor {
     sound_gap_samples: u64,
     transport: Transport,
     beat: Beat,
+    guide: Guide,
+    /// Who guides the grid instead of host and tempo control, and at how many ticks a sample.
+    guided: Option<(TempoFrom, f64)>,
     knobs: Knobs,
     piece: Option<Piece>,
+    harmony: Harmony,
     pieces: u32,
     /// The sample at which the next piece is wished for, without the player's doing.
     begins_at: Option<u64>,
@@ -126,8 +137,11 @@ impl Conductor {
             sound_gap_samples: 0,
             transport: Transport::default(),
             beat: Beat::new(1.0),
+            guide: Guide::new(48_000),
+            guided: None,
             knobs: Knobs::default(),
             piece: None,
+            harmony: Harmony::default(),
             pieces: 0,
             begins_at: None,
             exchanges: 0,
@@ -153,6 +167,7 @@ impl Conductor {
         self.rate_hz = rate_hz;
         let lead = (START_LEAD_MS * f64::from(rate_hz) / 1000.0).ceil() as u64;
         self.lead_samples = lead.max(u64::from(max_block_samples));
+        self.guide.set_rate(rate_hz);
         self.set_sound_host(max_block_samples);
     }
 
@@ -167,6 +182,8 @@ impl Conductor {
         self.knobs.run = false;
         self.passed = 0;
         self.transport = Transport::default();
+        self.guide.restart();
+        self.guided = None;
         self.beat = Beat::new(self.rate());
         if std::mem::take(&mut self.told) {
             self.send(Cue::Forget);
@@ -175,14 +192,12 @@ impl Conductor {
         self.sent = false; // nobody waits for it
     }
 
-    fn rate(&self) -> f64 {
-        let own = f64::from(self.knobs.tempo_bpm);
-        ticks_per_sample(self.transport.tempo_bpm.unwrap_or(own), self.rate_hz)
-    }
-
     /// Takes what the host says of musical time at a block's first sample.
     pub(crate) fn set_transport(&mut self, at_host: u64, transport: &Transport) {
         self.transport = transport.finite();
+        if self.host_runs() {
+            self.guided = None;
+        }
         self.keep_time(at_host);
     }
 
@@ -208,15 +223,15 @@ impl Conductor {
     /// Where it stands at a host sample, for the window.
     pub(crate) fn musical_time(&self, at_host: u64) -> MusicalTime {
         let piece = self.piece.as_ref();
+        let (from, tempo_bpm) = self.tempo(at_host);
         MusicalTime {
             piece_tick: piece.map(|piece| piece.time.tick_at(at_host).floor() as i64),
             bar_ticks: self.beat.bar_ticks.round() as u32,
-            tempo_bpm: self.tempo_bpm() as f32,
+            bar_tick: self.beat.phase(self.beat.time.tick_at(at_host)) as f32,
+            tempo_bpm: tempo_bpm as f32,
+            tempo_from: from,
+            confidence: self.confidence(),
         }
-    }
-
-    fn tempo_bpm(&self) -> f64 {
-        self.rate() / ticks_per_sample(60.0, self.rate_hz) * 60.0
     }
 
     /// Whether cues were sent since this was last asked.
@@ -280,7 +295,14 @@ impl Conductor {
                         };
                     }
                 }
+                Act::Frame => self.hear_frame(),
                 Act::Level => self.hear_level(),
+                Act::Cadence => self.find_cadence(),
+                Act::Fade => {
+                    if let Some(next) = self.fade(at_host) {
+                        return next;
+                    }
+                }
                 Act::End => {
                     if let Some(next) = self.finish(at_host) {
                         return next;
@@ -310,87 +332,13 @@ impl Conductor {
             Source::Notes => self.next_of_notes(piece),
             Source::Sound => self.next_of_sound(piece),
         });
-        begins.into_iter().chain(level).chain(piece).min()
-    }
-
-    fn next_of_notes(&self, piece: &Piece) -> Option<(u64, Act)> {
-        let end = piece.end();
-        let off = (0..SOUNDING).filter_map(|slot| {
-            let let_go = piece.at(self.sounding[slot]?.off_tick);
-            Some((let_go.min(end.unwrap_or(u64::MAX)), Act::Off(slot)))
-        });
-        // Held notes are let go before the piece is over, although both are on one sample.
-        let silent = self.sounding.iter().all(Option::is_none);
-        let end = end.filter(|_| silent).map(|end| (end, Act::End));
-        let on = self
-            .pending
-            .front()
-            .map(|note| (piece.at(note.tick), Act::On))
-            .filter(|(sample, _)| piece.ends_after(*sample));
-        let wanted = piece.ends_after(piece.at(piece.asked_tick));
-        let ask = wanted.then(|| (self.asking_sample(piece), Act::Ask));
-        off.chain(end).chain(on).chain(ask).min()
-    }
-
-    /// A passage is asked for a quarter note before it begins, or a lead where that is longer.
-    fn asking_sample(&self, piece: &Piece) -> u64 {
-        let begins = piece.at(piece.asked_tick);
-        let quarter = piece
-            .time
-            .sample_at(f64::from(piece.asked_tick) - f64::from(TICKS_PER_QUARTER));
-        quarter.min(begins.saturating_sub(self.lead_samples))
-    }
-
-    fn ask(&mut self) {
-        let Some(mut piece) = self.piece else {
-            return;
-        };
-        if piece.source == Source::Sound {
-            return self.ask_for_sound();
-        }
-        piece.asked_tick += PASSAGE_TICKS;
-        self.piece = Some(piece);
-        self.send(Cue::Passage {
-            piece: piece.number,
-            until_tick: piece.asked_tick,
-            style: self.knobs.style,
-        });
-    }
-
-    /// Starts the first note that waits, once an older one of its key was let go; a note that is too
-    /// late is counted and left out.
-    fn strike(&mut self) -> Option<Event> {
-        let note = *self.pending.front()?;
-        let piece = self.piece.as_ref()?;
-        if piece.at(note.tick) < self.passed {
-            self.late_notes += 1;
-            self.pending.pop_front();
-            return None;
-        }
-        // Two notes on one key have one note-off in MIDI: the older gives way first.
-        if let Some(older) = self.to_let_go(note.key) {
-            return self.sounding[older].take().map(|s| off(s.key));
-        }
-        self.pending.pop_front();
-        let off_tick = note.tick.saturating_add(note.duration_ticks.max(1));
-        let free = self.sounding.iter_mut().find(|slot| slot.is_none())?;
-        *free = Some(Sounding {
-            key: note.key,
-            off_tick,
-        });
-        Some(Event::NoteOn {
-            key: note.key,
-            channel: COMPOSED_CHANNEL,
-            note_id: None,
-            velocity: note.velocity.clamp(0.01, 1.0),
-        })
-    }
-
-    /// The slot that a new note of `key` needs: the key's own, or one when none is free.
-    fn to_let_go(&self, key: u8) -> Option<usize> {
-        let same = |slot: &Option<Sounding>| slot.is_some_and(|sounding| sounding.key == key);
-        let own = self.sounding.iter().position(same);
-        own.or_else(|| self.sounding.iter().all(Option::is_some).then_some(0))
+        let frame = (self.guide.next_frame(), Act::Frame);
+        [frame]
+            .into_iter()
+            .chain(begins)
+            .chain(level)
+            .chain(piece)
+            .min()
     }
 
     fn send(&mut self, cue: Cue) {

@@ -110,6 +110,21 @@ impl Beat {
         self.offset = Some(host - landed);
     }
 
+    /// Goes on `ahead` ticks further from `sample` on, at a rate.
+    pub(super) fn jump(&mut self, sample: u64, ahead: f64, rate: f64) {
+        self.time = Metronome::new(sample, self.time.tick_at(sample) + ahead, rate);
+    }
+
+    /// Lets bars begin so many ticks later.
+    pub(super) fn move_bar_line(&mut self, later: f64) {
+        self.bar_line += later;
+    }
+
+    /// The sample, with its fraction, so many ticks before another at the present rate.
+    pub(super) fn sample_before(&self, sample: u64, ticks: f64) -> f64 {
+        sample as f64 - ticks / self.time.rate
+    }
+
     /// The host's position at a tick of ours, in quarter notes, while its transport runs.
     pub(super) fn host_quarters(&self, tick: f64) -> Option<f64> {
         let offset = self.offset?;

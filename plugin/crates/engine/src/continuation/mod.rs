@@ -13,6 +13,7 @@ mod grains;
 mod metronome;
 mod sound;
 mod take;
+mod tempo;
 
 pub(crate) use composing::{ComposerSlot, ComposingLink, Seat};
 pub(crate) use conductor::{COMPOSED_CHANNEL, Conductor, Next};
@@ -21,6 +22,7 @@ pub use grains::Grains;
 pub(crate) use sound::{Ear, Player, SoundEnds, SoundLink, make_ends as make_sound_ends};
 pub(crate) use take::TakeShelf;
 pub use take::{Ending, Take, TakePlace};
+pub use tempo::{ClockMessage, TempoFrom, TempoSource};
 
 use parking_lot::Mutex;
 use rtrb::{Consumer, Producer};
@@ -185,6 +187,13 @@ pub enum ContinuationChange {
     Bars(u16),
     /// Seconds until it ends by itself; 0 is never. The earlier of bars and seconds rules.
     Seconds(f32),
+    /// Seconds over which a piece fades before its end, or after the wish to end it; 0 is none. The player
+    /// who comes in again cuts it in any case.
+    FadeS(f32),
+    /// Whether a piece that ends by its length goes on to a cadence: of notes, to a bar line before which
+    /// the last note is of the tonic chord, four bars more at most; of sound, to a bar line, fading over a
+    /// beat.
+    Cadence(bool),
     /// What the next piece continues.
     Source(Source),
     /// What becomes of the input while sound is continued.
@@ -216,6 +225,12 @@ pub enum ContinuationChange {
     Seed(u64),
     /// Quarter notes a minute where the host names no tempo.
     TempoBpm(f32),
+    /// Who is asked for the tempo while the host's transport stands.
+    TempoSource(TempoSource),
+    /// A beat is tapped; the first of a series is on the bar.
+    Tap,
+    /// A MIDI clock is heard.
+    Clock(ClockMessage),
     /// Whether the plugin's own voices play the notes; they are given out in any case.
     Sounds(bool),
 }

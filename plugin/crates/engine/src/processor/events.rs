@@ -117,6 +117,11 @@ impl Processor {
                     let refused = self.player.begin(piece, starts);
                     count(&self.monitor.counters.dropped_cues, u64::from(refused));
                 }
+                Next::Fades {
+                    piece,
+                    from,
+                    samples,
+                } => self.player.fade(piece, from, samples),
                 Next::Leaves { piece, from } => self.player.end(piece, from),
             }
         }

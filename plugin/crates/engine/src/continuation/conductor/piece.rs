@@ -15,6 +15,8 @@ pub(super) struct Knobs {
     pub(super) quantise: Quantise,
     pub(super) bars: u16,
     pub(super) seconds: f32,
+    pub(super) fade_s: f32,
+    pub(super) cadence: bool,
     pub(super) when_stopped: bool,
     pub(super) until_played: bool,
     pub(super) trade_bars: u16,
@@ -34,6 +36,8 @@ impl Default for Knobs {
             quantise: Quantise::default(),
             bars: 0,
             seconds: 0.0,
+            fade_s: 0.0,
+            cadence: false,
             when_stopped: false,
             until_played: false,
             trade_bars: 0,
@@ -63,7 +67,14 @@ pub(super) struct Piece {
     pub(super) end_tick: Option<u32>,
     pub(super) end_sample: Option<u64>,
     /// It ended because the player wished so, not by its length.
+    pub(super) stopped: bool,
+    /// Its end was not known before.
     pub(super) cut: bool,
+    /// Samples over which it fades before its end, and whether the player has been told.
+    pub(super) fade: u64,
+    pub(super) fades: bool,
+    /// Bars that it may still go on beyond its length, to find a cadence.
+    pub(super) bars_to_cadence: u32,
 }
 
 impl Piece {
@@ -76,10 +87,6 @@ impl Piece {
     pub(super) fn end(&self) -> Option<u64> {
         let by_tick = self.end_tick.map(|tick| self.at(tick));
         by_tick.into_iter().chain(self.end_sample).min()
-    }
-
-    pub(super) fn ends_after(&self, sample: u64) -> bool {
-        self.end().is_none_or(|end| sample < end)
     }
 
     /// The first tick that is not heard any more when it ends at a sample.

@@ -142,7 +142,7 @@ impl Conductor {
         let branch = rest.unwrap_or(starts.saturating_sub(self.sound_lead_samples));
         let compared = follows_heard && rest.is_none();
         // Free time, where nobody named a tempo and no grid was wished for.
-        let keeps_time = self.transport.tempo_bpm.is_some() || self.knobs.quantise != Quantise::Now;
+        let keeps_time = self.keeps_time() || self.knobs.quantise != Quantise::Now;
         let quarter_samples = if keeps_time {
             60.0 * f64::from(self.rate_hz) / place.tempo_bpm
         } else {
@@ -175,15 +175,19 @@ impl Conductor {
     pub(super) fn next_of_sound(&self, piece: &Piece) -> Option<(u64, Act)> {
         let switch = 2 * half_switch(self.rate_hz);
         let end = piece.end().map(|end| (self.leaves(piece, end), Act::End));
+        let fades = piece.end().filter(|_| piece.fade > 0 && !piece.fades);
+        let fade = fades.map(|end| (end.saturating_sub(piece.fade), Act::Fade));
         let wanted = |end: u64| piece.asked_sample < end.saturating_add(switch);
         let asks = piece.end().is_none_or(wanted);
         let at = piece.asked_sample.saturating_sub(self.sound_lead_samples);
-        end.into_iter().chain(asks.then_some((at, Act::Ask))).min()
+        let ask = asks.then_some((at, Act::Ask));
+        end.into_iter().chain(fade).chain(ask).min()
     }
 
-    /// Where the switch back begins: half of it lies before an end that is known in advance.
+    /// Where the switch back begins: half of it lies before an end that is known in advance, and all of a
+    /// fade.
     fn leaves(&self, piece: &Piece, end: u64) -> u64 {
-        if piece.cut {
+        if piece.cut || piece.fade > 0 {
             end
         } else {
             end.saturating_sub(half_switch(self.rate_hz))

@@ -1,5 +1,6 @@
 //! What the player does to continuation: controls, notes, stopping and starting. Real-time safe.
 
+use super::cadence::Harmony;
 use super::{Conductor, Next, Piece};
 use crate::contract::MAX_CLASSES;
 use crate::event::{Event, NoteMatch};
@@ -8,6 +9,9 @@ use super::super::metronome::Metronome;
 use super::super::{
     ContinuationChange, Cue, Ending, PieceStart, Quantise, Source, TICKS_PER_QUARTER, TakePlace,
 };
+
+/// Longest fade, in seconds.
+const MOST_FADE_S: f32 = 30.0;
 
 impl Conductor {
     /// Takes a control at a host sample. What was composed before it must have been asked for.
@@ -22,9 +26,13 @@ impl Conductor {
                     self.begins_at = (!knobs.when_stopped).then_some(at_host);
                 } else if !run {
                     self.begins_at = None;
-                    self.end_at(at_host);
+                    self.stop_at(at_host);
                 }
             }
+            ContinuationChange::FadeS(seconds) if seconds.is_finite() => {
+                knobs.fade_s = seconds.clamp(0.0, MOST_FADE_S);
+            }
+            ContinuationChange::Cadence(cadence) => knobs.cadence = cadence,
             ContinuationChange::WhenStopped(waits) => knobs.when_stopped = waits,
             ContinuationChange::UntilPlayed(until) => knobs.until_played = until,
             ContinuationChange::TradeBars(bars) => knobs.trade_bars = bars,
@@ -51,12 +59,18 @@ impl Conductor {
             }
             ContinuationChange::TempoBpm(value) if value.is_finite() => {
                 knobs.tempo_bpm = value;
+                self.guide.forget_taps();
+                self.steer(at_host);
                 self.keep_time(at_host);
             }
+            ContinuationChange::TempoSource(source) => self.set_tempo_source(at_host, source),
+            ContinuationChange::Tap => self.tap(at_host),
+            ContinuationChange::Clock(message) => self.hear_clock(at_host, message),
             // The player's: it is heard, not asked for.
             ContinuationChange::InputWhilePlaying(_)
             | ContinuationChange::GateDb(_)
             | ContinuationChange::Seconds(_)
+            | ContinuationChange::FadeS(_)
             | ContinuationChange::Temperature(_)
             | ContinuationChange::TopP(_)
             | ContinuationChange::Likeness(_)
@@ -73,6 +87,7 @@ impl Conductor {
         match *event {
             Event::NoteOn { key, velocity, .. } if velocity > 0.0 => {
                 self.told = true;
+                self.guide.note(at_host, key, velocity);
                 self.send(Cue::Heard {
                     tick,
                     key: key.min(127),
@@ -136,17 +151,23 @@ impl Conductor {
     /// What follows a piece that is over: the player's bars, and then another.
     pub(super) fn finish(&mut self, at_host: u64) -> Option<Next> {
         let piece = self.piece.take()?;
-        let ending = if piece.cut {
+        let ending = if piece.stopped {
             Ending::Stopped
         } else {
             Ending::Length
         };
         let trades = self.knobs.trade_bars > 0 && !self.knobs.when_stopped;
-        if self.knobs.run && !piece.cut && trades {
+        if self.knobs.run && !piece.stopped && trades {
             let bars = f64::from(self.knobs.trade_bars) * self.beat.bar_ticks;
             let end = piece.end().unwrap_or(at_host);
             let starts = self.beat.time.sample_at(self.beat.time.tick_at(end) + bars);
-            self.begins_at = Some(starts.saturating_sub(self.lead(at_host)).max(at_host));
+            // A grid that follows somebody moves a little meanwhile: the line must not slip through.
+            let slack = match self.guided {
+                Some(_) => (0.5 * f64::from(TICKS_PER_QUARTER) / self.rate()) as u64,
+                None => 0,
+            };
+            let lead = self.lead(at_host) + slack;
+            self.begins_at = Some(starts.saturating_sub(lead).max(at_host));
         }
         self.leave(&piece, at_host, ending)
     }
@@ -174,6 +195,10 @@ impl Conductor {
 
     pub(super) fn begin(&mut self, at_host: u64) -> Option<Next> {
         self.begins_at = None;
+        if let Some(end) = self.piece.as_ref().and_then(Piece::end) {
+            self.begins_at = Some(end.max(at_host + 1)); // one that fades is heard out
+            return None;
+        }
         let grid = match self.knobs.quantise {
             Quantise::Now => None,
             Quantise::Beat => Some(f64::from(TICKS_PER_QUARTER)),
@@ -188,6 +213,11 @@ impl Conductor {
         self.pending.clear();
         let bar_ticks = self.beat.bar_ticks.round() as u32;
         let bars = u32::from(self.knobs.bars);
+        let by_seconds = self.bars_of_seconds();
+        let bars = Some(bars).filter(|bars| *bars > 0);
+        let bars = bars.into_iter().chain(by_seconds).min();
+        let (fade, bars_to_cadence) = self.ends_well(self.knobs.source);
+        self.harmony = Harmony::default();
         self.piece = Some(Piece {
             number: self.pieces,
             source: self.knobs.source,
@@ -195,9 +225,13 @@ impl Conductor {
             asked_tick: 0,
             through_tick: 0,
             asked_sample: starts,
-            end_tick: (bars > 0).then(|| bars * bar_ticks),
-            end_sample: self.seconds_after(starts),
+            end_tick: bars.map(|bars| bars * bar_ticks),
+            end_sample: self.seconds_after(starts).filter(|_| by_seconds.is_none()),
+            stopped: false,
             cut: false,
+            fade,
+            fades: false,
+            bars_to_cadence,
         });
         let seed = self.knobs.seed.wrapping_add(self.exchanges);
         self.exchanges += 1;
@@ -246,16 +280,21 @@ impl Conductor {
             start_sample: starts,
             branch_sample: starts,
             position_quarters: self.beat.host_quarters(tick),
-            tempo_bpm: self.tempo_bpm(),
+            tempo_bpm: self.tempo(starts).1,
         }
     }
 
     /// Ends the piece at a sample: what is held is let go there, what waits is forgotten.
     pub(super) fn end_at(&mut self, at_host: u64) {
+        if let Some(piece) = self.piece.as_mut().filter(|piece| piece.fades) {
+            piece.stopped = true; // the input comes back already
+            return;
+        }
         self.pending.clear();
         if let Some(piece) = &mut self.piece {
             piece.end_sample = piece.end().into_iter().chain([at_host]).min();
-            piece.cut = true;
+            (piece.stopped, piece.cut) = (true, true);
+            (piece.fade, piece.bars_to_cadence) = (0, 0);
         }
     }
 }

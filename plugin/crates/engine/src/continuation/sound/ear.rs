@@ -6,6 +6,7 @@ use std::collections::VecDeque;
 use rtrb::Producer;
 
 use super::{CHUNK_SAMPLES, Chunk, LEVEL_MS};
+use crate::continuation::tempo::{Onset, Onsets};
 use crate::timeline::ms_to_samples;
 use crate::touched;
 
@@ -36,6 +37,8 @@ pub(crate) struct Ear {
     power: [f64; 2],
     level_samples: u64,
     levels: VecDeque<Level>,
+    /// None before it is prepared.
+    onsets: Option<Onsets>,
     drops_until: u64,
     dropped_chunks: u64,
 }
@@ -57,6 +60,7 @@ impl Ear {
             power: [0.0; 2],
             level_samples: 1,
             levels: VecDeque::new(),
+            onsets: None,
             drops_until: 0,
             dropped_chunks: 0,
         }
@@ -77,6 +81,7 @@ impl Ear {
             at_host: 0,
             level_db: 0.0,
         });
+        self.onsets = Onsets::new(rate_hz, piece_samples);
     }
 
     /// Samples that the level is measured over.
@@ -90,6 +95,9 @@ impl Ear {
         (self.chunk.from_host, self.filled, self.begins) = (0, 0, 0);
         self.power = [0.0; 2];
         self.levels.clear();
+        if let Some(onsets) = &mut self.onsets {
+            onsets.restart();
+        }
         self.heard.clear();
         self.drops_until = 0;
     }
@@ -108,6 +116,14 @@ impl Ear {
                 self.measure(at);
             }
         }
+        if let Some(onsets) = &mut self.onsets {
+            onsets.hear(from_host, &self.heard);
+        }
+    }
+
+    /// The oldest onset up to a host sample that nobody asked for.
+    pub(crate) fn next_onset(&mut self, at_host: u64) -> Option<Onset> {
+        self.onsets.as_mut()?.next_before(at_host)
     }
 
     fn measure(&mut self, at_host: u64) {

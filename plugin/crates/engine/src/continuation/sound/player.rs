@@ -33,8 +33,9 @@ struct Playing {
     piece: u32,
     /// The switch begins here: half of it lies before the start.
     from: u64,
-    /// The switch back begins here.
+    /// The switch back begins here, and takes so many samples.
     until: u64,
+    leaving: u64,
 }
 
 /// What a piece brings at a sample.
@@ -75,6 +76,7 @@ impl Player {
                 piece: 0,
                 from: 0,
                 until: 0,
+                leaving: 0,
             }),
             slab: None,
             switch_samples: 1,
@@ -127,15 +129,25 @@ impl Player {
                 piece,
                 from: starts.saturating_sub(self.switch_samples / 2),
                 until: u64::MAX,
+                leaving: self.switch_samples,
             });
         }
         full
     }
 
-    /// The switch back from a piece begins at a sample.
+    /// The switch back from a piece begins at a sample, unless it fades.
     pub(crate) fn end(&mut self, piece: u32, from: u64) {
-        if let Some(playing) = self.playing.iter_mut().find(|p| p.piece == piece) {
-            playing.until = from;
+        self.fade(piece, from, self.switch_samples);
+    }
+
+    /// A piece gives way to the input from a sample on, over so many. What was said first counts, but
+    /// that nobody fades who is cut before.
+    pub(crate) fn fade(&mut self, piece: u32, from: u64, samples: u64) {
+        let ends = from.saturating_add(samples);
+        if let Some(playing) = self.playing.iter_mut().find(|p| p.piece == piece)
+            && ends < playing.until.saturating_add(playing.leaving)
+        {
+            (playing.until, playing.leaving) = (from, samples.max(1));
         }
         self.playing.retain(|playing| playing.until > playing.from);
     }
@@ -152,7 +164,7 @@ impl Player {
             .iter()
             .filter(|playing| playing.from < until_host)
             .all(|playing| {
-                let ends = playing.until.saturating_add(self.switch_samples);
+                let ends = playing.until.saturating_add(playing.leaving);
                 let enough = sent_mark(playing.piece, until_host.min(ends));
                 // Pieces are sent in their order: of an older one there is nothing more to come.
                 sent >= enough || sent >> MARK_BITS > u64::from(playing.piece)
@@ -192,7 +204,7 @@ impl Player {
 
     fn forget_ended(&mut self, at: u64) {
         while let Some(first) = self.playing.front() {
-            if at < first.until.saturating_add(self.switch_samples) {
+            if at < first.until.saturating_add(first.leaving) {
                 return;
             }
             self.playing.pop_front();
@@ -216,15 +228,15 @@ impl Player {
     }
 
     fn weights(&self, playing: &Playing, at: u64, correlation: f32) -> [f32; 2] {
-        let along = |from: u64| {
+        let along = |from: u64, samples: u64| {
             let into = at.saturating_sub(from) as f32 + 0.5;
-            (into / self.switch_samples as f32).min(1.0)
+            (into / samples as f32).min(1.0)
         };
-        let coming = along(playing.from);
+        let coming = along(playing.from, self.switch_samples);
         let (share, correlation) = if at < playing.until {
             (coming, correlation)
         } else {
-            (coming.min(1.0 - along(playing.until)), 0.0)
+            (coming.min(1.0 - along(playing.until, playing.leaving)), 0.0)
         };
         switch_weights(share, correlation)
     }
