@@ -45,7 +45,6 @@ const SCALE: [Colour; 8] = [
 ];
 
 /// Height of the mark above the plot.
-#[cfg(feature = "models")]
 const MARK_ROWS: i64 = 14;
 
 /// A rectangle of the canvas.
@@ -85,7 +84,6 @@ pub fn draw(rendered: &Rendered, drawn: &Automation, title: &str, path: &Path) -
 }
 
 /// Draws a sound of one channel, `(samples, rate)`, with a mark where it was gone on from, and writes a PNG.
-#[cfg(feature = "models")]
 pub fn draw_sound(sound: (&[f32], f64), seam_s: f64, title: &str, path: &Path) -> Result<()> {
     let (mono, rate_hz) = sound;
     let seconds = mono.len() as f64 / rate_hz;
