@@ -65,6 +65,11 @@ pub fn command(mut arguments: Arguments) -> Result<()> {
     if arguments.switch("--packs") {
         return live_packs::command(arguments);
     }
+    if arguments.switch("--exchange") {
+        let minutes = arguments.parsed::<f64>("--minutes")?;
+        arguments.finish()?;
+        return exchange(minutes);
+    }
     let quick = arguments.switch("--quick");
     let quality = arguments.switch("--quality");
     arguments.finish()?;
@@ -93,6 +98,17 @@ pub fn command(mut arguments: Arguments) -> Result<()> {
         )?;
     }
     comparison::print()
+}
+
+/// Two instances that trade bars in real time.
+fn exchange(minutes: Option<f64>) -> Result<()> {
+    let bench = ["bench", "--quiet", "--package", "afterimage-engine"];
+    let mut command = cargo();
+    command.args(bench).args(["--bench", "exchange", "--"]);
+    if let Some(minutes) = minutes {
+        command.args(["--minutes", &minutes.to_string()]);
+    }
+    run(&mut command, "run the bench")
 }
 
 fn measure(clap: &std::path::Path, load: &Load, block: u32) -> Result<()> {

@@ -89,10 +89,12 @@ cargo xtask <command>
   invert --magnitudes NPY --spec JSON --method M --out WAV [--pitch HZ | --f0 NPY] [--refine STEPS]
                              the sound of such frames; M: spsi, rtpghi0, rtpghi1, pghi-sgla, pghi-fgla, f0-lock
   golden [--write]           compare the golden vectors with their independent source, or write them anew
-  bench [--quick | --quality | --continuations [--count N] [--prompts FILE] [--likeness X]]
+  bench [--quick | --quality | --exchange [--minutes M]
+         | --continuations [--count N] [--prompts FILE] [--likeness X]]
                              measure the callback and the worker against their deadlines, and the
-                             spectral inverse beside others, and continuations of held-out pieces
-        --packs [--seconds S] [--only PACK] [--out DIR]
+                             spectral inverse beside others, two instances that trade bars in real time,
+                             and continuations of held-out pieces
+         --packs [--seconds S] [--only PACK] [--out DIR]
                              every pack that ships in its task, live on one core, on both runtimes
   package                    an archive of the bundles for this platform
 ";

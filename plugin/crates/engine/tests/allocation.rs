@@ -175,13 +175,14 @@ fn composed_notes_allocate_and_free_nothing() {
     assert_eq!(touches(|| rig.processor.reset()), 0);
 }
 
-/// Lets the effect hear a second of sound again and again, in blocks of 64; what `process` touched.
-fn exchange(rig: &mut Rig, events: &[(u64, Event)], seconds: usize) -> u64 {
+/// Lets effects hear a second of sound again and again, in blocks of 64; what `process` touched, and the
+/// takes that were made.
+fn exchange(rigs: &mut [Rig], events: &[(u64, Event)], seconds: usize) -> (u64, usize) {
     let input = lively(48_000);
     let side = |side: usize| input.iter().map(|s| s[side]).collect::<Vec<_>>();
     let (left, right) = (side(0), side(1));
     let (mut out_left, mut out_right) = ([0.0; 64], [0.0; 64]);
-    let mut touched = 0;
+    let (mut touched, mut takes) = (0, 0);
     for from in (0..seconds * 48_000).step_by(64) {
         let place = from % 48_000;
         let now: Vec<_> = events
@@ -190,14 +191,16 @@ fn exchange(rig: &mut Rig, events: &[(u64, Event)], seconds: usize) -> u64 {
             .map(|(at, event)| TimedEvent::new(*at as u32 - from as u32, *event))
             .collect();
         let heard = [&left[place..place + 64], &right[place..place + 64]];
-        touched += touches(|| {
-            rig.processor
-                .process_heard(&heard, &mut out_left, &mut out_right, &now);
-        });
-        rig.work();
-        drop(rig.engine.take_finished());
+        for rig in rigs.iter_mut() {
+            touched += touches(|| {
+                rig.processor
+                    .process_heard(&heard, &mut out_left, &mut out_right, &now);
+            });
+            takes += usize::from(rig.engine.take_finished().is_some());
+        }
+        rigs[0].work();
     }
-    touched
+    (touched, takes)
 }
 
 /// Trades bars, the sound running in both.
@@ -211,16 +214,16 @@ fn trading() -> Vec<(u64, Event)> {
 #[test]
 fn continued_sound_allocates_and_frees_nothing() {
     for continuer_rate in [48_000, 22_050] {
-        let mut rig = effect(48_000, 64, Box::new(Repeats::new(continuer_rate)));
+        let mut rig = [effect(48_000, 64, Box::new(Repeats::new(continuer_rate)))];
         let mut events = trading();
         let muted = ContinuationChange::InputWhilePlaying(InputWhilePlaying::Heard);
         events.push((100_000, change(muted)));
         events.push((130_000, change(ContinuationChange::Run(false))));
         events.push((130_007, change(ContinuationChange::WhenStopped(true))));
         events.push((140_000, change(ContinuationChange::Run(true))));
-        assert_eq!(exchange(&mut rig, &events, 8), 0);
-        assert_eq!(touches(|| rig.processor.reset()), 0);
-        assert_eq!(exchange(&mut rig, &trading(), 3), 0);
+        assert_eq!(exchange(&mut rig, &events, 8).0, 0);
+        assert_eq!(touches(|| rig[0].processor.reset()), 0);
+        assert_eq!(exchange(&mut rig, &trading(), 3).0, 0);
     }
     // Late, and too much for the rings.
     let mut rig = effect(48_000, 64, Box::new(Repeats::new(22_050)));
@@ -241,16 +244,30 @@ fn continued_sound_allocates_and_frees_nothing() {
 }
 
 #[test]
-fn ten_minutes_of_exchange_are_never_late_and_grow_no_memory() {
-    let mut rig = effect(48_000, 64, Box::new(Repeats::new(22_050)));
-    exchange(&mut rig, &trading(), 120); // a minute is remembered, and every buffer has its size
+fn two_instances_exchange_for_ten_minutes_never_late_and_grow_no_memory() {
+    let first = effect(48_000, 64, Box::new(Repeats::new(22_050)));
+    let config = HostConfig {
+        latency_mode: LatencyMode::Instant,
+        ..HostConfig::new(48_000, 64)
+    };
+    let second = first.beside(config);
+    second
+        .engine
+        .set_continuer(Some(Box::new(Repeats::new(48_000))));
+    let mut rigs = [first, second];
+    exchange(&mut rigs, &trading(), 120); // a minute is remembered, and every buffer has its size
     let after_two = LIVE_BYTES.get();
-    assert_eq!(exchange(&mut rig, &[], 480), 0);
+    let (touched, takes) = exchange(&mut rigs, &[], 480);
+    assert_eq!(touched, 0);
+    // Two bars of two seconds in turn: one take of each every eight.
+    assert!((118..=122).contains(&takes), "{takes} takes");
     let grown = LIVE_BYTES.get() - after_two;
     // A take at work is at most two bars long.
-    assert!(grown < 2_000_000, "{grown} bytes more");
-    assert_eq!(rig.engine.monitor().counts().late_samples, 0);
-    assert_eq!(rig.engine.monitor().counts().dropped_chunks, 0);
+    assert!(grown < 4_000_000, "{grown} bytes more");
+    for rig in &rigs {
+        assert_eq!(rig.engine.monitor().counts().late_samples, 0);
+        assert_eq!(rig.engine.monitor().counts().dropped_chunks, 0);
+    }
 }
 
 #[test]

@@ -163,6 +163,7 @@ pub fn instrument(behaviour: Behaviour, rate_hz: u32) -> Instrument {
 
 pub struct Rig {
     pub engine: Arc<Engine>,
+    pub service: Arc<Service>,
     pub worker: Arc<Mutex<Worker>>,
     pub processor: Processor,
     pub now_ns: Arc<AtomicU64>,
@@ -190,7 +191,21 @@ impl Rig {
 
     pub fn with(host: HostConfig, instrument: Option<Instrument>) -> Self {
         let (service, worker) = Service::by_hand();
-        let worker = Arc::new(Mutex::new(worker));
+        Self::on(service, Arc::new(Mutex::new(worker)), host, instrument)
+    }
+
+    /// Another instance on the same worker.
+    pub fn beside(&self, host: HostConfig) -> Self {
+        let (service, worker) = (Arc::clone(&self.service), Arc::clone(&self.worker));
+        Self::on(service, worker, host, None)
+    }
+
+    fn on(
+        service: Arc<Service>,
+        worker: Arc<Mutex<Worker>>,
+        host: HostConfig,
+        instrument: Option<Instrument>,
+    ) -> Self {
         let engine = Engine::new(&service);
         if let Some(instrument) = instrument {
             engine.load(instrument).unwrap();
@@ -205,6 +220,7 @@ impl Rig {
         let latency = processor.activate(host).unwrap();
         Self {
             engine,
+            service,
             worker,
             processor,
             now_ns,
