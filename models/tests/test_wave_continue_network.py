@@ -8,6 +8,7 @@ torch = pytest.importorskip("torch", reason="the network is a torch module")
 from afterimage_models.wave_continue.adaptive import BLOCK, fitted_taps  # noqa: E402
 from afterimage_models.wave_continue.export import REPLACED, StepWaveNet, widths  # noqa: E402
 from afterimage_models.wave_continue.fixture import SHAPE, network, sound  # noqa: E402
+from afterimage_models.wave_continue.linear_prediction import least_squares_taps, past_of  # noqa: E402
 from afterimage_models.wave_continue.mixture import GRID, Mixture, bits, on_grid  # noqa: E402
 from afterimage_models.wave_continue.network import before, latest  # noqa: E402
 
@@ -66,14 +67,38 @@ def test_sound_is_put_on_the_16_bit_grid():
 
 @torch.no_grad()
 def test_taps_follow_a_sound_and_come_from_what_was_before_alone():
-    n = torch.arange(2048)
-    tone = torch.where(n < 1024, torch.sin(0.3 * n), torch.sin(0.7 * n))[None]
-    past = latest(before(tone), 8)
-    taps = fitted_taps(past, tone)
-    missed = tone - (past * taps).sum(-1)
-    settled = [slice(10 * BLOCK, 1024), slice(1024 + 10 * BLOCK, 2048)]
-    assert all(float(missed[0, part].pow(2).mean()) < 1e-3 for part in settled)
-    changed = torch.cat([tone[:, :1500], torch.zeros(1, 548)], 1)
-    again = fitted_taps(latest(before(changed), 8), changed)
+    n = torch.arange(4096)
+    tone = torch.where(n < 2048, torch.sin(0.3 * n), torch.sin(0.7 * n))[None]
+    taps = fitted_taps(tone, 8)
+    missed = tone - (latest(before(tone), 8) * taps).sum(-1)
+    settled = [slice(10 * BLOCK, 2048), slice(2048 + 24 * BLOCK, 4096)]
+    assert all(float(missed[0, part].pow(2).mean()) < 1e-2 for part in settled)
+    again = fitted_taps(torch.cat([tone[:, :1500], torch.zeros(1, 2596)], 1), 8)
     assert torch.equal(again[:, : 1500 // BLOCK * BLOCK], taps[:, : 1500 // BLOCK * BLOCK])
     assert not torch.allclose(again[:, 1700:], taps[:, 1700:], atol=1e-3)
+
+
+def outermost(taps: np.ndarray) -> float:
+    """Largest radius of the poles of a predictor [taps], newest first."""
+    return float(np.abs(np.roots(np.concatenate([[1.0], -taps]))).max())
+
+
+RNG = np.random.default_rng(4)
+HARD = {
+    "a tone": np.sin(0.3 * np.arange(1000)),
+    "a tone that grows": np.exp(0.01 * np.arange(1000)) * 1e-4 * np.sin(0.3 * np.arange(1000)),
+    "clipped noise": np.clip(20.0 * RNG.standard_normal(1000), -1.0, 1.0),
+    "silence": np.zeros(1000),
+    "a step": (np.arange(1000) > 500).astype(float),
+}
+
+
+@pytest.mark.parametrize("name", HARD)
+def test_taps_are_stable_whatever_the_sound_is(name):
+    taps = fitted_taps(torch.from_numpy(HARD[name]).float()[None], 32)[0, ::BLOCK].double().numpy()
+    assert max(outermost(row) for row in taps if row.any()) < 1.0 if taps.any() else name == "silence"
+
+
+def test_least_squares_over_a_growing_tone_is_seen_as_unstable():
+    grows = HARD["a tone that grows"]
+    assert outermost(least_squares_taps(past_of(grows, 32), grows)) > 1.0

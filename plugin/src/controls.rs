@@ -11,7 +11,6 @@ use nice_plug::prelude::NoteEvent;
 
 use crate::continuation_params;
 use crate::editor::keyboard_link::PlayedKey;
-use crate::midi_clock::MidiClock;
 use crate::params::InstrumentParams;
 
 /// Events a stretch can carry; more are counted and dropped, never allocated for.
@@ -31,8 +30,6 @@ pub struct Controls {
     last: Option<Snapshot>,
     /// The key that lets it play on while it is held.
     held_key: Option<u8>,
-    /// The key that taps the tempo.
-    tap_key: Option<u8>,
     dropped_events: u64,
 }
 
@@ -58,7 +55,6 @@ struct Snapshot {
     sustain_pedal: bool,
     play: [PlayChange; 9],
     continuation: [ContinuationChange; continuation_params::CHANGES],
-    tap: bool,
 }
 
 impl Snapshot {
@@ -87,7 +83,6 @@ impl Snapshot {
             sustain_pedal: params.sustain_pedal.value(),
             play: params.play.changes(),
             continuation: params.continuation.changes(params.bypass.value()),
-            tap: params.continuation.tempo.tap.value(),
         }
     }
 }
@@ -100,7 +95,6 @@ impl Default for Controls {
             stretch_samples: 0,
             last: None,
             held_key: None,
-            tap_key: None,
             dropped_events: 0,
         }
     }
@@ -120,7 +114,6 @@ impl Controls {
         self.events.clear();
         let bypassed = params.bypass.value();
         self.held_key = params.continuation.held_key().filter(|_| !bypassed);
-        self.tap_key = params.continuation.tempo.tap_key();
         let now = Snapshot::of(params);
         let before = self.last.replace(now);
         if before != Some(now) {
@@ -156,7 +149,7 @@ impl Controls {
     /// The framework ends a stretch at a parameter's sample, but hands over every event that the host
     /// listed before that parameter: one on the same sample belongs to the next stretch, as it would
     /// if the host's block began there.
-    pub fn note(&mut self, event: &NoteEvent<MidiClock>) {
+    pub fn note<S>(&mut self, event: &NoteEvent<S>) {
         let offset = event.timing();
         let Some(event) = translate(event) else {
             return;
@@ -172,15 +165,8 @@ impl Controls {
         }
     }
 
-    /// What an event means: the key that lets it play on starts and ends that, one taps the tempo, and
-    /// neither plays anything.
+    /// What an event means: the key that lets it play on starts and ends that, and plays nothing.
     fn held(&self, event: Event) -> Event {
-        let tapped = self.tap_key.is_some_and(|tap| {
-            matches!(event, Event::NoteOn { key, velocity, .. } if key == tap && velocity > 0.0)
-        });
-        if tapped {
-            return Event::Control(ControlChange::Continuation(ContinuationChange::Tap));
-        }
         let runs = match event {
             Event::NoteOn { key, velocity, .. } => Some(key).zip(Some(velocity > 0.0)),
             Event::NoteOff(NoteMatch { key, .. }) => key.zip(Some(false)),
@@ -300,10 +286,6 @@ impl Controls {
                 self.control(ControlChange::Continuation(change));
             }
         }
-        // A press that a session was saved with is none.
-        if now.tap && before.is_some_and(|b| !b.tap) {
-            self.control(ControlChange::Continuation(ContinuationChange::Tap));
-        }
     }
 
     // A wheel, pedal or pressure that the host plays through MIDI must not be undone by a parameter
@@ -355,7 +337,7 @@ fn id_of(voice_id: VoiceID) -> Option<i32> {
     }
 }
 
-fn translate(event: &NoteEvent<MidiClock>) -> Option<Event> {
+fn translate<S>(event: &NoteEvent<S>) -> Option<Event> {
     Some(match *event {
         NoteEvent::NoteOn {
             voice_id,
@@ -409,12 +391,6 @@ fn translate(event: &NoteEvent<MidiClock>) -> Option<Event> {
         NoteEvent::MidiCC {
             channel, cc, value, ..
         } => return controller(channel, cc, value),
-        NoteEvent::MidiSysEx {
-            message: MidiClock(message),
-            ..
-        } => Event::Control(ControlChange::Continuation(ContinuationChange::Clock(
-            message,
-        ))),
         _ => return None,
     })
 }

@@ -16,11 +16,10 @@ use nice_plug::prelude::{
 
 use crate::controls::{Controls, EVENT_CAPACITY};
 use crate::editor;
-use crate::editor::keyboard_link::{Hand, KeyboardLink};
+use crate::editor::keyboard_link::KeyboardLink;
 use crate::heard::Heard;
 use crate::host::{musical_time, note_for_host};
 use crate::loader::{Loader, fresh_continuer};
-use crate::midi_clock::MidiClock;
 use crate::params::{LatencyChoice, RenderChoice};
 use crate::report;
 use crate::takes::audition::{AuditionLink, AuditionPlayer};
@@ -93,13 +92,13 @@ impl<R: Role> Default for Shell<R> {
 }
 
 impl<R> Shell<R> {
-    /// Shows on the window's keyboard who plays what. Real-time safe.
-    fn light(&self, hand: Hand, event: &NoteEvent<MidiClock>) {
+    /// Shows on the window's keyboard what the host plays. Real-time safe.
+    fn light(&self, event: &NoteEvent<()>) {
         match event {
             NoteEvent::NoteOn {
                 key: Key::Number(key),
                 ..
-            } => self.keys.note_on(hand, *key),
+            } => self.keys.note_on(*key),
             NoteEvent::NoteOff {
                 key: Key::Number(key),
                 ..
@@ -108,7 +107,7 @@ impl<R> Shell<R> {
                 key: Key::Number(key),
                 ..
             } => {
-                self.keys.note_off(hand, *key);
+                self.keys.note_off(*key);
             }
             _ => {}
         }
@@ -128,7 +127,7 @@ impl<R> Shell<R> {
     }
 
     /// Collects what happens in a block. Real-time safe.
-    fn collect<P: Plugin<SysExMessage = MidiClock>>(
+    fn collect<P: Plugin<SysExMessage = ()>>(
         &mut self,
         samples: usize,
         context: &mut impl ProcessContext<P>,
@@ -142,7 +141,7 @@ impl<R> Shell<R> {
         self.audition
             .begin_block(samples, |event| controls.add(event));
         while let Some(event) = context.next_event() {
-            self.light(Hand::You, &event);
+            self.light(&event);
             self.controls.note(&event);
             if self.view.params.midi_thru.value() {
                 // A host without a MIDI output refuses; there is nobody to tell.
@@ -192,7 +191,7 @@ impl<R: Role> Plugin for Shell<R> {
     const INPUT_EVENT_CAPACITY: usize = EVENT_CAPACITY;
 
     type Editor = nice_plug_egui::EguiEditor<editor::Window>;
-    type SysExMessage = MidiClock;
+    type SysExMessage = ();
     type BackgroundTask = ();
 
     fn params(&self) -> Arc<dyn Params> {
@@ -260,7 +259,7 @@ impl<R: Role> Plugin for Shell<R> {
         });
         for composed in self.processor.composed() {
             if let Some(event) = note_for_host(composed) {
-                self.light(Hand::It, &event);
+                self.light(&event);
                 // A host without a MIDI output refuses; there is nobody to tell.
                 let _ = context.try_send_event(event);
             }

@@ -61,6 +61,7 @@ def synthesise(notes: list[Note], program: int, font: str, channel: int = 0) -> 
         midi, wav = Path(folder) / "piece.mid", Path(folder) / "piece.wav"
         write_events(midi, events)
         command = ["fluidsynth", "-ni", "-q", "-r", str(SAMPLE_RATE), "-g", "0.5", "-R", "0", "-C", "0"]
+        command += ["-o", "synth.dynamic-sample-loading=1"]  # a font is not decoded whole for one preset
         command += ["-T", "wav", "-O", "float", "-F", str(wav), str(font_path(font)), str(midi)]
         subprocess.run(command, check=True, capture_output=True)
         samples, _ = soundfile.read(wav, dtype="float32")

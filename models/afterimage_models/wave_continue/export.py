@@ -50,9 +50,10 @@ class StepWaveNet(nn.Module):
         foretold: Tensor,
         *earlier: Tensor,
     ) -> tuple[Tensor, ...]:
-        """`audio`, `label`, `predicted`, `foretold`: [batch, 1]; pasts: [batch, taps]; `earlier`: [batch, channels].
+        """`audio`, `label`, `predicted`, `foretold`: [batch, 1]; `past`, `missed`: [batch, taps].
 
-        `taps`: [batch, taps], what foretells the whitened sample that comes next, fitted by the host to those before.
+        `taps`: [batch, followed], what foretells the whitened sample that comes next, fitted by the host to those
+        before; `whitened`: [batch, followed]; `earlier`: [batch, channels].
         The mixture is [batch, 3 * mixtures]: logits, means, scales.
         """
         left = audio - predicted
@@ -61,7 +62,7 @@ class StepWaveNet(nn.Module):
         missed = torch.cat([left - foretold, missed[:, :-1]], 1)
         predicted = (past * self.whitening).sum(-1, keepdim=True)
         foretold = (whitened * taps).sum(-1, keepdim=True)
-        seen = Past(audio[:, 0], whitened, missed, (predicted + foretold)[:, 0])
+        seen = Past(audio[:, 0], whitened[:, : past.shape[1]], missed, (predicted + foretold)[:, 0])
         x = self.front(seen.front())
         now, total = [], 0.0
         for layer, tap in zip(self.layers, earlier, strict=True):
@@ -75,7 +76,7 @@ class StepWaveNet(nn.Module):
 
 def widths(shape: Shape) -> dict[str, int]:
     """Values a row of each state."""
-    replaced = dict(zip(REPLACED, (shape.taps, shape.taps, shape.taps, 1, 1), strict=True))
+    replaced = dict(zip(REPLACED, (shape.taps, shape.followed, shape.taps, 1, 1), strict=True))
     return replaced | dict.fromkeys(delayed(shape), shape.channels)
 
 
@@ -84,6 +85,6 @@ def export_onnx(network: WaveNet, path: Path) -> None:
     shape, batch = network.shape, 2
     states = [torch.zeros(batch, width) for width in widths(shape).values()]
     number = torch.zeros(batch, 1, dtype=torch.int64)
-    example = (torch.zeros(batch, 1), number, torch.zeros(batch, shape.taps), *states)
+    example = (torch.zeros(batch, 1), number, torch.zeros(batch, shape.followed), *states)
     step = StepWaveNet(network.float().cpu().eval())
     export_graph(step, example, input_names(shape), output_names(shape), path)

@@ -20,8 +20,8 @@ from .network import Shape, WaveNet
 
 FOLDER = Path(__file__).resolve().parents[3] / "plugin/crates/neural/tests/fixtures/wave"
 LABELS = ["any", "low", "high"]
-SHAPE = Shape(labels=len(LABELS), channels=16, skip=16, short_cycle=3, long_cycle=5, taps=4, mixtures=3)
-SAMPLES, EVERY = 200, 5  # six times the longest delay, three fits of the taps; every fifth is kept
+SHAPE = Shape(labels=len(LABELS), channels=16, skip=16, short_cycle=3, long_cycle=5, taps=4, followed=12, mixtures=3)
+SAMPLES, EVERY = 400, 10  # twelve times the longest delay, six fits of the taps; every tenth is kept
 
 
 def network() -> WaveNet:

@@ -89,21 +89,29 @@ def backward_bits(sound: np.ndarray, first: int, window: int) -> float:
 
     Nothing is sent. The scale is that of the errors it has just made, times a factor fitted to the clip.
     """
-    past, step = past_of(sound, ORDER), HOP
+    past = past_of(sound, ORDER)
     errors = np.zeros(len(sound))
-    for start in range(first - window, len(sound), step):
-        seen, here = slice(start - window, start), slice(start, min(start + step, len(sound)))
+    for start in range(first - window, len(sound), HOP):
+        seen, here = slice(start - window, start), slice(start, min(start + HOP, len(sound)))
         errors[here] = sound[here] - past[here] @ least_squares_taps(past[seen], sound[seen])
-    starts = range(first, len(sound), step)
+    return bits_of_errors(errors, first, window)
+
+
+def bits_of_errors(errors: np.ndarray, first: int, window: int) -> float:
+    """Bits a sample from `first` on of `errors` [samples], whose scale is that of the last `window`, every 8 ms anew.
+
+    Times a factor fitted to the clip, under the cheaper of Laplacian and Gaussian.
+    """
+    starts = range(first, len(errors), HOP)
     cheapest = np.inf
     for bits, power in LAWS:
         recent = [_scale(errors[start - window : start], power) for start in starts]
         for factor in FACTORS:
             parts = [
-                bits(errors[start : start + step], factor * scale).sum()
+                bits(errors[start : start + HOP], factor * scale).sum()
                 for start, scale in zip(starts, recent, strict=True)
             ]
-            cheapest = min(cheapest, sum(parts) / (len(sound) - first))
+            cheapest = min(cheapest, sum(parts) / (len(errors) - first))
     return float(cheapest)
 
 

@@ -28,7 +28,8 @@ class Shape:
     skip: int = 64
     short_cycle: int = 10  # layers of dilations 1, 2, 4 ...
     long_cycle: int = 13
-    taps: int = 32
+    taps: int = 32  # of the fixed predictor, and samples of each past that the network sees
+    followed: int = 256  # taps that follow the sound: some 60 Hz between two partials
     mixtures: int = 10
 
     @property
@@ -38,8 +39,8 @@ class Shape:
 
     @property
     def context(self) -> int:
-        """Samples that decide the next one."""
-        return sum(self.dilations) + 3 * self.taps
+        """Samples that decide the next one, but for the taps that follow: these forget little by little."""
+        return sum(self.dilations) + 2 * self.taps
 
     @property
     def front(self) -> int:
@@ -48,8 +49,8 @@ class Shape:
 
     @property
     def outputs(self) -> int:
-        """Values of the last layer: logits, shifts, scales, taps of two pasts."""
-        return 3 * self.mixtures + 2 * self.taps
+        """Values of the last layer: logits, shifts, scales."""
+        return 3 * self.mixtures
 
 
 class Past(NamedTuple):
@@ -108,12 +109,9 @@ class Head(nn.Module):
     def forward(self, skip: Tensor, past: Past) -> Mixture:
         """`skip`: [..., skip]."""
         made = self.out(torch.relu(self.hidden(torch.relu(skip))))
-        k, taps = self.shape.mixtures, self.shape.taps
-        logits, shift, scale, on_missed, on_whitened = made.split([k, k, k, taps, taps], -1)
-        moved = (on_missed * past.missed).sum(-1) + (on_whitened * past.whitened).sum(-1)
-        centre = past.foretold + moved
+        logits, shift, scale = made.split(self.shape.mixtures, -1)
         log_scale = (scale + torch.log(level_of(past.missed)).unsqueeze(-1)).clamp(LEAST_LOG_SCALE, MOST_LOG_SCALE)
-        return Mixture(logits, centre.unsqueeze(-1) + shift * torch.exp(log_scale), log_scale)
+        return Mixture(logits, past.foretold.unsqueeze(-1) + shift * torch.exp(log_scale), log_scale)
 
 
 class WaveNet(nn.Module):
@@ -122,7 +120,7 @@ class WaveNet(nn.Module):
     Fixed taps, fitted once to the corpus, whiten the sound; taps that follow it (`adaptive`) foretell what they leave.
     The network sees the whitened past and what those missed of it, each levelled to one, so that a quiet sound is the
     same to it as a loud one, and the levels beside them. What it gives is a mixture of logistics around the linear
-    prediction, whose taps it moves from sample to sample: tones need a precision that gated units alone do not have.
+    prediction: tones need a precision that gated units alone do not have.
     """
 
     def __init__(self, shape: Shape) -> None:
@@ -148,18 +146,17 @@ class WaveNet(nn.Module):
         """At each sample what lies before it."""
         # Sums of products and not matrix products: those would be halved in precision.
         past = latest(before(sound), self.shape.taps)
-        predicted = (past * self.whitening).sum(-1)
         whitened, taps = self.followed(sound)
-        foretold = (whitened * taps).sum(-1)
-        missed = latest(before(sound - predicted - foretold), self.shape.taps)
-        return Past(past[..., 0], whitened, missed, predicted + foretold)
+        foretold = (past * self.whitening).sum(-1) + (whitened * taps).sum(-1)
+        missed = latest(before(sound - foretold), self.shape.taps)
+        return Past(past[..., 0], whitened[..., : self.shape.taps], missed, foretold)
 
     def followed(self, sound: Tensor) -> tuple[Tensor, Tensor]:
-        """The whitened past of each sample, and the taps that foretell from it: both [batch, samples, taps]."""
+        """The whitened past of each sample, and the taps that foretell from it: both [batch, samples, followed]."""
         left = sound - (latest(before(sound), self.shape.taps) * self.whitening).sum(-1)
-        whitened = latest(before(left), self.shape.taps)
         # One value more in front: a step begins with the sample before the first, which is silence.
-        return whitened, fitted_taps(pad(whitened, (0, 0, 1, 0)), pad(left, (1, 0)))[:, 1:]
+        taps = fitted_taps(pad(left, (1, 0)), self.shape.followed)[:, 1:]
+        return latest(before(left), self.shape.followed), taps
 
 
 def before(sound: Tensor) -> Tensor:

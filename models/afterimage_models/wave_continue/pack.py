@@ -7,9 +7,9 @@ from typing import Any
 from .export import delayed, widths
 from .network import SAMPLE_RATE, Shape
 
-VERSION = "0.1.0"
+VERSION = "0.2.0"
 GRAPH = "wave-continue.onnx"
-TEMPERATURE = 1.0
+TEMPERATURE = 0.9
 SOURCES = (
     ("Bach chorales and folk tunes, rendered",
      "corpus of music21 10.5.1 (PyPI); fluid-soundfont-gm, musescore-general-soundfont (Debian)",
@@ -32,14 +32,14 @@ def shelf(tags: list[str]) -> dict[str, Any]:
             "short": "Goes on from a sound, one sample after the other.",
             "long": "Hears tones, drums and textures and carries on from the very last sample: organ and string "
             "chorales, folk tunes on flute, fiddle and accordion, harp, piano, drum loops and ambiences. Each can be "
-            "named, or left open. It knows half a second of the past: it keeps a sound, not a tune.",
+            "named, or left open. Spectra and levels come from the last five seconds: it makes the sound, not a tune.",
             "technical": "WaveNet at 16 kHz: 23 gated dilated convolutions of 48 channels over a whitened past, label "
-            "as a bias of each layer, a mixture of ten logistics around a linear prediction that follows the sound and "
-            "whose taps the net moves from sample to sample. The graph is one step; a native kernel runs its weights.",
+            "as a bias of each layer, a mixture of ten logistics around a linear prediction that follows the sound "
+            "and, in playing, goes along what was heard. The graph is one step; a native kernel runs its weights.",
         },
         "citation": "", "links": [], "license": "MIT OR Apache-2.0",
         "training_data": [{"name": n, "source": s, "license": licence} for n, s, licence in SOURCES],
-        "family": "wavenet", "tasks": ["continue", "imagine"],
+        "family": "wavenet", "tasks": ["continue"],
     }  # fmt: skip
 
 
@@ -50,7 +50,7 @@ def predict_graph(shape: Shape, file: str) -> dict[str, Any]:
         "file": file, "frames_per_call": 1, "internal_model_latency": 0,
         "inputs": [
             _tensor("audio", "audio", ["batch", 1], range=[-1.0, 1.0]), _tensor("label", "class", ["batch", 1]),
-            _tensor("taps", "taps", ["batch", shape.taps]), *states,
+            _tensor("taps", "taps", ["batch", shape.followed]), *states,
         ],
         "outputs": [_tensor("mixture", "mixture", ["batch", 3 * shape.mixtures])]
         + [_tensor(f"{name}.out", "state", ["batch", width]) for name, width in widths(shape).items()],

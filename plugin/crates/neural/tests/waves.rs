@@ -151,7 +151,7 @@ fn it_runs_on_the_native_kernel_and_says_its_speed() {
     let spec = loaded.continuer.spec();
     assert_eq!(
         (spec.sample_rate_hz, spec.context_samples),
-        (16_000, 7 + 31 + 12)
+        (16_000, 7 + 31 + 8 + 1300 * 64)
     );
     assert!(spec.speed > 1.0 && spec.speed == loaded.report.speed);
 }

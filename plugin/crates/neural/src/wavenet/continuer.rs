@@ -83,6 +83,7 @@ impl Continuer for WaveContinuer {
     fn begin(&mut self, start: &SoundStart) {
         if start.follows_heard {
             self.played.take_after(&self.heard);
+            self.played.play();
         } else {
             self.played.forget();
             let label = self.label(&start.style);

@@ -12,6 +12,7 @@ mod kernel;
 mod mixture;
 mod net;
 mod read;
+mod tape;
 #[cfg(test)]
 mod tests;
 

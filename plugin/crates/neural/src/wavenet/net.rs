@@ -2,9 +2,10 @@
 
 use rten_simd::{Isa, SimdOp};
 
-use super::follower::Follower;
+use super::follower::{BLOCK, Follower};
 use super::kernel::{Dense, accumulate, gate, rectify};
 use super::mixture::Mixture;
+use super::tape::{BLOCKS, Tape};
 
 /// Added to the level, so that digital silence has one: the exporter's `QUIETEST`.
 const QUIETEST: f32 = 1.0 / 32_768.0;
@@ -19,7 +20,10 @@ pub(crate) struct Shape {
     pub(super) labels: usize,
     pub(super) channels: usize,
     pub(super) skip: usize,
+    /// Of the fixed predictor, and samples of each past that the net sees.
     pub(super) taps: usize,
+    /// Taps that follow the sound.
+    pub(super) followed: usize,
     pub(super) mixtures: usize,
     /// Of the layers in order.
     pub(super) dilations: Vec<usize>,
@@ -36,9 +40,9 @@ impl Shape {
         2 * self.taps + 3
     }
 
-    /// Values of the last layer: logits, shifts, scales, taps of two pasts.
+    /// Values of the last layer: logits, shifts, scales.
     pub(super) fn outputs(&self) -> usize {
-        3 * self.mixtures + 2 * self.taps
+        3 * self.mixtures
     }
 
     /// Components of a mixture.
@@ -46,9 +50,9 @@ impl Shape {
         self.mixtures
     }
 
-    /// Samples that decide the next one.
+    /// Samples that decide the next one: the convolutions', and before those the tape's.
     pub(crate) fn context(&self) -> usize {
-        self.dilations.iter().sum::<usize>() + 3 * self.taps
+        self.dilations.iter().sum::<usize>() + 2 * self.taps + BLOCKS * BLOCK
     }
 }
 
@@ -111,11 +115,14 @@ impl Scratch {
 pub(crate) struct WaveState {
     /// `[taps]`, newest first, as all pasts.
     past: Vec<f32>,
-    /// What the fixed taps left of `past`.
+    /// `[followed]`: what the fixed taps left of `past`.
     whitened: Vec<f32>,
     /// What the taps that follow the sound left of that.
     missed: Vec<f32>,
     follower: Follower,
+    tape: Tape,
+    /// `[followed]`: those that are in force, the follower's or the tape's, newest first.
+    taps: Vec<f32>,
     /// What the fixed taps foretell of the next sample.
     predicted: f32,
     /// What the others foretell of what these will leave.
@@ -136,9 +143,11 @@ impl WaveState {
         let queued: usize = shape.dilations.iter().sum();
         Self {
             past: vec![0.0; shape.taps],
-            whitened: vec![0.0; shape.taps],
+            whitened: vec![0.0; shape.followed],
             missed: vec![0.0; shape.taps],
-            follower: Follower::new(shape.taps),
+            follower: Follower::new(shape.followed),
+            tape: Tape::new(shape.followed),
+            taps: vec![0.0; shape.followed],
             predicted: 0.0,
             foretold: 0.0,
             log_level: QUIETEST.ln(),
@@ -161,6 +170,8 @@ impl WaveState {
         }
         self.places.fill(0);
         self.follower.forget();
+        self.tape.forget();
+        self.taps.fill(0.0);
         (self.predicted, self.foretold, self.log_level) = (0.0, 0.0, QUIETEST.ln());
     }
 
@@ -170,6 +181,8 @@ impl WaveState {
         self.whitened.copy_from_slice(&other.whitened);
         self.missed.copy_from_slice(&other.missed);
         self.follower.take_after(&other.follower);
+        self.tape.take_after(&other.tape);
+        self.taps.copy_from_slice(&other.taps);
         self.queues.copy_from_slice(&other.queues);
         self.places.copy_from_slice(&other.places);
         self.stream.copy_from_slice(&other.stream);
@@ -177,9 +190,14 @@ impl WaveState {
         self.log_level = other.log_level;
     }
 
+    /// From here on it hears only itself: taps and levels are those of what was heard.
+    pub(crate) fn play(&mut self) {
+        self.tape.play(&mut self.taps);
+    }
+
     /// What foretells what the fixed taps will leave of the next sample.
     pub(crate) fn taps(&self) -> &[f32] {
-        self.follower.taps()
+        &self.taps
     }
 
     /// The newest sample, and what was missed of it, come to the front of the pasts.
@@ -194,9 +212,12 @@ impl WaveState {
             past.copy_within(..last, 1);
             past[0] = newest;
         }
-        self.follower.push(left);
+        self.tape.take(left - self.foretold, left, &mut self.taps);
+        if !self.tape.plays() && self.follower.push(left) {
+            self.taps.copy_from_slice(self.follower.taps());
+        }
         self.predicted = dot(whitening, &self.past);
-        self.foretold = dot(self.follower.taps(), &self.whitened);
+        self.foretold = dot(&self.taps, &self.whitened);
     }
 }
 
@@ -312,13 +333,12 @@ impl SimdOp for Foretell<'_> {
 
         let (logits, rest) = at.out.split_at(shape.mixtures);
         let (shifts, rest) = rest.split_at(shape.mixtures);
-        let (scales, rest) = rest.split_at(shape.mixtures);
-        let (on_missed, rest) = rest.split_at(shape.taps);
-        let moved = dot(on_missed, &state.missed) + dot(&rest[..shape.taps], &state.whitened);
-        let centre = state.predicted + state.foretold + moved;
+        let scales = &rest[..shape.mixtures];
+        let centre = state.predicted + state.foretold;
+        let level = state.tape.steered(state.log_level);
         mixture.logits.copy_from_slice(logits);
         for (component, (shift, scale)) in shifts.iter().zip(scales).enumerate() {
-            let log_scale = (scale + state.log_level).clamp(LOG_SCALES[0], LOG_SCALES[1]);
+            let log_scale = (scale + level).clamp(LOG_SCALES[0], LOG_SCALES[1]);
             mixture.scale[component] = log_scale.exp();
             mixture.mean[component] = centre + shift * mixture.scale[component];
         }
@@ -329,7 +349,7 @@ impl SimdOp for Foretell<'_> {
 fn fill_front(front: &mut [f32], state: &WaveState, newest: f32) -> f32 {
     let taps = state.missed.len();
     let (levelled, beside) = front.split_at_mut(2 * taps);
-    let pasts = [&state.missed, &state.whitened];
+    let pasts = [&state.missed, &state.whitened[..taps]];
     let mut log_levels = [0.0; 2];
     for ((levelled, past), log_level) in levelled
         .chunks_exact_mut(taps)
@@ -349,6 +369,15 @@ fn fill_front(front: &mut [f32], state: &WaveState, newest: f32) -> f32 {
     log_levels[0]
 }
 
+/// Of as many values as the shorter has; in eight sums, because one waits for its last addition.
 fn dot(a: &[f32], b: &[f32]) -> f32 {
-    a.iter().zip(b).map(|(a, b)| a * b).sum()
+    let count = a.len().min(b.len());
+    let (a, b) = (a[..count].chunks(8), b[..count].chunks(8));
+    let mut sums = [0.0_f32; 8];
+    for (a, b) in a.zip(b) {
+        for ((sum, a), b) in sums.iter_mut().zip(a).zip(b) {
+            *sum += a * b;
+        }
+    }
+    sums.iter().sum()
 }

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use super::kernel::{Dense, LANES};
 use super::net::{Layer, Scratch, Shape, WaveNet};
 use crate::error::PackError;
-use crate::manifest::StateKind;
+use crate::manifest::{Axis, Role, StateKind};
 use crate::onnx::{Weight, read_weights};
 use crate::pack::{Pack, PackGraph};
 
@@ -46,7 +46,8 @@ pub(crate) fn read_net(pack: &Pack) -> Result<WaveNet, PackError> {
         channels,
         skip,
         taps: whitening.len(),
-        mixtures: outputs.saturating_sub(2 * whitening.len()) / 3,
+        followed: followed(pack),
+        mixtures: outputs / 3,
         dilations,
     };
     weights.check_lanes("front.bias", channels)?;
@@ -65,6 +66,17 @@ pub(crate) fn read_net(pack: &Pack) -> Result<WaveNet, PackError> {
         whitening,
         shape,
     })
+}
+
+/// Taps that the graph is given; none where it asks for none.
+fn followed(pack: &Pack) -> usize {
+    let graph = pack.manifest().graphs.predict.as_ref();
+    let taps = graph.and_then(|graph| graph.inputs.iter().find(|input| input.role == Role::Taps));
+    taps.and_then(|taps| match taps.shape.last() {
+        Some(Axis::Fixed(count)) => Some(*count),
+        _ => None,
+    })
+    .unwrap_or(0)
 }
 
 fn weights_of(pack: &Pack, graph: &PackGraph) -> Result<HashMap<String, Weight>, PackError> {
