@@ -213,13 +213,16 @@ mod tests {
         for (beat, off) in [0, 400, -300, 500, -450, 100].iter().enumerate() {
             taps.tap((48_000 + 28_800 * beat as i64 + off) as u64, RATE_HZ);
         }
-        let pulse = taps.pulse().unwrap();
+        let pulse = taps.pulse().expect("a tempo");
         assert!((pulse.period / 28_800.0 - 1.0).abs() < 0.01, "{pulse:?}");
-        assert!((pulse.bar.unwrap() - 48_000.0).abs() < 480.0, "{pulse:?}");
+        assert!(
+            (pulse.bar.expect("a bar") - 48_000.0).abs() < 480.0,
+            "{pulse:?}"
+        );
         taps.tap(20 * 48_000, RATE_HZ);
         assert_eq!(taps.pulse(), Some(pulse), "one tap is no tempo");
         taps.tap(20 * 48_000 + 24_000, RATE_HZ);
-        let pulse = taps.pulse().unwrap();
+        let pulse = taps.pulse().expect("a tempo");
         assert_eq!((pulse.period, pulse.bar), (24_000.0, Some(960_000.0)));
     }
 
@@ -241,7 +244,7 @@ mod tests {
         for pulse in 0..100 {
             clock.take(at(pulse), ClockMessage::Pulse, RATE_HZ);
         }
-        let pulse = clock.pulse(at(99), RATE_HZ).unwrap();
+        let pulse = clock.pulse(at(99), RATE_HZ).expect("a tempo");
         assert!((pulse.period / 23_040.0 - 1.0).abs() < 0.01, "{pulse:?}");
         let off = (pulse.beat - 10_000.0) / 23_040.0;
         assert!((off - off.round()).abs() < 0.02, "{pulse:?}");
