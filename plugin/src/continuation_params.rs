@@ -7,10 +7,11 @@ use afterimage_engine::continuation::{
     ContinuationChange, DEFAULT_LIKENESS, InputWhilePlaying, Quantise, Source,
 };
 use nice_plug::prelude::{
-    BoolParam, Enum, EnumParam, FloatParam, FloatRange, IntParam, IntRange, Params, formatters,
+    BoolParam, Enum, EnumParam, FloatParam, FloatRange, IntParam, IntRange, Params,
 };
 
 use crate::params::{SharedNames, linear, percent};
+use crate::tempo_params::{self, TempoParams};
 use crate::view::Opens;
 
 /// Most bars that a length can name.
@@ -18,7 +19,7 @@ const MOST_BARS: i32 = 128;
 /// Stands for no key.
 const NO_KEY: i32 = -1;
 /// Values of a continuation, always in the same order.
-pub const CHANGES: usize = 19;
+pub const CHANGES: usize = 20 + tempo_params::CHANGES;
 
 /// What a piece goes on from.
 #[derive(Enum, Clone, Copy, Debug, PartialEq, Eq)]
@@ -110,6 +111,12 @@ pub struct ContinuationParams {
     /// Seconds until it ends by itself; 0 leaves that to the bars.
     #[id = "continue_seconds"]
     pub seconds: FloatParam,
+    /// Seconds over which it fades before its end, or once it is stopped.
+    #[id = "continue_fade"]
+    pub fade: FloatParam,
+    /// Whether it goes on to a cadence after its length.
+    #[id = "continue_cadence"]
+    pub cadence: BoolParam,
     /// Whether it waits for the player to stop.
     #[id = "continue_when"]
     pub when: EnumParam<WhenChoice>,
@@ -149,9 +156,9 @@ pub struct ContinuationParams {
     /// Level under which the player has stopped, for sound.
     #[id = "continue_gate_db"]
     pub gate_db: FloatParam,
-    /// Quarter notes a minute where the host names no tempo.
-    #[id = "tempo_bpm"]
-    pub tempo_bpm: FloatParam,
+    /// Who says how fast it goes.
+    #[nested]
+    pub tempo: TempoParams,
 }
 
 impl ContinuationParams {
@@ -161,10 +168,6 @@ impl ContinuationParams {
             Opens::ToPlay => SourceChoice::Notes,
             Opens::ToContinue => SourceChoice::Sound,
         };
-        let tempo = FloatRange::Linear {
-            min: 40.0,
-            max: 300.0,
-        };
         let seeds = IntRange::Linear { min: 0, max: 9999 };
         Self {
             run: BoolParam::new("Continue", false),
@@ -173,6 +176,8 @@ impl ContinuationParams {
             start: EnumParam::new("Continue On", StartChoice::Bar),
             bars: bars("Continue Bars", "until stopped"),
             seconds: seconds("Continue Seconds"),
+            fade: linear("Continue Fade", 0.0, 0.0, 30.0, " s", 1),
+            cadence: BoolParam::new("Continue To Cadence", false),
             when: EnumParam::new("Continue When", WhenChoice::AtOnce),
             until_played: BoolParam::new("Continue Until I Play", false),
             trade: bars("Continue Trade", "off"),
@@ -186,9 +191,7 @@ impl ContinuationParams {
             key: key("Continue Key"),
             input: EnumParam::new("Continue Input", InputChoice::Muted),
             gate_db: linear("Continue Gate", -45.0, -80.0, 0.0, " dB", 1),
-            tempo_bpm: FloatParam::new("Tempo", 120.0, tempo)
-                .with_unit(" BPM")
-                .with_value_to_string(formatters::v2s_f32_rounded(1)),
+            tempo: TempoParams::default(),
         }
     }
 
@@ -217,11 +220,14 @@ impl ContinuationParams {
             index,
             label: param.value().clamp(0, i32::from(u16::MAX)) as u16,
         };
+        let [tempo_bpm, tempo_source] = self.tempo.changes();
         [
             ContinuationChange::Source(source),
             ContinuationChange::InputWhilePlaying(input),
             ContinuationChange::GateDb(self.gate_db.value()),
             ContinuationChange::Seconds(self.seconds.value()),
+            ContinuationChange::FadeS(self.fade.value()),
+            ContinuationChange::Cadence(self.cadence.value()),
             ContinuationChange::FollowsHeard(self.from.value() == FromChoice::Heard),
             ContinuationChange::Quantise(quantise),
             ContinuationChange::WhenStopped(self.when.value() == WhenChoice::WhenStopped),
@@ -235,7 +241,8 @@ impl ContinuationParams {
             ContinuationChange::Likeness(self.likeness.value()),
             ContinuationChange::Seed(self.seed.value().max(0) as u64),
             ContinuationChange::Sounds(self.sounds.value()),
-            ContinuationChange::TempoBpm(self.tempo_bpm.value()),
+            tempo_source,
+            tempo_bpm,
             ContinuationChange::Run(self.run.value() && !bypassed),
         ]
     }
@@ -260,7 +267,8 @@ fn bars(name: &str, none: &'static str) -> IntParam {
         .with_string_to_value(Arc::new(parse))
 }
 
-fn key(name: &str) -> IntParam {
+/// A MIDI key, or none.
+pub(crate) fn key(name: &str) -> IntParam {
     let range = IntRange::Linear {
         min: NO_KEY,
         max: 127,

@@ -11,6 +11,7 @@ use nice_plug::prelude::NoteEvent;
 
 use crate::continuation_params;
 use crate::editor::keyboard_link::PlayedKey;
+use crate::midi_clock::MidiClock;
 use crate::params::InstrumentParams;
 
 /// Events a stretch can carry; more are counted and dropped, never allocated for.
@@ -30,6 +31,8 @@ pub struct Controls {
     last: Option<Snapshot>,
     /// The key that lets it play on while it is held.
     held_key: Option<u8>,
+    /// The key that taps the tempo.
+    tap_key: Option<u8>,
     dropped_events: u64,
 }
 
@@ -55,6 +58,7 @@ struct Snapshot {
     sustain_pedal: bool,
     play: [PlayChange; 9],
     continuation: [ContinuationChange; continuation_params::CHANGES],
+    tap: bool,
 }
 
 impl Snapshot {
@@ -83,6 +87,7 @@ impl Snapshot {
             sustain_pedal: params.sustain_pedal.value(),
             play: params.play.changes(),
             continuation: params.continuation.changes(params.bypass.value()),
+            tap: params.continuation.tempo.tap.value(),
         }
     }
 }
@@ -95,6 +100,7 @@ impl Default for Controls {
             stretch_samples: 0,
             last: None,
             held_key: None,
+            tap_key: None,
             dropped_events: 0,
         }
     }
@@ -114,6 +120,7 @@ impl Controls {
         self.events.clear();
         let bypassed = params.bypass.value();
         self.held_key = params.continuation.held_key().filter(|_| !bypassed);
+        self.tap_key = params.continuation.tempo.tap_key();
         let now = Snapshot::of(params);
         let before = self.last.replace(now);
         if before != Some(now) {
@@ -149,7 +156,7 @@ impl Controls {
     /// The framework ends a stretch at a parameter's sample, but hands over every event that the host
     /// listed before that parameter: one on the same sample belongs to the next stretch, as it would
     /// if the host's block began there.
-    pub fn note<S>(&mut self, event: &NoteEvent<S>) {
+    pub fn note(&mut self, event: &NoteEvent<MidiClock>) {
         let offset = event.timing();
         let Some(event) = translate(event) else {
             return;
@@ -165,8 +172,15 @@ impl Controls {
         }
     }
 
-    /// What an event means: the key that lets it play on starts and ends that, and plays nothing.
+    /// What an event means: the key that lets it play on starts and ends that, one taps the tempo, and
+    /// neither plays anything.
     fn held(&self, event: Event) -> Event {
+        let tapped = self.tap_key.is_some_and(|tap| {
+            matches!(event, Event::NoteOn { key, velocity, .. } if key == tap && velocity > 0.0)
+        });
+        if tapped {
+            return Event::Control(ControlChange::Continuation(ContinuationChange::Tap));
+        }
         let runs = match event {
             Event::NoteOn { key, velocity, .. } => Some(key).zip(Some(velocity > 0.0)),
             Event::NoteOff(NoteMatch { key, .. }) => key.zip(Some(false)),
@@ -286,6 +300,10 @@ impl Controls {
                 self.control(ControlChange::Continuation(change));
             }
         }
+        // A press that a session was saved with is none.
+        if now.tap && before.is_some_and(|b| !b.tap) {
+            self.control(ControlChange::Continuation(ContinuationChange::Tap));
+        }
     }
 
     // A wheel, pedal or pressure that the host plays through MIDI must not be undone by a parameter
@@ -337,7 +355,7 @@ fn id_of(voice_id: VoiceID) -> Option<i32> {
     }
 }
 
-fn translate<S>(event: &NoteEvent<S>) -> Option<Event> {
+fn translate(event: &NoteEvent<MidiClock>) -> Option<Event> {
     Some(match *event {
         NoteEvent::NoteOn {
             voice_id,
@@ -391,6 +409,12 @@ fn translate<S>(event: &NoteEvent<S>) -> Option<Event> {
         NoteEvent::MidiCC {
             channel, cc, value, ..
         } => return controller(channel, cc, value),
+        NoteEvent::MidiSysEx {
+            message: MidiClock(message),
+            ..
+        } => Event::Control(ControlChange::Continuation(ContinuationChange::Clock(
+            message,
+        ))),
         _ => return None,
     })
 }

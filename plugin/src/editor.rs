@@ -48,10 +48,10 @@ use nice_plug_egui::{
 use self::facts::Facts;
 use self::grid::Grid;
 use self::header::{LoadField, Verb};
-use self::keyboard_link::{KeyboardLink, PlayedKey};
+use self::keyboard_link::{Hand, KeyboardLink, PlayedKey};
 use self::layout::{Layout, MIN_SIZE, Needs};
 use self::shelf_panel::{ShelfPanel, Wishes};
-use self::spectrogram::{Hand, Spectrogram};
+use self::spectrogram::Spectrogram;
 use self::takes::TakesPanel;
 use crate::params::InstrumentParams;
 use crate::state::ShelfWish;

@@ -5,6 +5,8 @@ use afterimage_engine::{Event, NoteMatch, TimedEvent};
 use nice_plug::midi::{Channel, Key, VoiceID};
 use nice_plug::prelude::{NoteEvent, Transport as HostTransport};
 
+use crate::midi_clock::MidiClock;
+
 /// Steps in which hosts may give quarter notes: Ardour's are 1/1920, twelve samples at 120 a minute.
 const ROUNDED_QUARTERS: f64 = 1.0 / 1920.0;
 
@@ -40,7 +42,7 @@ pub fn musical_time(transport: &HostTransport) -> Transport {
 }
 
 /// A composed note as the framework has it. Real-time safe.
-pub fn note_for_host(composed: &TimedEvent) -> Option<NoteEvent<()>> {
+pub fn note_for_host(composed: &TimedEvent) -> Option<NoteEvent<MidiClock>> {
     let timing = composed.offset_samples;
     match composed.event {
         Event::NoteOn {

@@ -16,6 +16,7 @@ mod host;
 mod instrument;
 mod loader;
 mod locate;
+mod midi_clock;
 mod opening;
 mod params;
 mod play_params;
@@ -24,6 +25,7 @@ mod shelf;
 mod shell;
 mod state;
 mod takes;
+mod tempo_params;
 mod view;
 
 use effect::Effect;

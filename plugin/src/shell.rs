@@ -16,10 +16,11 @@ use nice_plug::prelude::{
 
 use crate::controls::{Controls, EVENT_CAPACITY};
 use crate::editor;
-use crate::editor::keyboard_link::KeyboardLink;
+use crate::editor::keyboard_link::{Hand, KeyboardLink};
 use crate::heard::Heard;
 use crate::host::{musical_time, note_for_host};
 use crate::loader::{Loader, fresh_continuer};
+use crate::midi_clock::MidiClock;
 use crate::params::{LatencyChoice, RenderChoice};
 use crate::report;
 use crate::takes::audition::{AuditionLink, AuditionPlayer};
@@ -92,13 +93,13 @@ impl<R: Role> Default for Shell<R> {
 }
 
 impl<R> Shell<R> {
-    /// Shows on the window's keyboard what the host plays. Real-time safe.
-    fn light(&self, event: &NoteEvent<()>) {
+    /// Shows on the window's keyboard who plays what. Real-time safe.
+    fn light(&self, hand: Hand, event: &NoteEvent<MidiClock>) {
         match event {
             NoteEvent::NoteOn {
                 key: Key::Number(key),
                 ..
-            } => self.keys.note_on(*key),
+            } => self.keys.note_on(hand, *key),
             NoteEvent::NoteOff {
                 key: Key::Number(key),
                 ..
@@ -107,7 +108,7 @@ impl<R> Shell<R> {
                 key: Key::Number(key),
                 ..
             } => {
-                self.keys.note_off(*key);
+                self.keys.note_off(hand, *key);
             }
             _ => {}
         }
@@ -127,7 +128,7 @@ impl<R> Shell<R> {
     }
 
     /// Collects what happens in a block. Real-time safe.
-    fn collect<P: Plugin<SysExMessage = ()>>(
+    fn collect<P: Plugin<SysExMessage = MidiClock>>(
         &mut self,
         samples: usize,
         context: &mut impl ProcessContext<P>,
@@ -141,7 +142,7 @@ impl<R> Shell<R> {
         self.audition
             .begin_block(samples, |event| controls.add(event));
         while let Some(event) = context.next_event() {
-            self.light(&event);
+            self.light(Hand::You, &event);
             self.controls.note(&event);
             if self.view.params.midi_thru.value() {
                 // A host without a MIDI output refuses; there is nobody to tell.
@@ -191,7 +192,7 @@ impl<R: Role> Plugin for Shell<R> {
     const INPUT_EVENT_CAPACITY: usize = EVENT_CAPACITY;
 
     type Editor = nice_plug_egui::EguiEditor<editor::Window>;
-    type SysExMessage = ();
+    type SysExMessage = MidiClock;
     type BackgroundTask = ();
 
     fn params(&self) -> Arc<dyn Params> {
@@ -259,7 +260,7 @@ impl<R: Role> Plugin for Shell<R> {
         });
         for composed in self.processor.composed() {
             if let Some(event) = note_for_host(composed) {
-                self.light(&event);
+                self.light(Hand::It, &event);
                 // A host without a MIDI output refuses; there is nobody to tell.
                 let _ = context.try_send_event(event);
             }

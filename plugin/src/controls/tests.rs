@@ -1,12 +1,13 @@
 //! What a stretch states, and when.
 
 use super::Controls;
+use crate::midi_clock::MidiClock;
 use crate::params::{InstrumentParams, SessionFields, SharedNames};
 use crate::view::Opens;
 use afterimage_engine::continuation::ContinuationChange;
 use afterimage_engine::{ControlChange, Event, NoteMatch, TimedEvent};
 use nice_plug::midi::{Channel, Key, VoiceID};
-use nice_plug::prelude::{IntParam, IntRange, NoteEvent};
+use nice_plug::prelude::{BoolParam, IntParam, IntRange, NoteEvent};
 
 const STRETCH: usize = 64;
 
@@ -15,7 +16,7 @@ fn params() -> InstrumentParams {
     InstrumentParams::new(fields, &names, &names, Opens::ToPlay)
 }
 
-fn note_on(timing: u32) -> NoteEvent<()> {
+fn note_on(timing: u32) -> NoteEvent<MidiClock> {
     NoteEvent::NoteOn {
         timing,
         voice_id: VoiceID::ID(7),
@@ -78,20 +79,20 @@ fn bend_is_centred_and_the_pedal_splits_at_64() {
     let (params, mut controls) = (params(), Controls::default());
     controls.begin(&params, STRETCH);
     controls.begin(&params, STRETCH);
-    controls.note::<()>(&NoteEvent::MidiPitchBend {
+    controls.note(&NoteEvent::MidiPitchBend {
         timing: 0,
         channel: 1,
         value: 0.5,
     });
     for (timing, value) in [(1, 63.0 / 127.0), (2, 64.0 / 127.0)] {
-        controls.note::<()>(&NoteEvent::MidiCC {
+        controls.note(&NoteEvent::MidiCC {
             timing,
             channel: 1,
             cc: 64,
             value,
         });
     }
-    controls.note::<()>(&NoteEvent::MidiCC {
+    controls.note(&NoteEvent::MidiCC {
         timing: 3,
         channel: 1,
         cc: 123,
@@ -137,7 +138,7 @@ fn the_key_that_lets_it_play_on_starts_and_ends_that_and_plays_nothing() {
     controls.begin(&params, STRETCH);
     controls.events.clear();
     controls.note(&note_on(5));
-    let off: NoteEvent<()> = NoteEvent::NoteOff {
+    let off: NoteEvent<MidiClock> = NoteEvent::NoteOff {
         timing: 9,
         voice_id: VoiceID::ID(7),
         channel: Channel::Number(2),
@@ -156,4 +157,29 @@ fn the_key_that_lets_it_play_on_starts_and_ends_that_and_plays_nothing() {
     controls.begin(&params, STRETCH);
     controls.note(&note_on(5));
     assert_eq!(controls.events(), [heard(5)]);
+}
+
+#[test]
+fn a_press_is_one_tap_and_so_is_the_key_that_taps() {
+    let (mut params, mut controls) = (params(), Controls::default());
+    let range = IntRange::Linear { min: -1, max: 127 };
+    params.continuation.tempo.key = IntParam::new("Tap Key", 60, range);
+    let tap = Event::Control(ControlChange::Continuation(ContinuationChange::Tap));
+    let taps = |controls: &Controls| {
+        let is_tap = |event: &&TimedEvent| event.event == tap;
+        controls.events().iter().filter(is_tap).count()
+    };
+    controls.begin(&params, STRETCH);
+    assert_eq!(taps(&controls), 0);
+    params.continuation.tempo.tap = BoolParam::new("Tap", true);
+    controls.begin(&params, STRETCH);
+    assert_eq!(taps(&controls), 1);
+    controls.begin(&params, STRETCH);
+    assert_eq!(taps(&controls), 0, "it is held, not pressed again");
+    controls.note(&note_on(3));
+    assert_eq!(controls.events(), [TimedEvent::new(3, tap)]);
+    // A session that was saved in the middle of a press opens without one.
+    controls.forget();
+    controls.begin(&params, STRETCH);
+    assert_eq!(taps(&controls), 0);
 }

@@ -4,6 +4,7 @@
 mod choices;
 
 use afterimage_engine::MusicalTime;
+use afterimage_engine::continuation::TempoFrom;
 use egui::{Align2, Rect, Role, Sense, Shape, Stroke, Ui, WidgetInfo, pos2, vec2};
 use nice_plug::prelude::{BoolParam, FloatParam, IntParam, Param, ParamSetter};
 
@@ -102,8 +103,11 @@ fn show_state(
         name => name,
     };
     let beat = match params.source.unmodulated_plain_value() {
-        SourceChoice::Notes => format!("{:.0} bpm", time.tempo_bpm),
-        SourceChoice::Sound => words_of_hearing(time.tempo_bpm, facts.input_db, facts.behind_s),
+        SourceChoice::Notes => words_of_tempo(&time),
+        SourceChoice::Sound => {
+            let heard = words_of_hearing(facts.input_db, facts.behind_s);
+            format!("{} · {heard}", words_of_tempo(&time))
+        }
     };
     for (line, (text, look)) in [
         (words.title.as_str(), TextLook::medium(Size::Name, colour)),
@@ -118,8 +122,23 @@ fn show_state(
     }
 }
 
+/// How fast it goes, who says so, and how sure what is played makes us of it.
+fn words_of_tempo(time: &MusicalTime) -> String {
+    let from = match time.tempo_from {
+        TempoFrom::Host => "of the host".to_owned(),
+        TempoFrom::Own => String::new(),
+        TempoFrom::Taps => "tapped".to_owned(),
+        TempoFrom::Clock => "MIDI clock".to_owned(),
+        TempoFrom::Played => format!("yours, {:.0} % sure", 100.0 * time.confidence),
+        TempoFrom::Held => "yours, held".to_owned(),
+    };
+    format!("{:.0} bpm {from}", time.tempo_bpm)
+        .trim_end()
+        .to_owned()
+}
+
 /// What is said of the input.
-fn words_of_hearing(tempo_bpm: f32, input_db: f32, behind_s: f32) -> String {
+fn words_of_hearing(input_db: f32, behind_s: f32) -> String {
     const SILENT_DB: f32 = -90.0;
     const BEHIND_S: f32 = 1.0; // less is the ordinary wait for a horizon
     let heard = match input_db {
@@ -130,7 +149,7 @@ fn words_of_hearing(tempo_bpm: f32, input_db: f32, behind_s: f32) -> String {
         s if s > BEHIND_S => format!(" · {s:.0} s behind"),
         _ => String::new(),
     };
-    format!("{tempo_bpm:.0} bpm · {heard}{behind}")
+    format!("{heard}{behind}")
 }
 
 /// What ring and title say.
@@ -219,9 +238,9 @@ fn show_knobs(
             "How much of what you played comes back",
         ),
         (
-            &params.tempo_bpm,
+            &params.tempo.bpm,
             "Tempo",
-            "Rules where the host names no tempo",
+            "Rules where neither the host nor you name a tempo",
         ),
     ];
     for (index, (param, name, hint)) in knobs.into_iter().enumerate() {
@@ -336,13 +355,27 @@ fn show_sounds(
 
 #[cfg(test)]
 mod tests {
-    use super::{MusicalTime, words_of, words_of_hearing};
+    use super::{MusicalTime, TempoFrom, words_of, words_of_hearing, words_of_tempo};
 
     #[test]
     fn what_is_heard_is_said_in_words_and_so_is_falling_behind() {
-        assert_eq!(words_of_hearing(120.0, -120.0, 0.2), "120 bpm · no input");
-        assert_eq!(words_of_hearing(96.4, -12.2, 0.2), "96 bpm · you at -12 dB");
-        assert!(words_of_hearing(120.0, -12.0, 3.2).ends_with("3 s behind"));
+        assert_eq!(words_of_hearing(-120.0, 0.2), "no input");
+        assert_eq!(words_of_hearing(-12.2, 0.2), "you at -12 dB");
+        assert!(words_of_hearing(-12.0, 3.2).ends_with("3 s behind"));
+    }
+
+    #[test]
+    fn the_tempo_says_whose_it_is() {
+        let words = |tempo_from, confidence| {
+            words_of_tempo(&MusicalTime {
+                tempo_from,
+                confidence,
+                ..at(None)
+            })
+        };
+        assert_eq!(words(TempoFrom::Own, 0.4), "120 bpm");
+        assert_eq!(words(TempoFrom::Played, 0.82), "120 bpm yours, 82 % sure");
+        assert_eq!(words(TempoFrom::Held, 0.1), "120 bpm yours, held");
     }
 
     fn at(piece_tick: Option<i64>) -> MusicalTime {

@@ -1,9 +1,10 @@
-//! The keyboard under the picture: warm keys sound, and the pointer plays. Window thread.
+//! The keyboard under the picture: warm keys are yours, cool ones are played on by itself, and the pointer
+//! plays. Window thread.
 
 use egui::{Align2, Color32, CornerRadius, Pos2, Rect, Sense, Stroke, StrokeKind, Ui, pos2, vec2};
 
-use super::keyboard_link::{KeyboardLink, PlayedKey};
-use super::theme::{self, FAINT, GROUND, INK, LINE, PANEL, Size, TextLook, WARM};
+use super::keyboard_link::{Hand, KeyboardLink, PlayedKey};
+use super::theme::{self, COOL, FAINT, GROUND, INK, LINE, PANEL, Size, TextLook, WARM};
 
 /// A0, the lowest key of a piano.
 const FIRST: u8 = 21;
@@ -42,18 +43,22 @@ pub(super) fn show(ui: &Ui, rect: Rect, link: &KeyboardLink, pressed: &mut Optio
             *pressed = Some(key);
         }
     }
-    paint(ui, rect, |key| link.is_held(key) || *pressed == Some(key));
+    paint(ui, rect, |key| match *pressed == Some(key) {
+        true => Some(Hand::You),
+        false => link.held_by(key),
+    });
 }
 
-fn paint(ui: &Ui, rect: Rect, is_lit: impl Fn(u8) -> bool) {
+fn paint(ui: &Ui, rect: Rect, held_by: impl Fn(u8) -> Option<Hand>) {
     let painter = ui.painter();
     let look = TextLook::regular(Size::Note, INK);
     painter.rect_filled(rect, CornerRadius::same(4), GROUND);
     for black in [false, true] {
         for key in (FIRST..=LAST).filter(|key| is_black(*key) == black) {
-            let lit = is_lit(key);
+            let hand = held_by(key);
+            let lit = hand.is_some();
             let place = key_rect(rect, key);
-            paint_key(painter, place, lit, black);
+            paint_key(painter, place, hand, black);
             let wide_enough = place.width() > 8.0;
             if key % 12 == 0 && !lit && wide_enough && place.height() > 44.0 {
                 let at = place.center_bottom() - vec2(0.0, 8.0);
@@ -70,7 +75,7 @@ fn paint(ui: &Ui, rect: Rect, is_lit: impl Fn(u8) -> bool) {
     }
 }
 
-fn paint_key(painter: &egui::Painter, place: Rect, lit: bool, black: bool) {
+fn paint_key(painter: &egui::Painter, place: Rect, hand: Option<Hand>, black: bool) {
     let radius = CornerRadius {
         nw: 0,
         ne: 0,
@@ -78,16 +83,27 @@ fn paint_key(painter: &egui::Painter, place: Rect, lit: bool, black: bool) {
         se: 3,
     };
     let rest: Color32 = if black { PANEL } else { LINE };
-    painter.rect_filled(place, radius, if lit { WARM } else { rest });
+    let light = hand.map(|hand| match hand {
+        Hand::You => WARM,
+        Hand::It => COOL,
+    });
+    painter.rect_filled(place, radius, light.unwrap_or(rest));
     if black {
-        let stroke = Stroke::new(1.0, if lit { WARM } else { GROUND });
+        let stroke = Stroke::new(1.0, light.unwrap_or(GROUND));
         painter.rect_stroke(place, radius, stroke, StrokeKind::Outside);
     }
-    if lit {
-        // A sign beside the colour.
-        let at = place.center_bottom() - vec2(0.0, place.width().min(12.0) * 0.5 + 2.0);
-        painter.circle_filled(at, 2.0, GROUND);
-    } else if black {
+    // A sign beside the colour: a dot is yours, a ring is its.
+    let at = place.center_bottom() - vec2(0.0, place.width().min(12.0) * 0.5 + 2.0);
+    match hand {
+        Some(Hand::You) => {
+            painter.circle_filled(at, 2.0, GROUND);
+        }
+        Some(Hand::It) => {
+            painter.circle_stroke(at, 2.0, Stroke::new(1.0, GROUND));
+        }
+        None => {}
+    }
+    if hand.is_none() && black {
         painter.line_segment([place.left_bottom(), place.right_bottom()], (1.0, FAINT));
     }
 }

@@ -19,10 +19,20 @@ pub struct PlayedKey {
     pub velocity: Option<f32>,
 }
 
+/// Who plays.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Hand {
+    /// The player, in warm colours.
+    You,
+    /// The model, in cool ones.
+    It,
+}
+
 /// Shared by the plugin's `process` and its window.
 #[derive(Debug)]
 pub struct KeyboardLink {
-    held: [AtomicU64; 2],
+    /// Keys that are held, a bit each: by the player, and by what plays on.
+    held: [[AtomicU64; 2]; 2],
     played: ArrayQueue<PlayedKey>,
 }
 
@@ -37,22 +47,22 @@ impl Default for KeyboardLink {
 
 impl KeyboardLink {
     /// Lights a key. Real-time safe. Keys over 127 are ignored.
-    pub fn note_on(&self, key: u8) {
-        if let Some(word) = self.held.get(usize::from(key / 64)) {
+    pub fn note_on(&self, hand: Hand, key: u8) {
+        if let Some(word) = self.held[hand as usize].get(usize::from(key / 64)) {
             word.fetch_or(1 << (key % 64), Relaxed);
         }
     }
 
     /// Darkens a key. Real-time safe. Keys over 127 are ignored.
-    pub fn note_off(&self, key: u8) {
-        if let Some(word) = self.held.get(usize::from(key / 64)) {
+    pub fn note_off(&self, hand: Hand, key: u8) {
+        if let Some(word) = self.held[hand as usize].get(usize::from(key / 64)) {
             word.fetch_and(!(1 << (key % 64)), Relaxed);
         }
     }
 
     /// Darkens every key, as after a reset. Real-time safe.
     pub fn all_off(&self) {
-        for word in &self.held {
+        for word in self.held.iter().flatten() {
             word.store(0, Relaxed);
         }
     }
@@ -63,10 +73,13 @@ impl KeyboardLink {
         self.played.pop()
     }
 
-    /// Whether a key is lit.
-    pub(super) fn is_held(&self, key: u8) -> bool {
-        let word = self.held[usize::from(key / 64) & 1].load(Relaxed);
-        word & (1 << (key % 64)) != 0
+    /// Who holds a key; the player where both do.
+    pub(super) fn held_by(&self, key: u8) -> Option<Hand> {
+        let holds = |hand: &Hand| {
+            let word = self.held[*hand as usize][usize::from(key / 64) & 1].load(Relaxed);
+            word & (1 << (key % 64)) != 0
+        };
+        [Hand::You, Hand::It].into_iter().find(holds)
     }
 
     /// Leaves a key for the next callback. A press is dropped when nobody takes keys; a release
@@ -83,20 +96,33 @@ impl KeyboardLink {
 
 #[cfg(test)]
 mod tests {
-    use super::{KeyboardLink, PlayedKey, WAITING_KEYS};
+    use super::{Hand, KeyboardLink, PlayedKey, WAITING_KEYS};
 
     #[test]
     fn every_key_lights_alone_and_wild_keys_are_ignored() {
         let link = KeyboardLink::default();
-        for key in 0..=255 {
-            link.note_on(key);
-            let lit: Vec<u8> = (0..128).filter(|key| link.is_held(*key)).collect();
-            assert_eq!(lit, if key < 128 { vec![key] } else { vec![] });
-            link.note_off(key);
+        for hand in [Hand::You, Hand::It] {
+            for key in 0..=255 {
+                link.note_on(hand, key);
+                let held = |key: &u8| link.held_by(*key) == Some(hand);
+                let lit: Vec<u8> = (0..128).filter(held).collect();
+                assert_eq!(lit, if key < 128 { vec![key] } else { vec![] });
+                link.note_off(hand, key);
+            }
         }
-        link.note_on(3);
+        link.note_on(Hand::It, 3);
         link.all_off();
-        assert!(!link.is_held(3));
+        assert_eq!(link.held_by(3), None);
+    }
+
+    #[test]
+    fn a_key_that_both_hold_is_the_player_s_until_he_lets_go() {
+        let link = KeyboardLink::default();
+        link.note_on(Hand::It, 60);
+        link.note_on(Hand::You, 60);
+        assert_eq!(link.held_by(60), Some(Hand::You));
+        link.note_off(Hand::You, 60);
+        assert_eq!(link.held_by(60), Some(Hand::It));
     }
 
     #[test]

@@ -12,6 +12,7 @@ use egui::{
 
 use super::colour_map::ColourMap;
 use super::frequency_axis::{self, LABELS};
+use super::keyboard_link::Hand;
 use super::listener::{LONG_HOPS, Listener};
 use super::theme::{self, DIM, FAINT, GROUND, RADIUS, Size, TextLook};
 
@@ -33,15 +34,6 @@ const OPTIONS: TextureOptions = TextureOptions {
     wrap_mode: TextureWrapMode::Repeat,
     mipmap_mode: None,
 };
-
-/// Who is heard.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Hand {
-    /// The player, in warm colours.
-    You,
-    /// The model, in cool ones.
-    It,
-}
 
 /// The picture and what feeds it.
 pub(super) struct Spectrogram {

@@ -8,6 +8,7 @@ use crate::continuation_params::{FromChoice, InputChoice, SourceChoice, StartCho
 use crate::editor::layout::Measures;
 use crate::editor::theme::{self, DIM, Size, TextLook};
 use crate::editor::{chip, gesture};
+use crate::tempo_params::{TempoChoice, TempoParams};
 
 /// Width that the longest row wants.
 pub(super) const WIDTH: f32 = 342.0;
@@ -24,16 +25,21 @@ const SOURCES: [(SourceChoice, &str); 2] = [
     (SourceChoice::Notes, "notes"),
     (SourceChoice::Sound, "sound"),
 ];
+const TEMPI: [(TempoChoice, &str); 3] = [
+    (TempoChoice::Host, "host"),
+    (TempoChoice::Own, "own"),
+    (TempoChoice::Follow, "follow me"),
+];
 /// Lengths that one chip steps through, in seconds; 0 leaves it to the bars.
 const SECONDS: [f32; 5] = [0.0, 4.0, 8.0, 16.0, 30.0];
-const PROMPTS: [(FromChoice, &str); 2] = [
-    (FromChoice::Heard, "what you play"),
-    (FromChoice::Nothing, "nothing"),
-];
+/// Fades that one chip steps through, in seconds.
+const FADES: [f32; 5] = [0.0, 1.0, 2.0, 4.0, 8.0];
+const PROMPTS: [(FromChoice, &str); 2] =
+    [(FromChoice::Heard, "you"), (FromChoice::Nothing, "nothing")];
 /// Width of the words before chips.
 const CAPTION: f32 = 52.0;
 /// Rows of chips.
-const ROWS: f32 = 5.0;
+const ROWS: f32 = 6.0;
 /// Least space between rows of chips.
 const LEAST_ROW_GAP: f32 = 3.0;
 /// Most space between rows of chips.
@@ -71,7 +77,48 @@ pub(super) fn show(ui: &Ui, rect: Rect, measures: Measures, (params, setter): Co
     if show_more(ui, row(3), end, "until I play", until) {
         gesture::set_once(setter, &params.until_played, !until);
     }
-    show_enum(ui, row(4), "From", (&params.from, setter), &PROMPTS);
+    let end = show_enum(ui, row(4), "From", (&params.from, setter), &PROMPTS);
+    show_end(ui, row(4), end, (params, setter));
+    show_tempo(ui, row(5), (&params.tempo, setter));
+}
+
+/// Whether it fades, and whether it looks for a cadence.
+fn show_end(ui: &Ui, row: Rect, end: f32, (params, setter): Controls<'_, '_>) {
+    let fade = params.fade.unmodulated_plain_value();
+    let word = match fade {
+        0.0 => "fade".to_owned(),
+        seconds => format!("fade {seconds:.0} s"),
+    };
+    if show_more(ui, row, end, &word, fade > 0.0) {
+        let next = FADES.iter().find(|length| **length > fade);
+        gesture::set_once(setter, &params.fade, next.copied().unwrap_or(0.0));
+    }
+    let cadence = params.cadence.unmodulated_plain_value();
+    let end = end + 10.0 + chip::width(ui, &word);
+    if show_more(ui, row, end, "cadence", cadence) {
+        gesture::set_once(setter, &params.cadence, !cadence);
+    }
+}
+
+/// Who is asked for the tempo, and the chip that is tapped.
+fn show_tempo(ui: &Ui, row: Rect, (params, setter): (&TempoParams, &ParamSetter<'_>)) {
+    let end = show_enum(ui, row, "Tempo", (&params.source, setter), &TEMPI);
+    let down = params.tap.unmodulated_plain_value();
+    let size = vec2(chip::width(ui, "tap"), row.height());
+    let rect = Rect::from_min_size(pos2(end + 10.0, row.top()), size);
+    let response = chip::show(ui, rect, "tap", down);
+    // A tap counts when the button goes down; it comes up with the button, so that the next is another.
+    // Only what the pointer changes is set: automation may hold it.
+    let is_down = response.is_pointer_button_down_on();
+    let was_down = ui
+        .data(|data| data.get_temp::<bool>(response.id))
+        .unwrap_or_default();
+    if is_down != was_down {
+        gesture::set_once(setter, &params.tap, is_down);
+        ui.data_mut(|data| data.insert_temp(response.id, is_down));
+    }
+    response
+        .on_hover_text("Tap the beat, the first tap on the bar; a host that plays rules over it");
 }
 
 /// Notes or sound; for sound, whether the player is heard beside the piece.
