@@ -5,6 +5,7 @@
 
 use afterimage_engine::continuation::ContinuationChange;
 use afterimage_engine::contract::{MAX_CLASSES, MAX_DESCRIPTORS, MAX_LATENT};
+use afterimage_engine::transform::TransformChange;
 use afterimage_engine::{ControlChange, Event, NoteMatch, PlayChange, TimedEvent};
 use nice_plug::midi::{Channel, Key, VoiceID, control_change};
 use nice_plug::prelude::NoteEvent;
@@ -13,6 +14,7 @@ use crate::continuation_params;
 use crate::editor::keyboard_link::PlayedKey;
 use crate::midi_clock::MidiClock;
 use crate::params::InstrumentParams;
+use crate::transform_params;
 
 /// Events a stretch can carry; more are counted and dropped, never allocated for.
 pub const EVENT_CAPACITY: usize = 32_768;
@@ -59,6 +61,7 @@ struct Snapshot {
     play: [PlayChange; 9],
     continuation: [ContinuationChange; continuation_params::CHANGES],
     tap: bool,
+    transform: [TransformChange; transform_params::CHANGES],
 }
 
 impl Snapshot {
@@ -88,6 +91,7 @@ impl Snapshot {
             play: params.play.changes(),
             continuation: params.continuation.changes(params.bypass.value()),
             tap: params.continuation.tempo.tap.value(),
+            transform: params.transform.changes(params.bypass.value()),
         }
     }
 }
@@ -129,6 +133,7 @@ impl Controls {
             self.state_play(&now, before.as_ref());
             self.state_performance(&now, before.as_ref());
             self.state_continuation(&now, before.as_ref());
+            self.state_transform(&now, before.as_ref());
         }
         self.take_carried();
     }
@@ -303,6 +308,14 @@ impl Controls {
         // A press that a session was saved with is none.
         if now.tap && before.is_some_and(|b| !b.tap) {
             self.control(ControlChange::Continuation(ContinuationChange::Tap));
+        }
+    }
+
+    fn state_transform(&mut self, now: &Snapshot, before: Option<&Snapshot>) {
+        for (index, change) in now.transform.into_iter().enumerate() {
+            if before.is_none_or(|b| b.transform[index] != change) {
+                self.control(ControlChange::Transform(change));
+            }
         }
     }
 

@@ -31,6 +31,7 @@ mod spectrogram;
 mod status;
 mod takes;
 mod theme;
+mod transform;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -182,11 +183,16 @@ impl Window {
         if let (Some(rect), Some(keys)) = (layout.keyboard, &self.keys) {
             keyboard::show(ui, rect, keys, &mut self.pressed_key);
         }
-        if self.verb == Verb::Continue {
-            let rect = layout.play.union(layout.latents);
+        if self.verb != Verb::Play {
             let continuation = (&params.continuation, controls.1);
-            let about = (&self.facts, self.monitor.musical_time());
-            continuation::show(ui, rect, measures, continuation, about);
+            if self.verb == Verb::Continue {
+                let rect = layout.play.union(layout.latents);
+                let about = (&self.facts, self.monitor.musical_time());
+                continuation::show(ui, rect, measures, continuation, about);
+            } else {
+                let transform = (&params.transform, controls.1);
+                transform::show(ui, &layout, transform, &self.facts, &self.view.transformer);
+            }
             let rect = layout.presets.union(layout.shape);
             let takes = (&self.view.takes, &*self.facts.takes);
             self.takes.show(ui, rect, measures, continuation, takes);
@@ -237,8 +243,9 @@ impl Window {
     fn hand(&self) -> Hand {
         let piece = self.monitor.musical_time().piece_tick;
         let plays_on = piece.is_some_and(|tick| tick >= 0);
+        let transforms = self.view.params.transform.transforms();
         match self.view.opens {
-            Opens::ToContinue if !plays_on => Hand::You,
+            Opens::ToContinue if !plays_on && !transforms => Hand::You,
             _ => Hand::It,
         }
     }
@@ -247,7 +254,7 @@ impl Window {
     fn knobs(&self) -> usize {
         match self.verb {
             Verb::Play => self.facts.pack_knobs(),
-            Verb::Continue => MAX_LATENT, // the same room whatever pack plays
+            Verb::Continue | Verb::Transform => MAX_LATENT, // the same room whatever pack plays
         }
     }
 

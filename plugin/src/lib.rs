@@ -26,6 +26,7 @@ mod shell;
 mod state;
 mod takes;
 mod tempo_params;
+mod transform_params;
 mod view;
 
 use effect::Effect;

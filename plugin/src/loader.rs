@@ -5,6 +5,7 @@
 
 mod composer;
 mod continuer;
+mod transformer;
 
 pub use continuer::fresh_continuer;
 
@@ -65,6 +66,21 @@ impl Loader {
         if self.work.view.continuer_status.read().pack_name.is_empty() && !continuer.has_wish() {
             continuer.wish(continuer.reference());
         }
+        let transformer = &self.work.view.transformer;
+        // Most effects never transform: the first pack for it is loaded when it is told to.
+        let transforms = self.work.view.params.transform.transforms();
+        if transforms
+            && self
+                .work
+                .view
+                .transformer_status
+                .read()
+                .pack_name
+                .is_empty()
+            && !transformer.has_wish()
+        {
+            transformer.wish(transformer.reference());
+        }
         if self.thread.is_some() {
             return;
         }
@@ -77,6 +93,7 @@ impl Loader {
                 model.set_loader(Some(thread.thread().clone()));
                 composer.set_loader(Some(thread.thread().clone()));
                 continuer.set_loader(Some(thread.thread().clone()));
+                transformer.set_loader(Some(thread.thread().clone()));
                 self.thread = Some(thread);
             }
             Err(reason) => {
@@ -95,6 +112,7 @@ impl Drop for Loader {
         self.work.view.model.set_loader(None);
         self.work.view.composer.set_loader(None);
         self.work.view.continuer.set_loader(None);
+        self.work.view.transformer.set_loader(None);
         if let Some(thread) = self.thread.take() {
             thread.thread().unpark();
             let _ = thread.join(); // a loader that panicked loaded nothing
@@ -115,6 +133,10 @@ impl Work {
             } else if let Some((wish, announced)) = self.view.continuer.take_wish() {
                 let status = &self.view.continuer_status;
                 guarded(status, || self.fulfil_continuer(&wish));
+                drop(announced);
+            } else if let Some((wish, announced)) = self.view.transformer.take_wish() {
+                let status = &self.view.transformer_status;
+                guarded(status, || self.fulfil_transformer(&wish));
                 drop(announced);
             } else if let Some(wish) = self.view.model.take_shelf_wish() {
                 self.read_shelf(wish);

@@ -20,6 +20,7 @@ use crate::opening;
 use crate::play_params::PlayParams;
 use crate::state::ModelField;
 use crate::takes::desk::TakesDesk;
+use crate::transform_params::TransformParams;
 use crate::view::Opens;
 
 /// Half the range of a latent knob, in standard deviations of the pack's latent.
@@ -129,6 +130,8 @@ pub struct SessionFields {
     pub composer: ModelField,
     /// The pack that continues sound.
     pub continuer: ModelField,
+    /// The pack that transforms the input.
+    pub transformer: ModelField,
     /// The kept takes.
     pub takes: TakesDesk,
 }
@@ -147,6 +150,9 @@ pub struct InstrumentParams {
     /// The pack that continues sound, by id and hash.
     #[persist = "continuer"]
     pub continuer: ModelField,
+    /// The pack that transforms the input, by id and hash.
+    #[persist = "transformer"]
+    pub transformer: ModelField,
     /// The takes that travel in the session.
     #[persist = "takes"]
     pub takes: TakesDesk,
@@ -199,6 +205,10 @@ pub struct InstrumentParams {
     #[nested(group = "Continuation")]
     pub continuation: ContinuationParams,
 
+    /// Transforming of what comes in.
+    #[nested(group = "Transform")]
+    pub transform: TransformParams,
+
     /// Travels the pack's path of sounds.
     #[id = "mod_wheel"]
     pub mod_wheel: FloatParam,
@@ -235,11 +245,11 @@ pub struct InstrumentParams {
 
 impl InstrumentParams {
     /// Parameters at their defaults; `names` feeds the value texts, `continued` those of the
-    /// continuation.
+    /// continuation, `transformed` those of transforming.
     pub fn new(
         fields: SessionFields,
         names: &SharedNames,
-        continued: &SharedNames,
+        (continued, transformed): (&SharedNames, &SharedNames),
         opens: Opens,
     ) -> Self {
         let opening = opening::latent();
@@ -253,6 +263,7 @@ impl InstrumentParams {
             model: fields.model,
             composer: fields.composer,
             continuer: fields.continuer,
+            transformer: fields.transformer,
             takes: fields.takes,
             latent: std::array::from_fn(|axis| latent(axis, opening[axis], names.clone())),
             class: std::array::from_fn(|index| class(index, names.clone())),
@@ -268,6 +279,7 @@ impl InstrumentParams {
             drift: percent("Drift", 0.15),
             play: PlayParams::new(names),
             continuation: ContinuationParams::new(continued, opens),
+            transform: TransformParams::new(transformed),
             mod_wheel: percent("Mod Wheel", 0.0),
             pitch_bend: linear("Pitch Bend", 0.0, -1.0, 1.0, "", 2),
             bend_range: linear("Bend Range", 2.0, 0.0, 24.0, " st", 2),

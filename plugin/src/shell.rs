@@ -63,6 +63,8 @@ pub struct Shell<R> {
     audition: AuditionPlayer,
     keys: Arc<KeyboardLink>,
     host_is_offline: bool,
+    /// Whether it was active while it was to transform: what transforms is loaded, or cannot be.
+    asked_to_load: bool,
     role: PhantomData<R>,
 }
 
@@ -75,6 +77,7 @@ impl<R: Role> Default for Shell<R> {
         view.model.set_engine(Arc::clone(&engine));
         view.composer.set_engine(Arc::clone(&engine));
         view.continuer.set_engine(Arc::clone(&engine));
+        view.transformer.set_engine(Arc::clone(&engine));
         let link = Arc::new(AuditionLink::default());
         Self {
             processor: Processor::new(&engine),
@@ -87,6 +90,7 @@ impl<R: Role> Default for Shell<R> {
             view,
             keys: Arc::default(),
             host_is_offline: false,
+            asked_to_load: false,
             role: PhantomData,
         }
     }
@@ -123,8 +127,27 @@ impl<R> Shell<R> {
                 LatencyChoice::Exact => LatencyMode::Exact,
                 LatencyChoice::Instant => LatencyMode::Instant,
             },
+            transforms: params.transform.transforms(),
             ..HostConfig::new(buffer.sample_rate.round() as u32, buffer.max_buffer_size)
         }
+    }
+
+    /// The latency that the host should be told instead of the one it was told at activation: transforming needs
+    /// time, and gives it back. The host then activates again. Real-time safe.
+    fn wanted_latency(&self) -> Option<u32> {
+        let told = self.processor.latency().reported_samples;
+        let own = self.processor.own_latency().reported_samples;
+        let wanted = if !self.view.params.transform.transforms() {
+            own
+        } else {
+            match self.engine.transform_delay_samples() {
+                Some(needed) => needed.max(own),
+                // Nothing was loaded yet: any other latency brings the activation that loads it.
+                None if told == own && !self.asked_to_load => own + 1,
+                None => told,
+            }
+        };
+        (wanted != told).then_some(wanted)
     }
 
     /// Collects what happens in a block. Real-time safe.
@@ -214,6 +237,7 @@ impl<R: Role> Plugin for Shell<R> {
         context: &mut impl ActivateContext<Self>,
     ) -> bool {
         self.loader.start();
+        self.asked_to_load = self.view.params.transform.transforms();
         self.keeper.start();
         self.controls.forget();
         self.heard.prepare(layout, buffer.max_buffer_size);
@@ -242,6 +266,11 @@ impl<R: Role> Plugin for Shell<R> {
         _: &mut AuxiliaryBuffers,
         context: &mut impl ProcessContext<Self>,
     ) -> ProcessStatus {
+        if R::PASSES_INPUT
+            && let Some(latency) = self.wanted_latency()
+        {
+            context.set_latency_samples(latency);
+        }
         self.collect(buffer.samples(), context);
         let events = self.controls.events();
         let Self {

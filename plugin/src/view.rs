@@ -126,6 +126,12 @@ pub struct InstrumentView {
     pub continuer_names: SharedNames,
     /// Where the wish for another pack that continues sound is left.
     pub continuer: ModelField,
+    /// What transforms the input, or why nothing does.
+    pub transformer_status: SharedComposerStatus,
+    /// Its names for the parameters of transforming.
+    pub transformer_names: SharedNames,
+    /// Where the wish for another pack that transforms is left.
+    pub transformer: ModelField,
     /// Where takes are shown and wished for.
     pub takes: TakesDesk,
     /// Where the window leaves the wish for another pack, and for the shelf to be read.
@@ -144,15 +150,17 @@ impl InstrumentView {
             model,
             composer,
             continuer,
+            transformer,
             takes,
         } = fields.clone();
         let continuer_names = SharedNames::default();
+        let transformer_names = SharedNames::default();
         // What hosts show: the window shows the names of what is continued now.
         let continued = match opens {
             Opens::ToPlay => &composer_names,
             Opens::ToContinue => &continuer_names,
         };
-        let params = InstrumentParams::new(fields, &names, continued, opens);
+        let params = InstrumentParams::new(fields, &names, (continued, &transformer_names), opens);
         Self {
             opens,
             params: Arc::new(params),
@@ -163,6 +171,9 @@ impl InstrumentView {
             continuer_status: SharedComposerStatus::default(),
             continuer_names,
             continuer,
+            transformer_status: SharedComposerStatus::default(),
+            transformer_names,
+            transformer,
             takes,
             status: SharedStatus::default(),
             model,

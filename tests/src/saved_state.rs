@@ -36,6 +36,8 @@ const MODEL_FIELD: &str = "model";
 const COMPOSER_FIELD: &str = "composer";
 /// Name of the field that holds the pack that continues sound.
 const CONTINUER_FIELD: &str = "continuer";
+/// Name of the field that holds the pack that transforms the input.
+const TRANSFORMER_FIELD: &str = "transformer";
 
 impl SavedState {
     /// Parses what [`crate::host::Session::save`] returned.
@@ -104,6 +106,14 @@ impl SavedState {
     /// When the state has no fields.
     pub fn set_continuer(&mut self, choice: &ModelChoice) -> Result<()> {
         self.set_pack(CONTINUER_FIELD, choice)
+    }
+
+    /// Names another pack that transforms the input.
+    ///
+    /// # Errors
+    /// When the state has no fields.
+    pub fn set_transformer(&mut self, choice: &ModelChoice) -> Result<()> {
+        self.set_pack(TRANSFORMER_FIELD, choice)
     }
 
     fn set_pack(&mut self, field: &str, choice: &ModelChoice) -> Result<()> {

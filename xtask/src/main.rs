@@ -50,6 +50,7 @@ mod suites;
 mod system;
 mod tally;
 mod test;
+mod transform;
 #[cfg(not(feature = "models"))]
 mod with_models;
 
@@ -77,6 +78,7 @@ cargo xtask <command>
                              [--midi-out F]: plays on by itself from there, for N bars or seconds
          --input WAV         through the audio effect, at the WAV's rate: its sound is continued
                              [--continuer P]; the takes come to lie beside the WAV that is written
+                             --transform P [--mix M] [--latent AXIS=VALUE ...]: it goes through a pack instead
   packs [--json]             the packs that ship and your own; --json: each with its sources and licences
   check-model PACK           open a pack as the plugin would, and say what is wrong with it
                              of a pack that continues sound also WAV and picture of what it plays:

@@ -36,6 +36,13 @@ const LATENT_LIMIT: f64 = 3.0;
 const LAST_LABEL: f64 = 31.0;
 
 impl ShippedPack {
+    /// Names of its latent axes.
+    pub fn axes(&self) -> Vec<String> {
+        let axes = self.manifest["latent"]["axes"].as_array();
+        let name = |axis: &Value| axis["name"].as_str().unwrap_or_default().to_owned();
+        axes.into_iter().flatten().map(name).collect()
+    }
+
     /// Where the pack wants the plugin's controls to stand: parameters by id, normalised.
     pub fn opening(&self) -> Vec<(String, f64)> {
         let items = |value: &Value| value.as_array().cloned().unwrap_or_default();

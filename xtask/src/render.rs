@@ -16,6 +16,7 @@ use crate::packs::{Named, named};
 use crate::play_on::{self, NOTES_LEAD_S, PlayOn, SOUND_LEAD_S, Tempo};
 use crate::process::say;
 use crate::report::table;
+use crate::transform::{Transform, envelope_lag};
 
 /// Rate of a render that names none.
 const DEFAULT_RATE_HZ: f64 = 48_000.0;
@@ -50,6 +51,8 @@ pub struct Job {
     pub continuer: Option<Named>,
     /// What is to be continued.
     pub play_on: Option<PlayOn>,
+    /// What the input is to be transformed by.
+    pub transform: Option<Transform>,
 }
 
 /// A sound that comes in, one vector a channel, at the render's rate.
@@ -88,7 +91,12 @@ pub fn command(mut arguments: Arguments) -> Result<()> {
         continuer: pack_named(&mut arguments, "--continuer")?,
         input,
         play_on: PlayOn::read(&mut arguments)?,
+        transform: Transform::read(&mut arguments)?,
     };
+    ensure!(
+        job.transform.is_none() || job.input.is_some(),
+        "--transform needs --input: what is to be transformed"
+    );
     arguments.finish()?;
     let clap = folder().join(format!("{}.clap", bundle::NAME));
     if !clap.exists() {
@@ -100,6 +108,9 @@ pub fn command(mut arguments: Arguments) -> Result<()> {
         midi_file::write(&path, &rendered.midi_out, rendered.rate_hz)?;
     }
     print!("{}", table(&rendered, notes));
+    if job.transform.is_some() {
+        print!("{}", job.timing(&rendered));
+    }
     let takes = rendered.status.iter().flat_map(|status| &status.takes);
     for take in takes {
         let kept = keep_take(take, &out)?;
@@ -134,6 +145,7 @@ impl Job {
             input: None,
             continuer: None,
             play_on: None,
+            transform: None,
         }
     }
 
@@ -156,6 +168,10 @@ impl Job {
         }
         if let Some(continuer) = &self.continuer {
             open_pack(&mut session, SavedState::set_continuer, continuer)?;
+        }
+        if let Some(transform) = &self.transform {
+            open_pack(&mut session, SavedState::set_transformer, &transform.pack)?;
+            transform.lay(&mut session)?;
         }
         for (id, value) in &self.settings {
             play_on::set(&mut session, id, *value)?;
@@ -209,7 +225,33 @@ impl Job {
         if self.pack.is_some() {
             ensure_played(&mut session, &rendered)?;
         }
+        ensure!(
+            self.transform.is_none() || rendered.latency_samples > 0,
+            "what transforms was not there when the render began: {}; close other programs and render again",
+            rendered
+                .status
+                .as_ref()
+                .map_or("it took too long to load", |status| status
+                    .transformer_sentence
+                    .as_str())
+        );
         Ok((rendered, notes))
+    }
+}
+
+impl Job {
+    /// When what was transformed sounds, beside its input.
+    fn timing(&self, rendered: &Rendered) -> String {
+        let input = self.input.iter().flat_map(|input| input.channels.clone());
+        let input: Vec<Vec<f32>> = input.collect();
+        match envelope_lag(rendered, &input) {
+            Some((lag, alike)) => format!(
+                "    {:<28} {} samples (envelopes are {alike:.2} alike then)\n",
+                "latency measured",
+                i64::from(rendered.latency_samples) + lag
+            ),
+            None => "    latency measured             not: one of both is silent\n".to_owned(),
+        }
     }
 }
 

@@ -18,6 +18,10 @@ pub fn table(rendered: &Rendered, notes: usize) -> String {
         ),
         ("late notes", counter(|status| status.late_notes)),
         ("late samples", counter(|status| status.late_samples)),
+        (
+            "late transformed samples",
+            counter(|status| status.late_transformed),
+        ),
         ("composed notes", composed(rendered).to_string()),
         (
             "takes",
@@ -40,6 +44,10 @@ pub fn table(rendered: &Rendered, notes: usize) -> String {
             "continues sound",
             told(status, |status| status.continuer.clone()),
         ),
+        (
+            "transforms",
+            told(status, |status| status.transformer.clone()),
+        ),
     ];
     let lines = rows
         .iter()
@@ -58,6 +66,7 @@ fn sentence(status: Option<&Status>) -> Option<String> {
         &status.sentence,
         &status.composer_sentence,
         &status.continuer_sentence,
+        &status.transformer_sentence,
     ];
     let sentence = sentences.into_iter().find(|said| !said.trim().is_empty())?;
     Some(format!("    the plugin says: {}\n", sentence.trim()))

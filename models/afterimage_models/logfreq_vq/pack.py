@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..note_data import TARGET_LUFS
+from ..note_summary import OFF_TIMES_S, ON_TIMES_S
 from ..pitched.pack import Shelf, decibels, representation, tensor
 from ..pitched.presets import Recipes
 from ..pitched.trunk import LATENT
@@ -33,6 +35,7 @@ SHELF = Shelf(
     name="Logfreq VQ",
     version="0.1.0",
     family="vq-vae",
+    tasks=("play", "transform"),
     tags=["pitched", "codes", "stepped", "struck", "blown"],
     short="Sixteen knobs that click from code to code.",
     long="Pitched sounds out of eight small alphabets of 64 codes each, learned from rendered General MIDI notes. "
@@ -53,7 +56,10 @@ def encode_graph() -> dict[str, Any]:
     return {
         "file": f"{SHELF.slug}-encode.onnx", "frames_per_call": 1, "internal_model_latency": 0,
         "inputs": [
-            tensor("frame", ["batch", TIMES, BANDS], unit="db", range=SHELF.frame["range"]),
+            tensor(
+                "frame", ["batch", TIMES, BANDS], unit="db", range=SHELF.frame["range"], loudness=TARGET_LUFS,
+                moments={"on": ON_TIMES_S.tolist(), "off": OFF_TIMES_S.tolist()},
+            ),
             tensor("pitch", ["batch", 1], unit="midi_note", range=[21.0, 108.0]),
             tensor("velocity", ["batch", 1], range=[0.0, 1.0]),
         ],

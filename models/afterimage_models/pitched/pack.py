@@ -44,6 +44,7 @@ class Shelf:
     maker: str = "afterimage"
     authors: tuple[str, ...] = ("Afterimage contributors",)
     license: str = "MIT OR Apache-2.0"
+    tasks: tuple[str, ...] = ("play",)
     training_data: tuple[dict[str, str], ...] = (
         {"name": "Fluid (R3) General MIDI SoundFont", "source": "Debian fluid-soundfont-gm", "license": "MIT"},
         {"name": "MuseScore General SoundFont", "source": "Debian musescore-general-soundfont", "license": "MIT"},
@@ -75,7 +76,7 @@ def _words(shelf: Shelf) -> dict[str, Any]:
         "authors": list(shelf.authors), "tags": shelf.tags,
         "description": {"short": shelf.short, "long": shelf.long, "technical": shelf.technical},
         "citation": "", "links": [], "license": shelf.license, "training_data": list(shelf.training_data),
-        "family": shelf.family, "tasks": ["play"],
+        "family": shelf.family, "tasks": list(shelf.tasks),
     }  # fmt: skip
 
 

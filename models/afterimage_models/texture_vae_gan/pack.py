@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..spectrum import FLOOR_DB, GATE_DB, SAMPLE_RATE
+from .data import TARGET_LUFS
 from .frames import BANDS, F_MAX, F_MIN, HOP, N_FFT, REFERENCE, SEGMENT
 from .network import LATENT
 from .space import Space
@@ -65,7 +66,7 @@ def _shelf(tags: list[str]) -> dict[str, Any]:
             {"name": "supersonic-scsynth-samples, ambiences and pads", "source": "npm supersonic-scsynth-samples",
              "license": "CC0-1.0"},
         ],
-        "family": "vae-gan", "tasks": ["play"],
+        "family": "vae-gan", "tasks": ["play", "transform"],
     }  # fmt: skip
 
 
@@ -96,7 +97,7 @@ def _graphs() -> dict[str, Any]:
         },
         "encode": {
             "file": ENCODER, "frames_per_call": 1, "internal_model_latency": 0,
-            "inputs": [_tensor("frame", ["batch", SEGMENT, BANDS], **frame)],
+            "inputs": [_tensor("frame", ["batch", SEGMENT, BANDS], **frame, loudness=TARGET_LUFS)],
             "outputs": [knobs],
         },
     }  # fmt: skip

@@ -13,7 +13,7 @@ const STRETCH: usize = 64;
 
 fn params() -> InstrumentParams {
     let (fields, names) = (SessionFields::default(), SharedNames::default());
-    InstrumentParams::new(fields, &names, &names, Opens::ToPlay)
+    InstrumentParams::new(fields, &names, (&names, &names), Opens::ToPlay)
 }
 
 fn note_on(timing: u32) -> NoteEvent<MidiClock> {

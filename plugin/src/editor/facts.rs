@@ -34,6 +34,10 @@ pub(super) struct Facts {
     pub(super) continuer: ComposerStatus,
     /// Names that its pack gives.
     pub(super) continuer_names: PackNames,
+    /// What transforms the input.
+    pub(super) transformer: ComposerStatus,
+    /// Names that its pack gives.
+    pub(super) transformer_names: PackNames,
     /// The takes.
     pub(super) takes: Arc<TakeList>,
     /// The packs that can be chosen.
@@ -59,7 +63,7 @@ impl Facts {
             counts.late_frames
                 + counts.cold_attacks
                 + counts.late_notes
-                + counts.late_samples.div_ceil(SAMPLES_OF_A_FRAME),
+                + (counts.late_samples + counts.late_transformed).div_ceil(SAMPLES_OF_A_FRAME),
             now,
         );
         if self.refreshed.is_some_and(|at| now < at + REFRESH) {
@@ -83,6 +87,12 @@ impl Facts {
         }
         if let Some(names) = view.continuer_names.try_read() {
             self.continuer_names.clone_from(&names);
+        }
+        if let Some(transformer) = view.transformer_status.try_read() {
+            self.transformer.clone_from(&transformer);
+        }
+        if let Some(names) = view.transformer_names.try_read() {
+            self.transformer_names.clone_from(&names);
         }
         self.takes = view.takes.list();
         if let Some(shelf) = view.shelf.try_read() {
@@ -110,8 +120,9 @@ impl Facts {
         let load = self.status.sentence.as_str();
         let composer = self.composer.sentence.as_str();
         let continuer = self.continuer.sentence.as_str();
+        let transformer = self.transformer.sentence.as_str();
         let takes = self.takes.sentence.as_str();
-        [load, composer, continuer, takes]
+        [load, composer, continuer, transformer, takes]
             .into_iter()
             .find(|sentence| !sentence.is_empty())
             .or(self.decoder_sentence.as_deref())

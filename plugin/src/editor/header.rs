@@ -51,6 +51,8 @@ pub(super) enum Verb {
     Play,
     /// It plays on.
     Continue,
+    /// What comes in becomes something else.
+    Transform,
 }
 
 impl Verb {
@@ -71,7 +73,19 @@ pub(super) fn title(opens: Opens) -> &'static str {
     }
 }
 
-const VERBS: [(Verb, &str); 2] = [(Verb::Play, "Play"), (Verb::Continue, "Continue")];
+/// The verbs of the effect; the instrument has the first two.
+const VERBS: [(Verb, &str); 3] = [
+    (Verb::Play, "Play"),
+    (Verb::Continue, "Continue"),
+    (Verb::Transform, "Transform"),
+];
+
+fn verbs(opens: Opens) -> &'static [(Verb, &'static str)] {
+    match opens {
+        Opens::ToPlay => &VERBS[..2],
+        Opens::ToContinue => &VERBS,
+    }
+}
 
 /// Draws product, verbs and pack; true when the shelf was asked for.
 pub(super) fn show(
@@ -85,7 +99,7 @@ pub(super) fn show(
     let look = TextLook::medium(Size::Title, INK);
     let at = pos2(rect.left() + MARGIN, rect.center().y);
     theme::text(painter, at, Align2::LEFT_CENTER, title(opens), look);
-    show_verbs(ui, rect, verb);
+    show_verbs(ui, rect, opens, verb);
     let edge = [
         pos2(rect.left(), rect.bottom() - 0.5),
         pos2(rect.right(), rect.bottom() - 0.5),
@@ -120,9 +134,10 @@ fn show_arrows(ui: &Ui, rect: Rect, facts: &Facts, model: &ModelField) -> f32 {
 }
 
 /// The verbs that are there, one of them chosen.
-fn show_verbs(ui: &Ui, rect: Rect, chosen: &mut Verb) {
-    for (index, (verb, name)) in VERBS.into_iter().enumerate() {
-        let from_middle = (index as f32 - 0.5 * (VERBS.len() - 1) as f32) * VERB;
+fn show_verbs(ui: &Ui, rect: Rect, opens: Opens, chosen: &mut Verb) {
+    let verbs = verbs(opens);
+    for (index, (verb, name)) in verbs.iter().copied().enumerate() {
+        let from_middle = (index as f32 - 0.5 * (verbs.len() - 1) as f32) * VERB;
         let centre = rect.center() + vec2(from_middle, 0.0);
         let touched = Rect::from_center_size(centre, vec2(VERB, rect.height() - 16.0));
         let response = ui.interact(touched, ui.scope_id().with(name), Sense::click());
@@ -157,7 +172,7 @@ fn show_pack(ui: &Ui, rect: Rect, facts: &Facts) -> bool {
     };
     let middle = rect.center().y;
     // The middle of the window is the verb's.
-    let room = rect.width() * 0.5 - VERB;
+    let room = rect.width() * 0.5 - 1.5 * VERB;
     let line = |y: f32, right: f32, words: &str, look: TextLook| {
         let width = theme::text_width(painter, words, look).min(room);
         let at = pos2(right, y);

@@ -58,6 +58,12 @@ pub struct Status {
     pub continuer: String,
     /// What the person would read about it, when something went wrong.
     pub continuer_sentence: String,
+    /// Name of what transforms the input.
+    pub transformer: String,
+    /// What the person would read about it, when something went wrong.
+    pub transformer_sentence: String,
+    /// Transformed samples that came after they were due.
+    pub late_transformed: u64,
     /// Folders of the takes that the instance wrote since it was made.
     pub takes: Vec<PathBuf>,
     /// Samples of continued sound that came after they were due.

@@ -137,6 +137,16 @@ pub enum DecodeError {
         /// What the backend said.
         reason: String,
     },
+    /// A transformer that cannot go on.
+    #[error(
+        "'{pack}' could not transform the sound: {reason}; it is silent for a moment and tries again, reload the pack if that does not help"
+    )]
+    Transformer {
+        /// Name of the pack.
+        pack: String,
+        /// What the backend said.
+        reason: String,
+    },
     /// A call with more rows than the decoder takes, or unequal lengths.
     #[error("the decoder of '{pack}' was given {given} rows, but takes 1 to {limit}")]
     Rows {

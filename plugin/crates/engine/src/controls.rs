@@ -108,8 +108,10 @@ impl Controls {
             }
             ControlChange::TuningSemitones(value) => self.tuning = finite_or(value, 0.0),
             ControlChange::Play(change) => self.play.change(change),
-            ControlChange::GainDb(_) | ControlChange::Width(_) | ControlChange::Continuation(_) => {
-            }
+            ControlChange::GainDb(_)
+            | ControlChange::Width(_)
+            | ControlChange::Continuation(_)
+            | ControlChange::Transform(_) => {}
         }
     }
 

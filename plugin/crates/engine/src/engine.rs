@@ -19,6 +19,10 @@ use crate::monitor::Monitor;
 use crate::program::{self, Program};
 use crate::service::{DecoderHandle, Service};
 use crate::spec::InstrumentSpec;
+use crate::transform::{
+    TransformEnds, TransformLink, TransformShared, Transformer, TransformerSlot, look_ahead,
+    make_ends as make_transform_ends,
+};
 
 /// Programs that can lie in the trash lane until the worker empties it. The Processor keeps an
 /// outgoing program until there is room, and takes no new one meanwhile.
@@ -54,6 +58,8 @@ pub struct HostConfig {
     pub latency_mode: LatencyMode,
     /// Model rate of the pack that is being loaded, if it is known before the pack is.
     pub expected_model_rate_hz: Option<u32>,
+    /// Whether the input is to be transformed: then the output is held back until what became of it is there.
+    pub transforms: bool,
 }
 
 impl HostConfig {
@@ -65,6 +71,7 @@ impl HostConfig {
             lead_ms: DEFAULT_LEAD_MS,
             latency_mode: LatencyMode::Exact,
             expected_model_rate_hz: None,
+            transforms: false,
         }
     }
 }
@@ -82,7 +89,10 @@ pub struct Instrument {
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct HostSetup {
     pub(crate) config: HostConfig,
+    /// Without what transforming adds.
     pub(crate) latency: Latency,
+    /// What it adds: host samples by which the rest of the output is held back.
+    pub(crate) held_back: u32,
 }
 
 #[derive(Default)]
@@ -103,6 +113,8 @@ pub struct Engine {
     loading: AtomicU32,
     composer: Arc<ComposerSlot>,
     continuer: Arc<ContinuerSlot>,
+    transformer: Arc<TransformerSlot>,
+    transform_shared: Arc<TransformShared>,
     takes: Arc<TakeShelf>,
 }
 
@@ -129,6 +141,8 @@ impl Engine {
             loading: AtomicU32::new(0),
             composer: Arc::default(),
             continuer: Arc::default(),
+            transformer: Arc::default(),
+            transform_shared: Arc::default(),
             takes: Arc::default(),
         })
     }
@@ -167,6 +181,42 @@ impl Engine {
         drop(before); // outside the lock, as above
     }
 
+    /// Makes `transformer` the one that transforms the input; `None` takes it away. It takes over where the one
+    /// before had come to. One that needs more time than was there at activation sounds later than the rest of
+    /// the output, until the host activates again.
+    ///
+    /// For a loader thread: waits for a step of the worker.
+    ///
+    /// # Errors
+    /// When its rate cannot be brought to the host's; the one before then goes on.
+    pub fn set_transformer(
+        &self,
+        transformer: Option<Box<dyn Transformer>>,
+    ) -> Result<(), EngineError> {
+        let state = self.state.lock();
+        let mut needed = 1; // somebody sits there: how much time it needs is counted at activation
+        if let (Some(transformer), Some(setup)) = (&transformer, &state.host) {
+            needed = transform_need(transformer.as_ref(), setup)?;
+        }
+        if transformer.is_none() {
+            needed = 0;
+        }
+        let before = self.transformer.lock().take_turns(transformer);
+        self.transform_shared
+            .needed
+            .store(needed, Ordering::Release);
+        drop(state);
+        drop(before); // outside the lock, as above
+        Ok(())
+    }
+
+    /// Host samples from an input to what becomes of it, with the transformer that sits there at the host's
+    /// settings; `None` without one, or before activation. Real-time safe.
+    pub fn transform_delay_samples(&self) -> Option<u32> {
+        let needed = self.transform_shared.needed.load(Ordering::Acquire);
+        (needed > 1).then_some(needed)
+    }
+
     /// The oldest take that is finished and was not fetched yet. 64 wait at most; the oldest gives way.
     ///
     /// Locks: not for the audio thread.
@@ -198,6 +248,23 @@ impl Engine {
         );
         self.service.attach_sound(link);
         ends
+    }
+
+    /// The audio thread's ends of transforming, the others handed to the service. Allocates.
+    pub(crate) fn connect_transforming(&self) -> TransformEnds {
+        let (ends, worker) = make_transform_ends(&self.transform_shared);
+        let link = TransformLink::new(
+            worker,
+            Arc::clone(&self.transformer),
+            Arc::clone(&self.monitor),
+        );
+        self.service.attach_transforming(link);
+        ends
+    }
+
+    /// What both halves of transforming read.
+    pub(crate) fn transform_shared(&self) -> &Arc<TransformShared> {
+        &self.transform_shared
     }
 
     /// Announces a load before it begins. Drop the guard after [`load`](Self::load), or when the
@@ -254,9 +321,24 @@ impl Engine {
             .or(config.expected_model_rate_hz)
             .unwrap_or(ASSUMED_MODEL_RATE_HZ);
         let latency = program::latency_for(&config, model_rate_hz)?;
-        let setup = HostSetup { config, latency };
-        self.monitor
-            .set_host(config.sample_rate_hz, latency.total_samples);
+        let mut setup = HostSetup {
+            config,
+            latency,
+            held_back: 0,
+        };
+        if let Some(transformer) = &self.transformer.lock().model {
+            let needed = transform_need(transformer.as_ref(), &setup)?;
+            self.transform_shared
+                .needed
+                .store(needed, Ordering::Release);
+            if config.transforms {
+                setup.held_back = needed.saturating_sub(latency.reported_samples);
+            }
+        }
+        let total = latency
+            .total_samples
+            .max(latency.reported_samples + setup.held_back);
+        self.monitor.set_host(config.sample_rate_hz, total);
         let unchanged = state.host == Some(setup) && current_load == Some(state.loads);
         let fresh = match &instrument {
             Some(instrument) if !unchanged => {
@@ -304,6 +386,17 @@ impl Engine {
         self.service.attach(link);
         Ok(program)
     }
+}
+
+/// Host samples from an input to what becomes of it: the way there and back, and the lead for the work.
+fn transform_need(transformer: &dyn Transformer, setup: &HostSetup) -> Result<u32, EngineError> {
+    let spec = transformer.spec();
+    let ahead = look_ahead(spec, setup.config.sample_rate_hz);
+    let ahead = ahead.map_err(|reason| EngineError::Resample {
+        pack: spec.name.clone(),
+        reason,
+    })?;
+    Ok(ahead + setup.latency.lead_samples)
 }
 
 #[cfg(test)]

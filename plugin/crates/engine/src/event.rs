@@ -5,6 +5,7 @@
 use crate::continuation::ContinuationChange;
 use crate::contract::{MAX_CLASSES, MAX_DESCRIPTORS, MAX_LATENT};
 use crate::play::PlayChange;
+use crate::transform::TransformChange;
 
 /// Channels of a MIDI port.
 pub const CHANNELS: usize = 16;
@@ -165,6 +166,8 @@ pub enum ControlChange {
     Play(PlayChange),
     /// Continuation of notes.
     Continuation(ContinuationChange),
+    /// Transforming of the input.
+    Transform(TransformChange),
 }
 
 impl ControlChange {

@@ -21,6 +21,7 @@
 #![forbid(unsafe_code)]
 
 mod attack;
+mod concealment;
 pub mod continuation;
 pub mod contract;
 mod controls;
@@ -43,6 +44,7 @@ mod service;
 mod spec;
 mod timeline;
 mod touched;
+pub mod transform;
 mod voice;
 
 pub use engine::{Engine, HostConfig, Instrument, LoadGuard};

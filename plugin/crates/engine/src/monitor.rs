@@ -54,7 +54,9 @@ pub struct Counts {
     pub late_samples: u64,
     /// Chunks of 64 input samples that found no room and are heard as silence.
     pub dropped_chunks: u64,
-    /// Times that the continuer fell 10 s behind, forgot, and went on with what was new.
+    /// Transformed samples that were not there when they were due, and were concealed.
+    pub late_transformed: u64,
+    /// Times that the continuer fell 10 s behind, or a transformer 2 s, forgot, and went on with what was new.
     pub hearing_skips: u64,
 }
 
@@ -92,6 +94,7 @@ counters!(
     dropped_cues,
     late_samples,
     dropped_chunks,
+    late_transformed,
     hearing_skips,
 );
 

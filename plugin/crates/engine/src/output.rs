@@ -81,6 +81,17 @@ impl Delayed {
         self.value = self.target;
     }
 
+    /// The same in steps of one size, so that it arrives.
+    pub(crate) fn step(&mut self, most: f32) -> f32 {
+        let distance = self.target - self.value;
+        self.value = if distance.abs() <= most {
+            self.target
+        } else {
+            self.value + most.copysign(distance)
+        };
+        self.value
+    }
+
     pub(crate) fn next(&mut self, share: f32) -> f32 {
         let distance = self.target - self.value;
         self.value = if distance.abs() < ARRIVED {

@@ -7,6 +7,7 @@ mod continuers;
 mod events;
 mod import;
 mod text;
+mod transforms;
 mod waves;
 
 use std::path::Path;
@@ -22,6 +23,7 @@ use crate::load::{LoadReport, LoadedPack, load};
 use crate::onnx::GraphInfo;
 use crate::pack::{Pack, name_of};
 use crate::runtime::Runtime;
+use crate::transformers::{is_frame_transform, is_transformer, is_wave_transform};
 use crate::trial::probes;
 
 /// Largest difference of two runtimes, relative to the loudest bin, that counts as agreement.
@@ -59,6 +61,9 @@ fn check_pack(pack: &Pack, runtime: &Runtime) -> ModelCheck {
     if is_wave_model(pack.manifest()) {
         return waves::check(pack, runtime, text);
     }
+    if is_wave_transform(pack.manifest()) {
+        return transforms::check(pack, runtime, text);
+    }
     for kind in [BackendKind::OnnxRuntime, BackendKind::Embedded] {
         let Some(only) = runtime.only(kind) else {
             text.push_str(&format!(
@@ -94,6 +99,11 @@ fn check_pack(pack: &Pack, runtime: &Runtime) -> ModelCheck {
         text.push_str(&format!(
             "  largest difference {difference:.1e} of the loudest bin, limit {AGREEMENT:.0e}: {verdict}\n"
         ));
+    }
+    if is_transformer(pack.manifest()) && is_frame_transform(pack.manifest()) {
+        let (lines, works) = transforms::speeds(pack, runtime);
+        text.push_str(&lines);
+        is_sound &= works;
     }
     text.push_str(&text::warnings(pack, &warnings));
     text.push_str(if is_sound {

@@ -49,3 +49,4 @@ pub use pack::{Pack, PackGraph};
 pub use plan::MAX_ROWS;
 pub use rows::RowSizes;
 pub use runtime::{LIBRARY_NAME, Runtime, RuntimeStatus};
+pub use transformers::{LoadedTransformer, TransformerReport, is_transformer, load_transformer};

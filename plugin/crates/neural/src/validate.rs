@@ -9,7 +9,9 @@ use crate::manifest::{Axis, GraphSpec, Role, TensorSpec};
 use crate::onnx::{Dim, Element, TensorInfo};
 use crate::pack::{Pack, PackGraph};
 use crate::plan::DecodePlan;
-use crate::transformers::{WavePlan, is_wave_transform};
+use crate::transformers::{
+    EncodePlan, WavePlan, is_frame_transform, is_transformer, is_wave_transform,
+};
 
 /// Checks every graph of a pack, and that its decoder can be played where this version plays its kind.
 pub(crate) fn check(pack: &Pack) -> Result<(), PackError> {
@@ -43,6 +45,9 @@ pub(crate) fn check(pack: &Pack) -> Result<(), PackError> {
     }
     if is_wave_transform(pack.manifest()) {
         WavePlan::new(pack)?;
+    }
+    if is_transformer(pack.manifest()) && is_frame_transform(pack.manifest()) {
+        EncodePlan::new(pack)?;
     }
     Ok(())
 }

@@ -6,7 +6,7 @@
 
 mod blur;
 mod envelope;
-mod loudness;
+pub mod loudness;
 
 use crate::approx::{exp2, log2};
 use crate::spec::StftSpec;

@@ -304,8 +304,10 @@ impl Processor {
     }
 
     fn control(&mut self, change: ControlChange, at_host: u64, tally: &mut Tally) {
-        let sounds_at = at_host + u64::from(self.latency().reported_samples);
+        // What is held back after the output's own stage moves with it.
+        let sounds_at = at_host + u64::from(self.own_latency().reported_samples);
         let merged = match change {
+            ControlChange::Transform(change) => self.transforming.change(at_host, change),
             ControlChange::Continuation(ContinuationChange::InputWhilePlaying(input)) => {
                 let muted = input == InputWhilePlaying::Muted;
                 self.player.mute_input_at(at_host, muted)

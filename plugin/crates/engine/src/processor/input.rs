@@ -111,6 +111,44 @@ impl Processor {
         let until_host = self.position_host + samples;
         conductor.send_heard(until_host);
         player.publish_position(until_host);
+        self.send_to_transformer(self.position_host);
+    }
+
+    /// Sends what was heard to be transformed; offline, waits for room.
+    fn send_to_transformer(&mut self, begins: u64) {
+        let Self {
+            conductor,
+            transforming,
+            rendering,
+            worker,
+            monitor,
+            ..
+        } = self;
+        let heard = conductor.ear.heard();
+        rendering.wait_for(
+            || transforming.has_room(heard.len()),
+            worker.as_ref(),
+            monitor,
+        );
+        transforming.hear(begins, heard);
+    }
+
+    /// Holds the output back and mixes in what became of the input, where that is wished for. Offline, waits for
+    /// it. `begins`: the host sample of the output's first.
+    pub(super) fn transform(&mut self, begins: u64, left: &mut [f32], right: &mut [f32]) {
+        if self.transforming.is_idle() {
+            return;
+        }
+        let until = begins + left.len() as u64;
+        let Self {
+            transforming,
+            rendering,
+            worker,
+            monitor,
+            ..
+        } = self;
+        rendering.wait_for(|| transforming.is_ready(until), worker.as_ref(), monitor);
+        transforming.mix(begins, left, right);
     }
 
     /// Adds the input, where it passes, and what continues it to the output. Offline, waits for that.
@@ -118,7 +156,7 @@ impl Processor {
     /// `begins`: the host sample of the output's first; both are as much later than the input as the
     /// output is.
     pub(super) fn pass(&mut self, route: Route, begins: u64, left: &mut [f32], right: &mut [f32]) {
-        let latency = u64::from(self.latency().reported_samples);
+        let latency = u64::from(self.own_latency().reported_samples);
         let until = (begins + left.len() as u64).saturating_sub(latency);
         let alone = self.program.is_none() && self.outgoing.is_none();
         let Self {

@@ -36,6 +36,7 @@ use crate::request::Tally;
 use crate::service::Membership;
 use crate::timeline::ms_to_samples;
 use crate::touched;
+use crate::transform::{Transforming, make_ends as make_transform_ends};
 use crate::voice::Faults;
 use input::{DryPath, Input, Route};
 use rendering::Rendering;
@@ -83,6 +84,7 @@ pub struct Processor {
     conductor: Conductor,
     player: Player,
     dry: DryPath,
+    transforming: Transforming,
     /// Composed events on their way out, by the host sample at which they sound.
     leaving: VecDeque<(u64, Event)>,
     /// Keys that the host was given and that were not let go, a bit each.
@@ -122,6 +124,7 @@ impl Processor {
             conductor: Conductor::new(make_ends().0, sound.cues, Ear::new(sound.chunks)),
             player: Player::new(sound.slabs, sound.shared),
             dry: DryPath::default(),
+            transforming: Transforming::new(make_transform_ends(engine.transform_shared()).0),
             leaving: touched::queue(COMPOSED_EVENTS, || (0, Event::AllNotesOff)),
             given: 0,
             composed: Vec::with_capacity(COMPOSED_EVENTS),
@@ -149,6 +152,8 @@ impl Processor {
             self.conductor
                 .connect(self.engine.connect_conductor(), cues);
             self.player.connect(slabs, shared);
+            self.transforming
+                .connect(self.engine.connect_transforming());
         }
         self.worker = self.engine.service().worker_thread();
         let current_load = self.program.as_ref().map(|program| program.load_number);
@@ -172,8 +177,10 @@ impl Processor {
             .ear
             .prepare(config.sample_rate_hz, piece_samples);
         self.player.set_rate(config.sample_rate_hz);
+        self.transforming
+            .prepare(config.sample_rate_hz, setup.held_back);
         self.reset();
-        Ok(setup.latency)
+        Ok(self.latency())
     }
 
     /// Lets go of the program and leaves the service; the last instance out joins its thread.
@@ -194,6 +201,18 @@ impl Processor {
 
     /// Latency since the last activation. Real-time safe.
     pub fn latency(&self) -> Latency {
+        let held_back = self.setup.map_or(0, |setup| setup.held_back);
+        let own = self.own_latency();
+        let reported_samples = own.reported_samples + held_back;
+        Latency {
+            reported_samples,
+            total_samples: own.total_samples.max(reported_samples),
+            ..own
+        }
+    }
+
+    /// The same without what the output is held back by for transforming. Real-time safe.
+    pub fn own_latency(&self) -> Latency {
         self.setup.map(|setup| setup.latency).unwrap_or_default()
     }
 
@@ -207,6 +226,7 @@ impl Processor {
         self.conductor.reset();
         self.player.reset();
         self.dry.reset();
+        self.transforming.reset();
         self.let_go_given();
         if let Some(program) = &mut self.program {
             program.begin(0, self.epoch);
@@ -290,6 +310,8 @@ impl Processor {
         self.rendering
             .begin_block(length, setup.config.sample_rate_hz, &self.engine);
         self.take_program();
+        self.transforming.set_delay(setup.latency.reported_samples);
+        self.transforming.follow_wish(self.position_host);
         self.wait_for_passages(length as u64);
         let block_begins = self.position_host;
         let piece_samples = setup.config.max_block_samples as usize;
@@ -347,6 +369,7 @@ impl Processor {
         if let Some(input) = &input {
             self.pass(input.route, begins, left, right);
         }
+        self.transform(begins, left, right);
         self.throw_away_outgoing(self.position_host);
         self.monitor.publish_output(left, right);
     }

@@ -26,6 +26,14 @@ impl Processor {
         count(&counters.late_samples, late_samples);
         count(&counters.limited_samples, limited_samples);
         count(&counters.dropped_chunks, self.conductor.ear.take_dropped());
+        let faults_of_transform = self.transforming.take_faults();
+        count(&counters.late_transformed, faults_of_transform.late_samples);
+        count(
+            &counters.limited_samples,
+            faults_of_transform.limited_samples,
+        );
+        count(&counters.dropped_chunks, faults_of_transform.dropped_chunks);
+        count(&counters.dropped_cues, faults_of_transform.dropped_cues);
         if let Some(level_db) = self.conductor.input_db() {
             self.monitor.set_input_db(level_db);
         }

@@ -23,6 +23,7 @@ pub use worker::{Step, Worker};
 
 use crate::contract::Decoder;
 use crate::error::EngineError;
+use crate::transform::TransformLink;
 use decoders::Registry;
 use thread::WorkerThread;
 
@@ -170,6 +171,11 @@ impl Service {
         self.inbox.lock().sound.push(link);
     }
 
+    /// Hands the worker's half of an instance's transforming to it.
+    pub(crate) fn attach_transforming(&self, link: TransformLink) {
+        self.inbox.lock().transforming.push(link);
+    }
+
     /// The thread to wake, if there is one.
     pub(crate) fn worker_thread(&self) -> Option<Thread> {
         match &self.members.lock().running {
@@ -199,6 +205,7 @@ impl Service {
             .retain(|link| !link.ends.requests.is_abandoned());
         inbox.composing.retain(|link| !link.is_abandoned());
         inbox.sound.retain(|link| !link.is_abandoned());
+        inbox.transforming.retain(|link| !link.is_abandoned());
         drop(inbox);
         self.join_loaders();
     }

@@ -22,6 +22,7 @@ use crate::engine::{self, TrashLane};
 use crate::link::{Delivery, WorkerEnds};
 use crate::monitor::{Monitor, count};
 use crate::spec::{InstrumentSpec, PlayStyle};
+use crate::transform::TransformLink;
 
 /// Most rows of one call, whatever a decoder allows: one chord of a full set of voices.
 const MAX_ROWS: usize = 16;
@@ -91,6 +92,7 @@ pub(crate) struct NewLinks {
     pub(crate) programs: Vec<WorkerLink>,
     pub(crate) composing: Vec<ComposingLink>,
     pub(crate) sound: Vec<SoundLink>,
+    pub(crate) transforming: Vec<TransformLink>,
 }
 
 /// The inference service's only owner of decoders at work. `Send`; never on the audio thread.
@@ -99,6 +101,7 @@ pub struct Worker {
     links: Vec<WorkerLink>,
     composing: Vec<ComposingLink>,
     sound: Vec<SoundLink>,
+    transforming: Vec<TransformLink>,
 }
 
 impl Worker {
@@ -108,6 +111,7 @@ impl Worker {
             links: Vec::new(),
             composing: Vec::new(),
             sound: Vec::new(),
+            transforming: Vec::new(),
         }
     }
 
@@ -118,6 +122,9 @@ impl Worker {
         // Short, and before all: a ring that is full loses what is heard.
         let mut came = false;
         for link in &mut self.sound {
+            came |= link.take_in();
+        }
+        for link in &mut self.transforming {
             came |= link.take_in();
         }
         self.links.retain_mut(|link| {
@@ -131,6 +138,9 @@ impl Worker {
             .enumerate()
             .filter_map(|(index, link)| link.seconds_until_due().map(|seconds| (index, seconds)))
             .min_by(|a, b| a.1.total_cmp(&b.1));
+        if self.transform(most_urgent.map(|(_, seconds)| seconds)) {
+            return Step::Worked;
+        }
         match most_urgent {
             Some((index, _)) => self.links[index].decode_once(),
             // What sounds comes before what will, and that before what may.
@@ -145,9 +155,23 @@ impl Worker {
         self.links.append(&mut inbox.programs);
         self.composing.append(&mut inbox.composing);
         self.sound.append(&mut inbox.sound);
+        self.transforming.append(&mut inbox.transforming);
         drop(inbox);
+        self.transforming.retain(|link| !link.is_abandoned());
         self.composing.retain(|link| !link.is_abandoned());
         self.sound.retain(|link| !link.is_abandoned());
+    }
+
+    /// One step for the instance whose transformed input is due first, if it is due before a frame is; whether
+    /// there was one.
+    fn transform(&mut self, frame_due_s: Option<f64>) -> bool {
+        let due = self.transforming.iter_mut().filter_map(|link| {
+            let seconds = link.seconds_until_due()?;
+            Some((seconds, link))
+        });
+        let first = due.min_by(|a, b| a.0.total_cmp(&b.0));
+        let first = first.filter(|(seconds, _)| frame_due_s.is_none_or(|due| *seconds < due));
+        first.map(|(_, link)| link.step()).is_some()
     }
 
     /// One step for the instance whose sound is due first; whether there was one.

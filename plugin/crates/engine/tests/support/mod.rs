@@ -3,6 +3,7 @@
 
 pub mod notes;
 pub mod sound;
+pub mod transform;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};

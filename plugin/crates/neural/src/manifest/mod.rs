@@ -196,6 +196,21 @@ pub struct TensorSpec {
     /// Values it was trained on.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub range: Option<[f32; 2]>,
+    /// Where in a note several frames lie; without it they follow each other, the newest last.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub moments: Option<Moments>,
+    /// Loudness, in LUFS, that sounds were brought to before they were analysed into it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub loudness: Option<f32>,
+}
+
+/// Where in a note frames lie.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Moments {
+    /// Seconds after its start, of those that come first; where it is shorter, its newest frame.
+    pub on: Vec<f32>,
+    /// Seconds after its end, of the others.
+    pub off: Vec<f32>,
 }
 
 /// One axis of a tensor.

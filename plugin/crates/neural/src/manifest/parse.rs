@@ -6,7 +6,7 @@ use super::field::Field;
 use super::playing::{parse_condition, parse_latent, parse_play};
 use super::state::parse_kind;
 use super::{
-    Axis, Description, EventVocabulary, GraphSpec, Graphs, Manifest, Metric, PlayMode,
+    Axis, Description, EventVocabulary, GraphSpec, Graphs, Manifest, Metric, Moments, PlayMode,
     Representation, RepresentationKind, Role, SCHEMA, StatePair, Task, TensorSpec, TokenVocabulary,
     TrainingSource,
 };
@@ -71,6 +71,8 @@ const TASKS: [Task; 5] = [
 pub(crate) const MAX_MANIFEST_BYTES: usize = 1 << 20;
 const MAX_AXIS_LENGTH: u64 = 1 << 24;
 const MAX_TENSOR_RANK: usize = 8;
+/// Latest moment of a note that a frame may lie at.
+const MAX_MOMENT_S: f64 = 60.0;
 /// Most frames of one call.
 const MAX_FRAMES_PER_CALL: u64 = 4096;
 /// Most samples of one call of a graph that transforms sound: 1.4 s at 48 kHz, more than anybody waits for.
@@ -323,7 +325,24 @@ fn parse_tensor(field: &Field<'_>) -> Result<TensorSpec, PackError> {
         shape: axes.iter().map(parse_axis).collect::<Result<_, _>>()?,
         unit: field.at("unit").text_or("")?,
         range: field.at("range").range()?,
+        moments: parse_moments(&field.at("moments"))?,
+        loudness: match field.at("loudness") {
+            loudness if loudness.is_there() => Some(loudness.number_in(-70.0, 0.0)? as f32),
+            _ => None,
+        },
     })
+}
+
+fn parse_moments(field: &Field<'_>) -> Result<Option<Moments>, PackError> {
+    if !field.is_there() {
+        return Ok(None);
+    }
+    field.object()?;
+    let seconds = |item: &Field<'_>| item.number_in(0.0, MAX_MOMENT_S).map(|s| s as f32);
+    Ok(Some(Moments {
+        on: each(&field.at("on"), seconds)?,
+        off: each(&field.at("off"), seconds)?,
+    }))
 }
 
 fn parse_axis(field: &Field<'_>) -> Result<Axis, PackError> {

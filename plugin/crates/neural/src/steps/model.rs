@@ -34,6 +34,10 @@ pub(crate) struct StepValues<'a> {
     pub(crate) temperature: f32,
     /// As many values as the graph's `taps` input.
     pub(crate) taps: &'a [f32],
+    /// MIDI note, fractional.
+    pub(crate) pitch: f32,
+    /// 0 to 1.
+    pub(crate) velocity: f32,
 }
 
 /// A step graph, and what it gave last.
@@ -95,6 +99,8 @@ impl StepModel {
                 StepFill::Frame => copy(&mut buffer.values, values.frame),
                 StepFill::Uniform => copy(&mut buffer.values, values.uniform),
                 StepFill::Taps => copy(&mut buffer.values, values.taps),
+                StepFill::Pitch => set(&mut buffer.values, f64::from(values.pitch)),
+                StepFill::Velocity => set(&mut buffer.values, f64::from(values.velocity)),
                 StepFill::State(place) => copy(&mut buffer.values, states.0[*place].oldest()),
             }
         }

@@ -45,6 +45,10 @@ pub(crate) enum StepFill {
     Temperature,
     /// Linear prediction that follows the sound.
     Taps,
+    /// A MIDI note, fractional.
+    Pitch,
+    /// 0 to 1.
+    Velocity,
 }
 
 /// One input tensor.
@@ -245,6 +249,8 @@ impl Maker<'_> {
             Role::Uniform => StepFill::Uniform,
             Role::Temperature => StepFill::Temperature,
             Role::Taps => StepFill::Taps,
+            Role::Pitch => StepFill::Pitch,
+            Role::Velocity => StepFill::Velocity,
             Role::Class => {
                 *classes += 1;
                 self.check_class(spec, *classes)?;
@@ -292,9 +298,12 @@ impl Maker<'_> {
                 self.what.tokens,
                 "correct 'vocabulary' or the tensor's shape",
             ),
-            StepFill::Token | StepFill::Level | StepFill::Class(_) | StepFill::Temperature => {
-                (1, "export it with the shape [batch, 1]")
-            }
+            StepFill::Token
+            | StepFill::Level
+            | StepFill::Class(_)
+            | StepFill::Temperature
+            | StepFill::Pitch
+            | StepFill::Velocity => (1, "export it with the shape [batch, 1]"),
             _ => (width, ""),
         };
         if width != expected {

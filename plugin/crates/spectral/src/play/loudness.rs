@@ -14,12 +14,13 @@ const MOST: f64 = 1_000.0;
 
 /// The weight of each bin's power.
 #[derive(Clone, Debug)]
-pub(super) struct Loudness {
+pub struct Loudness {
     weights: Vec<f64>,
 }
 
 impl Loudness {
-    pub(super) fn new(bins: usize, bin_hz: f32) -> Self {
+    /// For frames of so many bins, each so many hertz above the one before. Allocates.
+    pub fn new(bins: usize, bin_hz: f32) -> Self {
         let weight = |bin: usize| {
             let square = (bin as f64 * f64::from(bin_hz)).powi(2);
             let high_pass = (square / (square + HIGH_PASS_HZ.powi(2))).powi(2);
@@ -31,8 +32,8 @@ impl Loudness {
         }
     }
 
-    /// Weighted power of a frame, `[bins]` magnitudes.
-    pub(super) fn power(&self, magnitudes: &[f32]) -> f64 {
+    /// Weighted power of a frame, `[bins]` magnitudes. Real-time safe.
+    pub fn power(&self, magnitudes: &[f32]) -> f64 {
         magnitudes
             .iter()
             .zip(&self.weights)

@@ -13,6 +13,7 @@ use std::sync::atomic::Ordering;
 use rtrb::Consumer;
 
 use super::{MARK_BITS, SWITCH_MS, Slab, SoundShared, sent_mark};
+use crate::concealment::Concealment;
 use crate::output::{Delayed, Limiter, RECOVERY_MS, share_of, silence_if_broken};
 use crate::timeline::ms_to_samples;
 use crate::touched;
@@ -20,12 +21,8 @@ use crate::touched;
 /// Pieces that can be known at once: as the output lies a lead of 1 s at most behind the wishes, and no
 /// two pieces begin within a quarter of a second.
 const PIECES: usize = 8;
-/// What is missing fades away, and comes back, in about this time.
-const CONCEALED_MS: f32 = 4.0;
 /// The input fades, where it is heard or muted while a piece plays, in about this time.
 const INPUT_MS: f32 = 20.0;
-/// What is held below this is gone: 120 dB under full scale.
-const GONE: f32 = 1e-6;
 
 /// A piece that is to be played, on host samples.
 #[derive(Clone, Copy, Debug)]
@@ -55,11 +52,7 @@ pub(crate) struct Player {
     /// Share of the input that is taken away while a piece plays.
     muted: Delayed,
     muting: f32,
-    /// Share of the new sound, and what is left of the old one, after samples were missing.
-    presence: f32,
-    held: [f32; 2],
-    concealing: f32,
-    last: [f32; 2],
+    concealment: Concealment,
     limiter: Limiter,
     recovery: f32,
     late_samples: u64,
@@ -82,10 +75,7 @@ impl Player {
             switch_samples: 1,
             muted: Delayed::at(1.0),
             muting: 1.0,
-            presence: 1.0,
-            held: [0.0; 2],
-            concealing: 1.0,
-            last: [0.0; 2],
+            concealment: Concealment::new(),
             limiter: Limiter { gain: 1.0 },
             recovery: 1.0,
             late_samples: 0,
@@ -102,7 +92,7 @@ impl Player {
     pub(crate) fn set_rate(&mut self, rate_hz: u32) {
         self.switch_samples = 2 * half_switch(rate_hz);
         self.muting = share_of(INPUT_MS, rate_hz);
-        self.concealing = share_of(CONCEALED_MS, rate_hz);
+        self.concealment.set_rate(rate_hz);
         self.recovery = share_of(RECOVERY_MS, rate_hz);
     }
 
@@ -111,7 +101,7 @@ impl Player {
         self.playing.clear();
         self.slab = None;
         self.muted.jump();
-        (self.presence, self.held, self.last) = (1.0, [0.0; 2], [0.0; 2]);
+        self.concealment.reset();
         self.limiter.gain = 1.0;
     }
 
@@ -208,7 +198,7 @@ impl Player {
                 return;
             }
             self.playing.pop_front();
-            (self.presence, self.held) = (1.0, [0.0; 2]);
+            self.concealment.end();
         }
     }
 
@@ -221,8 +211,9 @@ impl Player {
             let value = slab.samples[(at - slab.from_host) as usize];
             slab.gains.map(|gain| gain * value)
         });
+        self.late_samples += u64::from(raw.is_none());
         Some(Brought {
-            sound: self.conceal(raw),
+            sound: self.concealment.next(raw),
             weights: self.weights(&playing, at, correlation),
         })
     }
@@ -252,28 +243,6 @@ impl Player {
             }
             self.slab = Some(self.slabs.pop().ok()?);
         }
-    }
-
-    /// Lets what is missing fade, and come back, without a click.
-    fn conceal(&mut self, raw: Option<[f32; 2]>) -> [f32; 2] {
-        self.held = self.held.map(|value| {
-            let left = value * (1.0 - self.concealing);
-            if left.abs() < GONE { 0.0 } else { left }
-        });
-        match raw {
-            Some(raw) => {
-                self.presence = (self.presence + self.concealing).min(1.0);
-                self.last = [0, 1].map(|side| raw[side] * self.presence + self.held[side]);
-            }
-            None => {
-                if self.presence > 0.0 {
-                    (self.held, self.presence) = (self.last, 0.0);
-                }
-                self.late_samples += 1;
-                self.last = self.held;
-            }
-        }
-        self.last
     }
 
     /// Keeps what a model made below the ceiling.
