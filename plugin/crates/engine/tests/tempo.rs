@@ -95,10 +95,6 @@ fn clicks_are_followed_at_any_tempo() {
         let time = followed(&drummed(bpm, &[hit(0.0, 0.5)], 1.0, (0.37, 14.0)));
         let off = f64::from(time.tempo_bpm) / bpm - 1.0;
         let error_ms = beat_error_ms(&time, 14.0, bpm, 0.37);
-        println!(
-            "{bpm} a minute: {off:+.4}, {error_ms:.1} ms, {}",
-            time.confidence
-        );
         assert_eq!(time.tempo_from, TempoFrom::Played, "{bpm}: {time:?}");
         assert!(off.abs() < 0.01, "{bpm}: {time:?}");
         assert!(error_ms < 5.0, "{bpm}: {error_ms} ms");
@@ -155,7 +151,6 @@ fn what_has_no_beat_is_not_followed() {
         ("random clicks", random),
     ] {
         let time = followed(&input);
-        println!("{name}: confidence {}", time.confidence);
         assert!(time.confidence < LOCKS, "{name}: {time:?}");
         assert_eq!(time.tempo_from, TempoFrom::Own, "{name}");
         assert_eq!(time.tempo_bpm, 120.0, "{name}");
