@@ -72,6 +72,16 @@ fn what_rave_exports_becomes_a_pack_with_its_latency_measured_on_every_runtime()
 }
 
 #[test]
+fn the_pack_is_checked_as_any_other() {
+    let out = folder("import-check").join("pack");
+    import("rave_like", &known(), &out).unwrap();
+    for runtime in runtimes() {
+        let check = check_model(&out, &runtime);
+        assert!(check.is_sound, "{}", check.text);
+    }
+}
+
+#[test]
 fn the_pack_is_described_by_its_rate_and_its_call() {
     let out = folder("import-described").join("pack");
     import("rave_like", &known(), &out).unwrap();
