@@ -8,7 +8,6 @@ use afterimage_tests::bundle_copy::BundleCopy;
 use afterimage_tests::host::{BlockPlan, Pace, Rendered, TEMPO_BPM};
 use afterimage_tests::{midi_file, wav_file};
 use anyhow::{Context, Result, ensure};
-use serde_json::Value;
 
 use crate::arguments::Arguments;
 use crate::bundle::{self, Kind, NAME};
@@ -209,7 +208,7 @@ fn job(pack: ShippedPack, task: &str, material: &Material, seconds: f64) -> Resu
         tempo_bpm: TEMPO_BPM,
         ..Job::new(RATE_HZ, seconds)
     };
-    let is_hits = pack.manifest["play"]["mode"] == Value::from("one-shot");
+    let is_hits = pack.manifest["play"]["mode"] == "one-shot";
     let pack = Some(Named::Shipped(pack));
     Ok(match task {
         "continue-midi" => Job {
