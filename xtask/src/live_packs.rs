@@ -50,7 +50,12 @@ pub fn command(mut arguments: Arguments) -> Result<()> {
     );
     let mut late = 0;
     for embedded_runtime in [false, true] {
-        let copy = BundleCopy::new("live-packs")?;
+        // Under one name the second would be the first, which the process still holds.
+        let copy = BundleCopy::new(if embedded_runtime {
+            "live-packs-embedded"
+        } else {
+            "live-packs"
+        })?;
         if embedded_runtime {
             let library = copy.runtime()?;
             std::fs::remove_file(&library)
@@ -139,6 +144,8 @@ fn drum_notes() -> Vec<(u64, [u8; 3])> {
             messages.push((step * STEP + STEP / 2, [0x89, key, 0]));
         }
     }
+    // A file wants them in time's order.
+    messages.sort_by_key(|(sample, _)| *sample);
     messages
 }
 
@@ -151,14 +158,18 @@ fn play(clap: &Path, name: &str, material: &Material, seconds: f64, out: &Path) 
     let (rendered, _) = job(pack, task, material, seconds)?.run(clap)?;
     let status = rendered.status.clone().unwrap_or_default();
     let late = status.late_frames + status.late_notes + status.late_samples;
+    let runtime = if status.backend.contains("rten") {
+        "rten"
+    } else {
+        "onnxruntime"
+    };
     let said = [
         &status.sentence,
         &status.composer_sentence,
         &status.continuer_sentence,
     ];
     println!(
-        "{name:<18}{task:<15}{:<13}{late:>7}{:>10}{:>12.0}{:>11.1}%{:>10.3}",
-        status.backend.split([' ', ',']).next().unwrap_or_default(),
+        "{name:<18}{task:<15}{runtime:<13}{late:>7}{:>10}{:>12.0}{:>11.1}%{:>10.3}",
         status.concealed_frames,
         rendered.times.p999_us(),
         share(&rendered),
@@ -167,11 +178,6 @@ fn play(clap: &Path, name: &str, material: &Material, seconds: f64, out: &Path) 
     if let Some(sentence) = said.into_iter().find(|said| !said.trim().is_empty()) {
         println!("    the plugin says: {}", sentence.trim());
     }
-    let runtime = if status.backend.contains("rten") {
-        "rten"
-    } else {
-        "onnxruntime"
-    };
     let file = out.join(format!("{name}-{runtime}"));
     wav_file::write(
         &file.with_extension("wav"),
