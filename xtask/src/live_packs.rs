@@ -63,7 +63,11 @@ pub fn command(mut arguments: Arguments) -> Result<()> {
         }
         let clap = copy.folder().join(format!("{NAME}.clap"));
         for name in &names {
-            late += play(&clap, name, &material, seconds, &out)?;
+            // One that fails must not keep the others' figures back.
+            match play(&clap, name, &material, seconds, &out) {
+                Ok(count) => late += count,
+                Err(error) => println!("{name:<18}does not play: {error:#}"),
+            }
         }
     }
     say(&format!(
