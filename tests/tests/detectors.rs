@@ -225,6 +225,7 @@ fn the_effects_callback_asks_nothing_of_the_system_while_it_hears_and_plays_on()
         &["continue_start=0"][..],
         &["latency_mode=0"],
         &["bypass=1"],
+        &["fx_mode=1"],
     ] {
         is_clean_in(EFFECT_ID, "heard", settings);
     }
@@ -273,6 +274,7 @@ fn the_guard_finds_no_allocation_in_any_scene() {
     }
     for scene in ["heard", "automation", "reset"] {
         guarded(EFFECT_ID, scene, &[]);
+        guarded(EFFECT_ID, scene, &["fx_mode=1"]);
     }
 }
 
