@@ -10,7 +10,7 @@
 use std::path::Path;
 
 use afterimage_tests::detector::{Detector, Report};
-use afterimage_tests::host::Session;
+use afterimage_tests::host::{Event, Session, Timeline};
 use afterimage_tests::probe::{self, PROBE_ID};
 use afterimage_tests::saved_state::SavedState;
 use afterimage_tests::scenes;
@@ -50,7 +50,7 @@ fn main() -> Result<()> {
     let answer = json!({
         "watched": detector.is_some(),
         "blocks": rendered.times.nanoseconds.len(),
-        "events": spec.timeline.in_order().len(),
+        "parameter_changes": parameter_changes(&spec.timeline),
         "peak": rendered.peak(),
         "late_frames": status.late_frames,
         "model": status.model,
@@ -59,6 +59,15 @@ fn main() -> Result<()> {
     });
     println!("{answer}");
     Ok(())
+}
+
+/// Changes of parameters in a timeline: at each of them the framework splits a block.
+fn parameter_changes(timeline: &Timeline) -> usize {
+    timeline
+        .in_order()
+        .iter()
+        .filter(|(_, event)| matches!(event, Event::Parameter { .. }))
+        .count()
 }
 
 /// A state that makes the plugin load its model again: the same one, named anew.
