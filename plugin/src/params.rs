@@ -279,7 +279,7 @@ impl InstrumentParams {
             drift: percent("Drift", 0.15),
             play: PlayParams::new(names),
             continuation: ContinuationParams::new(continued, opens),
-            transform: TransformParams::new(transformed),
+            transform: TransformParams::new(transformed, opens),
             mod_wheel: percent("Mod Wheel", 0.0),
             pitch_bend: linear("Pitch Bend", 0.0, -1.0, 1.0, "", 2),
             bend_range: linear("Bend Range", 2.0, 0.0, 24.0, " st", 2),

@@ -8,6 +8,7 @@ use afterimage_engine::transform::TransformChange;
 use nice_plug::prelude::{Enum, EnumParam, FloatParam, FloatRange, Params, formatters};
 
 use crate::params::{SharedNames, linear, percent};
+use crate::view::Opens;
 
 /// Half the range of a bias, in standard deviations of the pack's latent.
 const BIAS_LIMIT: f32 = 3.0;
@@ -59,11 +60,13 @@ pub struct TransformParams {
     /// What is added to each axis.
     #[nested(array, group = "Transform Bias")]
     pub bias: [BiasParams; MAX_LATENT],
+    /// An instrument's input does not pass: there is nothing to transform, whatever the mode says.
+    passes_input: bool,
 }
 
 impl TransformParams {
     /// Parameters at their defaults; `names` are those of the transforming pack.
-    pub fn new(names: &SharedNames) -> Self {
+    pub fn new(names: &SharedNames, opens: Opens) -> Self {
         Self {
             mode: EnumParam::new("FX Mode", EffectMode::Continue),
             mix: percent("Transform Mix", 1.0),
@@ -72,12 +75,13 @@ impl TransformParams {
             lfo_hz: skewed("Transform LFO Rate", 0.2, 10.0, " Hz"),
             lfo_depth: linear("Transform LFO Depth", 0.0, 0.0, 2.0, "", 2),
             bias: std::array::from_fn(|axis| bias(axis, names.clone())),
+            passes_input: opens == Opens::ToContinue,
         }
     }
 
-    /// Whether the input is to be transformed. Real-time safe.
+    /// Whether the input is to be transformed; never in an instrument. Real-time safe.
     pub fn transforms(&self) -> bool {
-        self.mode.value() == EffectMode::Transform
+        self.passes_input && self.mode.value() == EffectMode::Transform
     }
 
     /// The controls' values; whether it runs is the last. While the plugin is bypassed it does not. Real-time safe.
@@ -131,12 +135,13 @@ fn bias(axis: usize, names: SharedNames) -> BiasParams {
 
 #[cfg(test)]
 mod tests {
-    use super::{TransformChange, TransformParams};
+    use super::{EffectMode, EnumParam, TransformChange, TransformParams};
     use crate::params::SharedNames;
+    use crate::view::Opens;
 
     #[test]
     fn it_runs_after_everything_it_runs_with_and_not_by_itself() {
-        let params = TransformParams::new(&SharedNames::default());
+        let params = TransformParams::new(&SharedNames::default(), Opens::ToContinue);
         let changes = params.changes(false);
         assert_eq!(changes.last(), Some(&TransformChange::Run(false)));
         assert_eq!(changes[16], TransformChange::Mix(1.0));
@@ -144,6 +149,17 @@ mod tests {
             let value = 0.0;
             let axis = axis as u8;
             assert_eq!(*change, TransformChange::Bias { axis, value });
+        }
+    }
+
+    #[test]
+    fn an_instrument_transforms_nothing_whatever_its_mode_says() {
+        for (opens, transforms) in [(Opens::ToPlay, false), (Opens::ToContinue, true)] {
+            let mut params = TransformParams::new(&SharedNames::default(), opens);
+            params.mode = EnumParam::new("FX Mode", EffectMode::Transform);
+            assert_eq!(params.transforms(), transforms, "{opens:?}");
+            let runs = TransformChange::Run(transforms);
+            assert_eq!(params.changes(false).last(), Some(&runs));
         }
     }
 }
