@@ -17,7 +17,8 @@ use afterimage_spectral::{PhaseMethod, SynthesisFrame, VoiceInverse};
 use super::Refusal;
 use super::encode_plan::EncodePlan;
 use super::heard::Heard;
-use super::pitch::{PitchTracker, note_of};
+use super::onset_fit::OnsetFit;
+use super::pitch::{LOWEST_HZ, PitchTracker, note_of};
 use crate::backend::BackendKind;
 use crate::decoder::NeuralDecoder;
 use crate::error::PackError;
@@ -77,6 +78,7 @@ pub(super) struct FrameTransformer {
     decoded: Vec<Frame>,
     inverse: VoiceInverse,
     side: Vec<f32>,
+    onset_fit: OnsetFit,
     frames: u64,
     pitch_hz: Option<f32>,
 }
@@ -117,13 +119,14 @@ impl FrameTransformer {
         let frame_s = stft.hop() as f64 / f64::from(rate_hz);
         let request = request();
         let bins = stft.bins();
+        let delay_samples = (half + frames_ahead - 1) * stft.hop();
         Ok(Self {
             spec: TransformerSpec {
                 name: pack.manifest().name.clone(),
                 sample_rate_hz: rate_hz,
                 channels: 1,
                 tick_samples: stft.hop(),
-                delay_samples: (half + frames_ahead - 1) * stft.hop(),
+                delay_samples,
             },
             hop: stft.hop(),
             frames_ahead: frames_ahead as u64,
@@ -160,6 +163,7 @@ impl FrameTransformer {
             }],
             inverse,
             side: vec![0.0; stft.hop()],
+            onset_fit: OnsetFit::new(rate_hz, stft.hop(), delay_samples, 1.0 / LOWEST_HZ),
             frames: 0,
             pitch_hz: None,
         })
@@ -277,6 +281,7 @@ impl FrameTransformer {
         output: &mut [f32],
     ) -> Result<(), DecodeError> {
         output.fill(0.0);
+        self.onset_fit.hear(input);
         if !self.analyse(input) {
             return Ok(());
         }
@@ -290,6 +295,8 @@ impl FrameTransformer {
         self.frames += 1;
         if self.frames > self.frames_ahead {
             self.inverse.pull_hop(output, &mut self.side);
+            let period_s = self.pitch_hz.map(|hz| 1.0 / hz);
+            self.onset_fit.fit(output, period_s);
         }
         Ok(())
     }
@@ -340,6 +347,7 @@ impl Transformer for FrameTransformer {
         self.states = self.encoder.initial().clone();
         (self.target, self.knobs) = ([0.0; MAX_LATENT], [0.0; MAX_LATENT]);
         self.inverse.start(SEED);
+        self.onset_fit.reset();
         (self.frames, self.pitch_hz) = (0, None);
     }
 

@@ -6,6 +6,7 @@
 mod encode_plan;
 mod frames;
 mod heard;
+mod onset_fit;
 mod pitch;
 mod trial;
 mod wave_plan;

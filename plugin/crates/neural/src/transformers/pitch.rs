@@ -5,7 +5,8 @@
 
 /// Rate at which periods are looked for.
 const PERIOD_RATE_HZ: f32 = 12_000.0;
-const LOWEST_HZ: f32 = 50.0;
+/// The lowest pitch that is found.
+pub(super) const LOWEST_HZ: f32 = 50.0;
 const HIGHEST_HZ: f32 = 1_500.0;
 /// A period whose difference is below this share of the mean is taken at once.
 const CLEAR: f32 = 0.15;
