@@ -1,4 +1,7 @@
-"""Commands: data, train, correct, export, sheet, evaluate, judge, pieces, corpus, continuations, zoo. See `--help`."""
+"""Commands: data, train, correct, export, sheet, evaluate, judge, pieces, corpus, continuations, transform-table, zoo.
+
+See `--help`.
+"""
 
 from __future__ import annotations
 
@@ -21,6 +24,8 @@ its name with underscores, and a `command.run(arguments)` that knows the steps."
 OWN_SOUNDS = {"drum-gan": "own_drums", "keys-vae": "own_sounds", "texture-vae-gan": "own_textures"}
 """Models that `train --data FOLDER` teaches a user's sounds, and `evaluate` judges, where those are no data set, with
 the packages that do it."""
+TRANSFORMERS = ["logfreq-vq", "texture-vae-gan"]
+"""Shipped packs with an encoder."""
 MINUTES, RATE = 60.0, 2e-3
 
 
@@ -67,6 +72,18 @@ def _continuations(arguments: argparse.Namespace) -> None:
     print(continuation_table.format_table(table))
 
 
+def _transform_table(arguments: argparse.Namespace) -> None:
+    from . import transform_table
+
+    sounds = {
+        "notes": transform_table.held_out_notes(arguments.cache, arguments.notes),
+        "textures": transform_table.held_out_textures(arguments.cache, arguments.textures),
+    }
+    render = transform_table.through_plugin(arguments.xtask.split())
+    table = transform_table.run(sounds, arguments.packs, render, arguments.out.resolve())
+    print(transform_table.format_table(table))
+
+
 def _zoo(_: argparse.Namespace) -> None:
     from . import zoo
 
@@ -105,6 +122,14 @@ def parser() -> argparse.ArgumentParser:
     table.add_argument("--out", type=Path, default=MODELS / "build" / "continuations")
     table.add_argument("--xtask", default="cargo xtask", help="what renders, from the root of the repository")
     table.set_defaults(run=_continuations)
+    transforms = commands.add_parser("transform-table", help="what the effect makes of sounds that no pack heard")
+    transforms.add_argument("packs", nargs="*", default=TRANSFORMERS, help="packs as `render` takes them")
+    transforms.add_argument("--notes", type=int, default=48, help="how many held-out notes")
+    transforms.add_argument("--textures", type=int, default=12, help="how many held-out textures")
+    transforms.add_argument("--cache", type=Path, default=MODELS / "data" / "clips", help="where packages are kept")
+    transforms.add_argument("--out", type=Path, default=MODELS / "build" / "transforms")
+    transforms.add_argument("--xtask", default="cargo xtask", help="what renders, from the root of the repository")
+    transforms.set_defaults(run=_transform_table)
     commands.add_parser("zoo", help="what each model must reach, and what was measured").set_defaults(run=_zoo)
     judge_command.add(commands)
     return root
