@@ -49,4 +49,7 @@ pub use pack::{Pack, PackGraph};
 pub use plan::MAX_ROWS;
 pub use rows::RowSizes;
 pub use runtime::{LIBRARY_NAME, Runtime, RuntimeStatus};
-pub use transformers::{LoadedTransformer, TransformerReport, is_transformer, load_transformer};
+pub use transformers::{
+    LoadedTransformer, TransformerReport, has_encoder, is_transformer, load_transformer,
+    place_of_sound,
+};

@@ -4,7 +4,7 @@
 mod fixture;
 
 use afterimage_engine::transform::{Tick, TransformControls, Transformer};
-use afterimage_neural::{Pack, check_model, load_transformer};
+use afterimage_neural::{Pack, Runtime, check_model, load_transformer, place_of_sound};
 use fixture::sound::{assert_named, fixture_folder};
 use fixture::{assert_says, runtimes};
 use serde_json::json;
@@ -292,4 +292,79 @@ fn states_of_a_graph_over_sound_are_paired() {
             ),
         ],
     );
+}
+
+fn tone(hz: f32, rate_hz: u32, seconds: f32) -> Vec<f32> {
+    let step = std::f32::consts::TAU * hz / rate_hz as f32;
+    (0..(seconds * rate_hz as f32) as usize)
+        .map(|n| 0.3 * ((n as f32 * step).sin() + 0.4 * (n as f32 * step * 2.0).sin()))
+        .collect()
+}
+
+fn furthest(one: &[f32], other: &[f32]) -> f32 {
+    assert_eq!(one.len(), other.len());
+    let apart = one.iter().zip(other).map(|(a, b)| (a - b).abs());
+    apart.fold(0.0, f32::max)
+}
+
+#[test]
+fn a_sound_has_one_place_at_any_level_and_rate_and_another_sound_another() {
+    let pack = Pack::open(&fixture_folder("coded")).unwrap();
+    for runtime in runtimes() {
+        let place = |sound: &[f32], rate| place_of_sound(&pack, &runtime, (sound, rate)).unwrap();
+        let low = place(&tone(2_000.0, 48_000, 0.5), 48_000);
+        let soft: Vec<f32> = tone(2_000.0, 48_000, 0.5)
+            .iter()
+            .map(|s| s * 0.01)
+            .collect();
+        let apart = furthest(&low, &place(&tone(6_500.0, 48_000, 0.5), 48_000));
+        assert!(apart > 0.01, "{apart}");
+        assert!(furthest(&low, &place(&soft, 48_000)) < 0.05 * apart);
+        let slow = place(&tone(2_000.0, 44_100, 0.5), 44_100);
+        assert!(furthest(&low, &slow) < 0.2 * apart);
+        assert_eq!(low, place(&tone(2_000.0, 48_000, 0.5), 48_000));
+    }
+}
+
+#[test]
+fn a_note_lies_where_it_lies_whatever_comes_before_and_after_it() {
+    let folder =
+        std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../models/logfreq-vq");
+    let (pack, runtime) = (Pack::open(&folder).unwrap(), Runtime::embedded());
+    let place = |sound: &[f32]| place_of_sound(&pack, &runtime, (sound, 48_000)).unwrap();
+    let note = |hz: f32| {
+        let fading = |(n, s): (usize, f32)| s * (-(n as f32) / 12_000.0).exp();
+        tone(hz, 48_000, 1.2)
+            .into_iter()
+            .enumerate()
+            .map(fading)
+            .collect::<Vec<f32>>()
+    };
+    let alone = place(&note(220.0));
+    let mut among = vec![0.0; 256 * 40];
+    among.extend(note(220.0));
+    among.extend(note(660.0));
+    assert!(furthest(&alone, &place(&among)) < 1e-3, "{alone:?}");
+    assert!(furthest(&alone, &place(&note(660.0))) > 0.1);
+}
+
+#[test]
+fn a_sound_that_has_no_place_is_refused_in_one_sentence() {
+    let runtime = Runtime::embedded();
+    let coded = Pack::open(&fixture_folder("coded")).unwrap();
+    let mut broken = tone(500.0, 48_000, 0.5);
+    broken[9] = f32::NAN;
+    for (sound, says) in [
+        (vec![0.0; 48_000], "silent"),
+        (tone(500.0, 48_000, 0.02), "20 ms"),
+        (Vec::new(), "0 ms"),
+        (broken, "no numbers"),
+    ] {
+        let said = place_of_sound(&coded, &runtime, (&sound, 48_000)).unwrap_err();
+        assert!(said.contains(says) && said.ends_with('.'), "{said}");
+    }
+    let plain = fixture::open("good").unwrap();
+    let sound = tone(500.0, 48_000, 0.5);
+    let said = place_of_sound(&plain, &runtime, (&sound, 48_000)).unwrap_err();
+    assert!(said.contains("encode"), "{said}");
 }

@@ -9,36 +9,22 @@ use afterimage_engine::contract::{
     Conditions, DecodeError, Decoder, Frame, FrameRequest, MAX_LATENT,
 };
 use afterimage_engine::transform::{Tick, TransformControls, Transformer, TransformerSpec};
-use afterimage_spectral::play::loudness::Loudness;
-use afterimage_spectral::representation::{Forward, PartialSeries};
-use afterimage_spectral::stft::Analysis;
 use afterimage_spectral::{PhaseMethod, SynthesisFrame, VoiceInverse};
 
-use super::Refusal;
 use super::encode_plan::EncodePlan;
-use super::heard::Heard;
+use super::input_encoder::{FIRST_PITCH, InputEncoder};
 use super::onset_fit::OnsetFit;
-use super::pitch::{LOWEST_HZ, PitchTracker, note_of};
+use super::pitch::LOWEST_HZ;
+use super::{Refusal, VELOCITY};
 use crate::backend::BackendKind;
 use crate::decoder::NeuralDecoder;
-use crate::error::PackError;
 use crate::load::load;
-use crate::manifest::LatentAxis;
 use crate::native::set_flush_denormals;
 use crate::pack::Pack;
 use crate::runtime::Runtime;
-use crate::steps::{States, StepModel, StepValues};
 
-/// The latent is encoded anew at least so often, in seconds: what it says changes more slowly.
-const ENCODED_S: f64 = 0.02;
-/// In the first frames of a note it is encoded at each.
-const FIRST_FRAMES: u64 = 6;
 /// Where frames follow each other, the latent goes from one to the next in about this time, in seconds.
 const GLIDE_S: f32 = 0.04;
-/// The velocity that decoders are told; the loudness is the input's own.
-const VELOCITY: f32 = 0.8;
-/// Pitch before the first that is heard.
-const FIRST_PITCH: f32 = 60.0;
 /// Frames softer than this are silent, in decibels of mean square.
 const SILENT_SQUARE: f64 = 1e-10;
 /// Loudest gain on a decoded frame, as an amplitude: 60 dB.
@@ -53,26 +39,9 @@ pub(super) struct FrameTransformer {
     hop: usize,
     /// Hops that the output lags by beside the analysis.
     frames_ahead: u64,
-    follows: bool,
     shifts_pitch: bool,
-    analysis: Analysis,
-    /// The newest samples, as many as the transform takes.
-    window: Vec<f32>,
-    magnitudes: Vec<f32>,
-    forward: Forward,
-    frame: Vec<f32>,
-    loudness: Loudness,
-    /// From a weighted sum over bins to a mean square.
-    square: f64,
-    heard: Heard,
-    pitch: Option<PitchTracker>,
-    encoder: StepModel,
-    states: States,
-    axes: Vec<LatentAxis>,
-    seen: Vec<f32>,
-    encode_every: u64,
-    /// In knob units: where the input puts each axis, and how far the glide has come.
-    target: [f32; MAX_LATENT],
+    input: InputEncoder,
+    /// In knob units: how far the glide to the encoder's knobs has come.
     knobs: [f32; MAX_LATENT],
     decoder: NeuralDecoder,
     decoded: Vec<Frame>,
@@ -80,7 +49,6 @@ pub(super) struct FrameTransformer {
     side: Vec<f32>,
     onset_fit: OnsetFit,
     frames: u64,
-    pitch_hz: Option<f32>,
 }
 
 impl FrameTransformer {
@@ -94,31 +62,18 @@ impl FrameTransformer {
         let only = runtime
             .only(kind)
             .ok_or_else(|| "it is not there".to_owned())?;
-        let encoder = StepModel::open(pack, &plan.step, runtime, kind)?;
         let loaded = load(pack, &only)?;
-        let representation = &pack.manifest().representation;
-        let unsupported = |error: afterimage_spectral::SpecError| PackError::Unsupported {
-            pack: pack.name().to_owned(),
-            what: "'representation'".into(),
-            expected: "one that sound can be analysed by".into(),
-            found: format!("one where {error}"),
-            advice: "correct it and export the pack again",
-        };
-        let stages = representation.stages().map_err(unsupported)?;
         let stft = loaded.spec.stft;
         // A frame of look-ahead is worth its hop where gradients alone find phases.
         let method = match loaded.spec.phase {
             PhaseMethod::Rtpghi => PhaseMethod::RtpghiLookahead,
             method => method,
         };
-        let rate_hz = representation.sample_rate;
+        let rate_hz = pack.manifest().representation.sample_rate;
         let inverse = VoiceInverse::new(&stft, rate_hz as f32, method);
         let frames_ahead = inverse.frames_ahead();
         let half = stft.analysis_half_hops();
         let pitched = matches!(loaded.spec.play, PlayStyle::Pitched);
-        let frame_s = stft.hop() as f64 / f64::from(rate_hz);
-        let request = request();
-        let bins = stft.bins();
         let delay_samples = (half + frames_ahead - 1) * stft.hop();
         Ok(Self {
             spec: TransformerSpec {
@@ -130,34 +85,13 @@ impl FrameTransformer {
             },
             hop: stft.hop(),
             frames_ahead: frames_ahead as u64,
-            follows: plan.moments.is_none(),
             shifts_pitch: pitched,
-            analysis: Analysis::new(&stft),
-            window: vec![0.0; stft.fft_size()],
-            magnitudes: vec![0.0; bins],
-            forward: Forward::new(&stages).map_err(unsupported)?,
-            frame: vec![0.0; representation.bins],
-            loudness: Loudness::new(bins, rate_hz as f32 / stft.fft_size() as f32),
-            // Both sides of the spectrum, and the mean square of a Hann window.
-            square: 2.0 / (stft.fft_size() as f64).powi(2) / 0.375,
-            heard: Heard::new(plan, representation),
-            pitch: pitched.then(|| PitchTracker::new(rate_hz, stft.fft_size())),
-            states: encoder.initial().clone(),
-            encoder,
-            axes: pack
-                .manifest()
-                .latent
-                .iter()
-                .flat_map(|latent| latent.axes.clone())
-                .collect(),
-            seen: Vec::new(),
-            encode_every: (ENCODED_S / frame_s).ceil().max(1.0) as u64,
-            target: [0.0; MAX_LATENT],
+            input: InputEncoder::open(pack, plan, (runtime, kind), (&stft, pitched))?,
             knobs: [0.0; MAX_LATENT],
             decoder: loaded.decoder,
             decoded: vec![Frame {
-                request,
-                magnitudes: vec![0.0; bins].into(),
+                request: request(),
+                magnitudes: vec![0.0; stft.bins()].into(),
                 silent: true,
                 cleaned_values: 0,
             }],
@@ -165,59 +99,12 @@ impl FrameTransformer {
             side: vec![0.0; stft.hop()],
             onset_fit: OnsetFit::new(rate_hz, stft.hop(), delay_samples, 1.0 / LOWEST_HZ),
             frames: 0,
-            pitch_hz: None,
         })
-    }
-
-    /// Takes a hop; whether a frame is complete by it.
-    fn analyse(&mut self, input: &[f32]) -> bool {
-        self.window.rotate_left(input.len());
-        let kept = self.window.len() - input.len();
-        self.window[kept..].copy_from_slice(input);
-        let (magnitudes, mut complete) = (&mut self.magnitudes, false);
-        self.analysis.push(input, |_, spectrum| {
-            complete = true;
-            for (magnitude, value) in magnitudes.iter_mut().zip(spectrum) {
-                *magnitude = value.norm();
-            }
-        });
-        complete
-    }
-
-    /// Moves the latent to where the newest frame puts it.
-    fn encode(&mut self) -> Result<(), String> {
-        self.forward
-            .apply(&self.magnitudes, PartialSeries::default(), &mut self.frame);
-        let mean_square = self.square * self.loudness.power(&self.magnitudes);
-        self.heard.push(&self.frame, mean_square);
-        if let Some(tracker) = &mut self.pitch {
-            self.pitch_hz = tracker.follow(&self.window, &self.magnitudes);
-        }
-        let early = !self.follows && self.heard.frames_on() < FIRST_FRAMES;
-        if !early && !self.frames.is_multiple_of(self.encode_every) {
-            return Ok(());
-        }
-        self.heard.write(&mut self.seen);
-        let values = StepValues {
-            frame: &self.seen,
-            pitch: self.pitch_hz.map_or(FIRST_PITCH, note_of),
-            velocity: VELOCITY,
-            ..StepValues::default()
-        };
-        self.encoder.run(&values, &mut self.states)?;
-        let latent = self.encoder.output();
-        for ((target, value), axis) in self.target.iter_mut().zip(latent).zip(&self.axes) {
-            let knob = (value - axis.mean) / axis.std;
-            if knob.is_finite() {
-                *target = knob;
-            }
-        }
-        Ok(())
     }
 
     /// Lets the latent glide, and says where it stands by the controls.
     fn conditions(&mut self, tick: Tick<'_>) -> Conditions {
-        let own_s = if self.follows { GLIDE_S } else { 0.0 };
+        let own_s = if self.input.follows { GLIDE_S } else { 0.0 };
         let glide_s = tick.controls.smoothing_s.max(own_s);
         let hop_s = self.hop as f32 / self.spec.sample_rate_hz as f32;
         let share = if glide_s > 0.0 {
@@ -225,9 +112,9 @@ impl FrameTransformer {
         } else {
             1.0
         };
-        let fresh =
-            !self.follows && self.heard.frames_on() == 0 && tick.controls.smoothing_s == 0.0;
-        for (knob, target) in self.knobs.iter_mut().zip(self.target) {
+        let begins = !self.input.follows && self.input.heard.frames_on() == 0;
+        let fresh = begins && tick.controls.smoothing_s == 0.0;
+        for (knob, target) in self.knobs.iter_mut().zip(self.input.knobs) {
             *knob += (target - *knob) * if fresh { 1.0 } else { share };
         }
         Conditions {
@@ -240,12 +127,12 @@ impl FrameTransformer {
         let frame_s = self.hop as f32 / self.spec.sample_rate_hz as f32;
         // A drone has one beginning; what is struck begins where the input does.
         let frames_on = match self.shifts_pitch {
-            true => self.heard.frames_on(),
+            true => self.input.heard.frames_on(),
             false => self.frames,
         };
         let request = FrameRequest {
             frame_index: frames_on as u32,
-            pitch: self.pitch_hz.map_or(FIRST_PITCH, note_of),
+            pitch: self.input.pitch(),
             time_on_s: frames_on as f32 * frame_s,
             conditions,
             ..request()
@@ -257,10 +144,10 @@ impl FrameTransformer {
     fn sound(&mut self) {
         let made = &self.decoded[0].magnitudes;
         let (wanted, given) = (
-            self.loudness.power(&self.magnitudes),
-            self.loudness.power(made),
+            self.input.loudness.power(&self.input.magnitudes),
+            self.input.loudness.power(made),
         );
-        let silent = wanted * self.square < SILENT_SQUARE || given <= 0.0;
+        let silent = wanted * self.input.square < SILENT_SQUARE || given <= 0.0;
         let gain = if silent {
             0.0
         } else {
@@ -268,7 +155,11 @@ impl FrameTransformer {
         };
         self.inverse.push(SynthesisFrame {
             magnitudes: made,
-            pitch_hz: self.pitch_hz.filter(|_| self.shifts_pitch).unwrap_or(0.0),
+            pitch_hz: self
+                .input
+                .pitch_hz
+                .filter(|_| self.shifts_pitch)
+                .unwrap_or(0.0),
             spread: 0.0,
             gain: gain as f32,
         });
@@ -282,20 +173,22 @@ impl FrameTransformer {
     ) -> Result<(), DecodeError> {
         output.fill(0.0);
         self.onset_fit.hear(input);
-        if !self.analyse(input) {
+        if !self.input.analyse(input) {
             return Ok(());
         }
-        self.encode().map_err(|reason| DecodeError::Transformer {
-            pack: self.spec.name.clone(),
-            reason,
-        })?;
+        self.input
+            .follow()
+            .map_err(|reason| DecodeError::Transformer {
+                pack: self.spec.name.clone(),
+                reason,
+            })?;
         let conditions = self.conditions(tick);
         self.decode(conditions)?;
         self.sound();
         self.frames += 1;
         if self.frames > self.frames_ahead {
             self.inverse.pull_hop(output, &mut self.side);
-            let period_s = self.pitch_hz.map(|hz| 1.0 / hz);
+            let period_s = self.input.pitch_hz.map(|hz| 1.0 / hz);
             self.onset_fit.fit(output, period_s);
         }
         Ok(())
@@ -338,17 +231,11 @@ impl Transformer for FrameTransformer {
     }
 
     fn reset(&mut self) {
-        self.analysis.reset();
-        self.window.fill(0.0);
-        self.heard.reset();
-        if let Some(tracker) = &mut self.pitch {
-            tracker.reset();
-        }
-        self.states = self.encoder.initial().clone();
-        (self.target, self.knobs) = ([0.0; MAX_LATENT], [0.0; MAX_LATENT]);
+        self.input.reset();
+        self.knobs = [0.0; MAX_LATENT];
         self.inverse.start(SEED);
         self.onset_fit.reset();
-        (self.frames, self.pitch_hz) = (0, None);
+        self.frames = 0;
     }
 
     fn transform(

@@ -87,6 +87,22 @@ impl Heard {
         self.since_onset.unwrap_or(0)
     }
 
+    /// Seconds since the note began; 0 before the first.
+    pub(super) fn on_s(&self) -> f64 {
+        self.frames_on() as f64 / self.frame_rate_hz
+    }
+
+    /// The last moment of a note that the encoder sees, in seconds after its start.
+    pub(super) fn last_moment_s(&self) -> f64 {
+        let last = self.on.iter().max().copied().unwrap_or(0);
+        last as f64 / self.frame_rate_hz
+    }
+
+    /// Whether a frame of that weighted mean square would begin a note.
+    pub(super) fn begins_with(&self, mean_square: f64) -> bool {
+        self.begins(lufs(mean_square))
+    }
+
     /// Takes a frame, `[values]`, and its weighted mean square.
     pub(super) fn push(&mut self, frame: &[f32], mean_square: f64) {
         let level = lufs(mean_square);

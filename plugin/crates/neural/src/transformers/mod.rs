@@ -6,8 +6,10 @@
 mod encode_plan;
 mod frames;
 mod heard;
+mod input_encoder;
 mod onset_fit;
 mod pitch;
+mod place;
 mod trial;
 mod wave_plan;
 mod waves;
@@ -25,9 +27,13 @@ use crate::pack::Pack;
 use crate::runtime::Runtime;
 pub(crate) use encode_plan::{EncodePlan, is_frame_transform};
 use frames::FrameTransformer;
+pub use place::{has_encoder, place_of_sound};
 pub(crate) use trial::walk;
 pub(crate) use wave_plan::{WavePlan, is_wave_transform};
 use waves::WaveTransformer;
+
+/// The velocity that encoders and decoders are told; the loudness is the input's own.
+const VELOCITY: f32 = 0.8;
 
 /// A pack that can transform sound.
 pub struct LoadedTransformer {

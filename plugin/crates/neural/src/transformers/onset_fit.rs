@@ -205,7 +205,7 @@ mod tests {
     fn what_a_reset_forgets_does_not_come_back() {
         let heard = tone(300.0, 8_192);
         let mut fit = OnsetFit::new(RATE_HZ, 256, DELAY, 0.02);
-        let mut run = |fit: &mut OnsetFit| {
+        let run = |fit: &mut OnsetFit| {
             let mut out = Vec::new();
             for input in heard.chunks_exact(256) {
                 let mut output = vec![0.4; 256];
