@@ -22,6 +22,7 @@ mod knob;
 mod latents;
 mod layout;
 mod listener;
+mod placing;
 mod play;
 mod presets;
 mod settings;
@@ -55,7 +56,7 @@ use self::shelf_panel::{ShelfPanel, Wishes};
 use self::spectrogram::Spectrogram;
 use self::takes::TakesPanel;
 use crate::params::InstrumentParams;
-use crate::state::ShelfWish;
+use crate::state::{ModelField, ShelfWish};
 use crate::view::{InstrumentView, Opens};
 
 /// Between two pictures while sound comes in.
@@ -161,6 +162,7 @@ impl Window {
         if self.view.model.take_chosen(&self.facts.status.pack_hash) {
             presets::open(params, controls.1, &self.facts.status.opening);
         }
+        self.stand_where_sounds_lie(controls);
         let wants_shelf = header::show(
             ui,
             layout.header,
@@ -171,12 +173,13 @@ impl Window {
         if wants_shelf {
             self.shelf.toggle(&self.view.model);
         }
+        let placed = self.placed().clone();
         header::show_notice(
             ui,
             layout.notice,
             &self.facts,
             &mut self.load,
-            &self.view.model,
+            (&self.view.model, &placed),
         );
         self.spectrogram
             .draw(ui.painter(), layout.spectrogram, self.invitation());
@@ -191,7 +194,12 @@ impl Window {
                 continuation::show(ui, rect, measures, continuation, about);
             } else {
                 let transform = (&params.transform, controls.1);
-                transform::show(ui, &layout, transform, &self.facts, &self.view.transformer);
+                let transformer = &self.view.transformer;
+                transform::show(ui, &layout, transform, &self.facts, transformer);
+                if !self.facts.transformer_names.latent.is_empty() {
+                    let placing = (transformer, &mut self.load);
+                    placing::show(ui, layout.latents, measures, &self.facts, placing);
+                }
             }
             let rect = layout.presets.union(layout.shape);
             let takes = (&self.view.takes, &*self.facts.takes);
@@ -199,6 +207,10 @@ impl Window {
         } else {
             play::show(ui, layout.play, measures, controls, &self.facts.names);
             self.show_pack_knobs(ui, &layout, controls);
+            if self.facts.status.places_sounds {
+                let placing = (&self.view.model, &mut self.load);
+                placing::show(ui, layout.latents, measures, &self.facts, placing);
+            }
             presets::show(ui, layout.presets, measures, controls, &self.facts);
             shape::show(ui, layout.shape, measures, params, controls.1);
         }
@@ -218,6 +230,25 @@ impl Window {
         );
     }
 
+    /// Whose knobs a sound is placed for.
+    fn placed(&self) -> &ModelField {
+        match self.verb {
+            Verb::Transform => &self.view.transformer,
+            Verb::Play | Verb::Continue => &self.view.model,
+        }
+    }
+
+    /// Moves the knobs to the sounds that were placed meanwhile.
+    fn stand_where_sounds_lie(&self, (params, setter): (&InstrumentParams, &ParamSetter<'_>)) {
+        if let Some(place) = self.view.model.take_place(&self.facts.status.pack_hash) {
+            presets::recall(params, setter, &place);
+        }
+        let transformer = &self.facts.transformer.pack_hash;
+        if let Some(place) = self.view.transformer.take_place(transformer) {
+            transform::stand_on(&params.transform, setter, &place);
+        }
+    }
+
     /// Draws the knobs that the pack brings.
     fn show_pack_knobs(
         &self,
@@ -227,10 +258,11 @@ impl Window {
     ) {
         let measures = layout.measures;
         let title = (measures.title_padding(), measures.title);
-        let words = (
-            "Latent space",
-            "names are measured: what each axis changes most",
-        );
+        let note = match self.facts.status.places_sounds {
+            true => "", // the chips have its place
+            false => "names are measured: what each axis changes most",
+        };
+        let words = ("Latent space", note);
         let inner = theme::titled_panel(ui.painter(), layout.latents, title, words);
         let inner = inner.expand2(egui::vec2(8.0, 0.0));
         let grid = Grid::new(inner, measures, self.facts.pack_knobs());

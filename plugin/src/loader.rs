@@ -5,6 +5,7 @@
 
 mod composer;
 mod continuer;
+mod place;
 mod transformer;
 
 pub use continuer::fresh_continuer;
@@ -22,7 +23,7 @@ use crate::locate;
 use crate::opening;
 use crate::params::PackNames;
 use crate::shelf::{self, Places};
-use crate::state::{ModelReference, ShelfWish};
+use crate::state::{ModelField, ModelReference, PlaceSource, ShelfWish};
 use crate::view::{InstrumentView, LoadStatus, SharedComposerStatus};
 
 /// The loader of one instance.
@@ -138,11 +139,28 @@ impl Work {
                 let status = &self.view.transformer_status;
                 guarded(status, || self.fulfil_transformer(&wish));
                 drop(announced);
+            } else if let Some(source) = self.view.model.take_place_wish() {
+                let sentence = self.placed(&self.view.model, &source);
+                self.view.status.write().sentence = sentence;
+            } else if let Some(source) = self.view.transformer.take_place_wish() {
+                let sentence = self.placed(&self.view.transformer, &source);
+                self.view.transformer_status.write().sentence = sentence;
             } else if let Some(wish) = self.view.model.take_shelf_wish() {
                 self.read_shelf(wish);
             } else {
                 std::thread::park();
             }
+        }
+    }
+
+    /// Places a sound; what the person should know of it. A file that makes the encoder fail must not end the
+    /// thread that loads.
+    fn placed(&self, field: &ModelField, source: &PlaceSource) -> String {
+        let placed = catch_unwind(AssertUnwindSafe(|| self.place(field, source)));
+        match placed {
+            Ok(Ok(())) => String::new(),
+            Ok(Err(sentence)) => sentence,
+            Err(_) => "The sound made the encoder fail; the knobs stay where they are.".to_owned(),
         }
     }
 

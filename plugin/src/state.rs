@@ -62,6 +62,15 @@ impl ModelReference {
     }
 }
 
+/// A sound that the knobs are to be set to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PlaceSource {
+    /// A WAV or FLAC file.
+    File(PathBuf),
+    /// The newest take of sound.
+    LastTake,
+}
+
 /// How the shelf is to be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ShelfWish {
@@ -84,6 +93,9 @@ struct ModelCell {
     shelf_wish: Mutex<Option<ShelfWish>>,
     /// Hash of the pack that a person chose, until its controls were set.
     chosen: Mutex<Option<String>>,
+    place_wish: Mutex<Option<PlaceSource>>,
+    /// Hash of the pack in whose latent space a sound was placed, and its place, until the knobs stand there.
+    placed: Mutex<Option<(String, Vec<f32>)>>,
     engine: OnceLock<Arc<Engine>>,
     loader: Mutex<Option<Thread>>,
 }
@@ -111,6 +123,30 @@ impl ModelField {
         let mut chosen = self.cell.chosen.lock();
         let plays = chosen.as_deref() == Some(playing_hash);
         plays && chosen.take().is_some()
+    }
+
+    /// Asks the loader where a sound lies in the pack's latent space. Window thread.
+    pub fn wish_place(&self, source: PlaceSource) {
+        *self.cell.place_wish.lock() = Some(source);
+        self.wake_loader();
+    }
+
+    /// Takes the newest sound that is to be placed. Loader thread.
+    pub fn take_place_wish(&self) -> Option<PlaceSource> {
+        self.cell.place_wish.lock().take()
+    }
+
+    /// Leaves the place of a sound, in knob units, in the pack of that hash. Loader thread.
+    pub fn put_place(&self, pack_hash: &str, place: Vec<f32>) {
+        *self.cell.placed.lock() = Some((pack_hash.to_owned(), place));
+    }
+
+    /// Where the knobs are to stand, said once; nothing if the pack changed meanwhile. Window thread.
+    pub fn take_place(&self, playing_hash: &str) -> Option<Vec<f32>> {
+        let placed = self.cell.placed.lock().take();
+        placed
+            .filter(|(hash, _)| hash == playing_hash)
+            .map(|(_, place)| place)
     }
 
     /// Asks the loader to read the shelf. Window thread.
@@ -180,7 +216,7 @@ impl PersistentField<'_, ModelReference> for ModelField {
 
 #[cfg(test)]
 mod tests {
-    use super::{ModelField, ModelReference};
+    use super::{ModelField, ModelReference, PlaceSource};
     use nice_plug::params::persist::PersistentField;
 
     fn reference(id: &str) -> ModelReference {
@@ -212,6 +248,20 @@ mod tests {
     fn an_older_record_without_fields_still_reads() {
         let old: ModelReference = serde_json::from_str(r#"{"id":"a"}"#).expect("reads");
         assert_eq!(old, reference("a"));
+    }
+
+    #[test]
+    fn a_place_is_given_once_and_only_to_the_pack_it_was_found_in() {
+        let field = ModelField::default();
+        field.wish_place(PlaceSource::LastTake);
+        assert_eq!(field.take_place_wish(), Some(PlaceSource::LastTake));
+        assert_eq!(field.take_place_wish(), None);
+        field.put_place("ab", vec![0.5]);
+        assert_eq!(field.take_place("ab"), Some(vec![0.5]));
+        assert_eq!(field.take_place("ab"), None);
+        field.put_place("ab", vec![0.5]);
+        assert_eq!(field.take_place("cd"), None);
+        assert_eq!(field.take_place("ab"), None);
     }
 
     #[test]

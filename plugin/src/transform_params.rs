@@ -11,7 +11,7 @@ use crate::params::{SharedNames, linear, percent};
 use crate::view::Opens;
 
 /// Half the range of a bias, in standard deviations of the pack's latent.
-const BIAS_LIMIT: f32 = 3.0;
+pub const BIAS_LIMIT: f32 = 3.0;
 /// Values of transforming, always in the same order.
 pub const CHANGES: usize = MAX_LATENT + 6;
 

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use afterimage_neural::Manifest;
 use afterimage_neural::manifest::{ConditionKind, LatentAxis, LatentPreset};
+use afterimage_neural::{Manifest, has_encoder};
 use parking_lot::RwLock;
 
 use crate::params::{InstrumentParams, SessionFields, SharedNames};
@@ -36,6 +36,8 @@ pub struct LoadStatus {
     pub opening: Opening,
     /// What each latent axis changes most, one short text an axis.
     pub axis_effects: Vec<String>,
+    /// Whether it has an encoder, so that its knobs can be set to a sound.
+    pub places_sounds: bool,
 }
 
 /// Where a pack opens.
@@ -196,6 +198,7 @@ impl LoadStatus {
             description: manifest.description.short.clone(),
             license: manifest.license.clone(),
             opening: Opening::of(manifest),
+            places_sounds: has_encoder(manifest),
             presets: latent
                 .map(|latent| {
                     latent

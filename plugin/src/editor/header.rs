@@ -1,7 +1,7 @@
 //! Product, verb and pack along the top; under them the sentence and the field for a path.
 //! Window thread.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use egui::{
     Align2, CornerRadius, FontSelection, Key, Rect, Role, Sense, Stroke, TextEdit, Ui, WidgetInfo,
@@ -14,7 +14,7 @@ use super::theme::{
     self, CONTROL_RADIUS, COOL, DIM, FAINT, GROUND, INK, LINE, PANEL, Size, TextLook, WARM,
 };
 use crate::shelf::{Section, reference_to};
-use crate::state::{ModelField, ModelReference};
+use crate::state::{ModelField, ModelReference, PlaceSource};
 use crate::view::Opens;
 
 const MARGIN: f32 = 24.0;
@@ -28,7 +28,7 @@ const VERB: f32 = 104.0;
 /// Room for the mark behind the name that says that there are more.
 const CARET: f32 = 15.0;
 
-/// The field that takes a path to a pack.
+/// The field that takes a path to a pack, or to a sound that the knobs are to be set to.
 #[derive(Default)]
 pub(super) struct LoadField {
     path: String,
@@ -43,6 +43,9 @@ impl LoadField {
         self.ask_focus = true;
     }
 }
+
+/// Where the wish for a pack goes, and where that for the place of a sound.
+type Fields<'a> = (&'a ModelField, &'a ModelField);
 
 /// What the window is for now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -228,11 +231,11 @@ pub(super) fn show_notice(
     rect: Rect,
     facts: &Facts,
     field: &mut LoadField,
-    model: &ModelField,
+    fields: Fields<'_>,
 ) {
     let line = Rect::from_min_size(rect.min, vec2(rect.width(), NOTICE_HEIGHT));
     if field.open {
-        show_field(ui, line, field, model);
+        show_field(ui, line, field, fields);
     } else if let Some(sentence) = facts.sentence() {
         show_sentence(ui, line, sentence);
     }
@@ -252,7 +255,7 @@ fn show_sentence(ui: &Ui, rect: Rect, sentence: &str) {
     }
 }
 
-fn show_field(ui: &mut Ui, rect: Rect, field: &mut LoadField, model: &ModelField) {
+fn show_field(ui: &mut Ui, rect: Rect, field: &mut LoadField, fields: Fields<'_>) {
     let (load_word, close_word) = ("Load", "Close");
     let load_width = chip::width(ui, load_word);
     let close_width = chip::width(ui, close_word);
@@ -268,8 +271,8 @@ fn show_field(ui: &mut Ui, rect: Rect, field: &mut LoadField, model: &ModelField
     ui.painter()
         .rect_stroke(box_rect, radius, border, egui::StrokeKind::Inside);
     let look = TextLook::regular(Size::Value, INK);
-    let hint = egui::RichText::new("Paste the path of a pack: .onnx, .afterimage or its folder")
-        .color(DIM);
+    let words = "Paste the path of a pack (.onnx, .afterimage or its folder), or of a sound (.wav, .flac) to set the knobs to it";
+    let hint = egui::RichText::new(words).color(DIM);
     let edit = TextEdit::singleline(&mut field.path)
         .id(ui.scope_id().with("path"))
         .font(FontSelection::FontId(look.font()))
@@ -283,7 +286,7 @@ fn show_field(ui: &mut Ui, rect: Rect, field: &mut LoadField, model: &ModelField
     }
     let entered = response.lost_focus() && ui.input(|input| input.key_pressed(Key::Enter));
     if chip::show(ui, load, load_word, false).clicked() || entered {
-        wish(field, model);
+        wish(field, fields);
     }
     let escaped = response.lost_focus() && ui.input(|input| input.key_pressed(Key::Escape));
     if chip::show(ui, close, close_word, false).clicked() || escaped {
@@ -291,15 +294,28 @@ fn show_field(ui: &mut Ui, rect: Rect, field: &mut LoadField, model: &ModelField
     }
 }
 
-/// Leaves the wish; the loader answers with a name or a sentence.
-fn wish(field: &mut LoadField, model: &ModelField) {
-    if let Some(path) = path_from_words(&field.path) {
+/// Leaves the wish; the loader answers with a name, a place or a sentence.
+fn wish(field: &mut LoadField, (model, placed): Fields<'_>) {
+    let Some(path) = path_from_words(&field.path) else {
+        return;
+    };
+    if is_sound(&path) {
+        placed.wish_place(PlaceSource::File(path));
+    } else {
         model.wish(ModelReference {
             path: Some(path),
             ..ModelReference::default()
         });
-        field.open = false;
     }
+    field.open = false;
+}
+
+/// Whether a path names a sound, by its ending.
+fn is_sound(path: &Path) -> bool {
+    let ending = path.extension().unwrap_or_default().to_string_lossy();
+    ["wav", "wave", "flac"]
+        .iter()
+        .any(|known| ending.eq_ignore_ascii_case(known))
 }
 
 /// A pasted path: without spaces and quotes around it, nor the scheme that file managers put before.
@@ -311,7 +327,7 @@ fn path_from_words(words: &str) -> Option<PathBuf> {
 
 #[cfg(test)]
 mod tests {
-    use super::{path_from_words, show_arrows};
+    use super::{LoadField, PlaceSource, path_from_words, show_arrows, wish};
     use crate::editor::facts::Facts;
     use crate::editor::headless::click;
     use crate::shelf::tests::shelf_of;
@@ -339,6 +355,27 @@ mod tests {
         assert_eq!(wished_by_a_click(12.0).as_deref(), Some("b"));
         assert_eq!(wished_by_a_click(42.0).as_deref(), Some("c"));
         assert_eq!(wished_by_a_click(80.0), None);
+    }
+
+    #[test]
+    fn the_path_of_a_sound_wishes_for_its_place_and_any_other_for_a_pack() {
+        for (words, is_sound) in [
+            ("/a/kick.wav", true),
+            ("/a/Pad.FLAC", true),
+            ("/a/pack.onnx", false),
+            ("/a/wav", false),
+        ] {
+            let (model, placed) = (ModelField::default(), ModelField::default());
+            let mut field = LoadField {
+                path: words.to_owned(),
+                ..LoadField::default()
+            };
+            wish(&mut field, (&model, &placed));
+            let path = Path::new(words).to_path_buf();
+            let expected = is_sound.then(|| PlaceSource::File(path));
+            assert_eq!(placed.take_place_wish(), expected, "{words}");
+            assert_eq!(model.take_wish().is_some(), !is_sound, "{words}");
+        }
     }
 
     #[test]

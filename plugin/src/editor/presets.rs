@@ -93,7 +93,8 @@ pub(super) fn open(params: &InstrumentParams, setter: &ParamSetter<'_>, opening:
     }
 }
 
-fn recall(params: &InstrumentParams, setter: &ParamSetter<'_>, latent: &[f32]) {
+/// Sets every latent, each in a gesture.
+pub(super) fn recall(params: &InstrumentParams, setter: &ParamSetter<'_>, latent: &[f32]) {
     for axis in 0..MAX_LATENT {
         gesture::set_once(setter, &params.latent[axis].value, wanted(latent, axis));
     }

@@ -15,7 +15,7 @@ use super::layout::{Layout, Measures, knob_height};
 use super::theme::{self, COOL, INK, Size, TextLook, WARM};
 use crate::shelf::{Shelf, reference_to};
 use crate::state::ModelField;
-use crate::transform_params::{EffectMode, TransformParams};
+use crate::transform_params::{BIAS_LIMIT, EffectMode, TransformParams};
 
 /// The switch, five knobs, and the pack, which takes two.
 const CELLS: usize = 8;
@@ -51,6 +51,16 @@ pub(super) fn show(
     let two = cell(CELLS - 2).union(cell(CELLS - 1));
     show_pack(ui, two, measures, facts, transformer);
     show_biases(ui, layout, controls, facts);
+}
+
+/// Lets the input play with one sound: the axes stand where it lies, and the input moves none until *Scale* is
+/// turned up again.
+pub(super) fn stand_on(params: &TransformParams, setter: &ParamSetter<'_>, place: &[f32]) {
+    gesture::set_once(setter, &params.scale, 0.0);
+    for (axis, bias) in params.bias.iter().enumerate() {
+        let value = place.get(axis).copied().unwrap_or(0.0);
+        gesture::set_once(setter, &bias.value, value.clamp(-BIAS_LIMIT, BIAS_LIMIT));
+    }
 }
 
 /// The knobs of the row, in the order of the signal.
@@ -164,7 +174,11 @@ fn show_pack(ui: &Ui, cell: Rect, measures: Measures, facts: &Facts, transformer
 fn show_biases(ui: &mut Ui, layout: &Layout, (params, setter): Controls<'_, '_>, facts: &Facts) {
     let measures = layout.measures;
     let title = (measures.title_padding(), measures.title);
-    let words = ("Your input's place", "and what you add to it, axis by axis");
+    let note = match facts.transformer_names.latent.is_empty() {
+        true => "and what you add to it, axis by axis",
+        false => "", // the chips have its place
+    };
+    let words = ("Your input's place", note);
     let inner = theme::titled_panel(ui.painter(), layout.latents, title, words);
     let inner = inner.expand2(vec2(8.0, 0.0));
     let names = &facts.transformer_names.latent;

@@ -92,6 +92,11 @@ impl Drop for Keeper {
     }
 }
 
+/// The folder of takes.
+pub fn store() -> Store {
+    places().store
+}
+
 /// The user's folders, or temporary ones where there is no home.
 fn places() -> Places {
     let data = user_data_folder().unwrap_or_else(|| std::env::temp_dir().join("afterimage"));

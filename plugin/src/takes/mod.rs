@@ -7,6 +7,7 @@ mod another;
 pub mod audition;
 pub mod desk;
 mod fetched;
+pub mod heard_file;
 pub mod keeper;
 mod notes;
 mod prepare;
