@@ -79,7 +79,7 @@ fn import(graph: &Path, facts: &ImportFacts, out: &Path) -> Result<()> {
 
 /// The runtime that packs are checked on, the embedded one where the library is not there.
 #[cfg(feature = "models")]
-fn runtime() -> Result<Runtime> {
+pub fn runtime() -> Result<Runtime> {
     Ok(match crate::runtime_library::provide()? {
         Some(library) => Runtime::from_library(&library),
         None => Runtime::embedded(),
@@ -89,18 +89,24 @@ fn runtime() -> Result<Runtime> {
 /// Where the pack lies that `word` names, on the shelf or by a path.
 #[cfg(feature = "models")]
 fn place(word: &str) -> Result<std::path::PathBuf> {
-    use crate::packs::{Named, named};
+    path_of(&crate::packs::named(word)?)
+}
+
+/// Where a pack lies that the command line named.
+#[cfg(feature = "models")]
+pub fn path_of(pack: &crate::packs::Named) -> Result<std::path::PathBuf> {
+    use crate::packs::Named;
     use afterimage_neural::shelf::{Place, ShelfPack, packs_in, user_packs_folder};
 
-    let id = match named(word)? {
+    let id = match pack {
         Named::Shipped(pack) => return Ok(pack.path()),
-        Named::At(path) => return Ok(path),
+        Named::At(path) => return Ok(path.clone()),
         Named::Other(id) => id,
     };
     let own = user_packs_folder().map(|folder| packs_in(&folder));
     let is_meant = |path: &std::path::PathBuf| {
         let content = ShelfPack::read(path, Place::User).content;
-        content.is_ok_and(|facts| facts.manifest.id == id)
+        content.is_ok_and(|facts| facts.manifest.id == *id)
     };
     own.into_iter().flatten().find(is_meant).with_context(|| {
         format!("'{id}' is neither a file nor on the shelf; `cargo xtask packs` lists what is")

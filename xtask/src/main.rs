@@ -34,6 +34,8 @@ mod pack_list;
 mod package;
 mod packs;
 mod picture;
+#[cfg(feature = "models")]
+mod placed;
 mod platform;
 mod play_on;
 mod process;
@@ -79,6 +81,7 @@ cargo xtask <command>
          --input WAV         through the audio effect, at the WAV's rate: its sound is continued
                              [--continuer P]; the takes come to lie beside the WAV that is written
                              --transform P [--mix M] [--latent AXIS=VALUE ...]: it goes through a pack instead
+                             --latent-from WAV: the knobs of P go to where that sound lies
   packs [--json]             the packs that ship and your own; --json: each with its sources and licences
   check-model PACK           open a pack as the plugin would, and say what is wrong with it
                              of a pack that continues sound also WAV and picture of what it plays:

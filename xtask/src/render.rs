@@ -69,8 +69,17 @@ pub fn command(mut arguments: Arguments) -> Result<()> {
         .path("--out")?
         .context("--out WAV says where the sound goes")?;
     let midi_out = arguments.path("--midi-out")?;
+    let placed = arguments.path("--latent-from")?;
+    #[cfg(not(feature = "models"))]
+    if placed.is_some() {
+        return crate::with_models::again("the encoder");
+    }
     let (input, rate_hz) = input(&mut arguments)?;
-    let job = Job {
+    #[cfg_attr(
+        not(feature = "models"),
+        expect(unused_mut, reason = "nothing is placed without")
+    )]
+    let mut job = Job {
         pack: pack_named(&mut arguments, "--pack")?,
         midi: arguments.path("--midi")?,
         automation: arguments.path("--automation")?,
@@ -98,6 +107,17 @@ pub fn command(mut arguments: Arguments) -> Result<()> {
         "--transform needs --input: what is to be transformed"
     );
     arguments.finish()?;
+    #[cfg(feature = "models")]
+    if let Some(sound) = &placed {
+        let settings = match (&job.transform, &job.pack) {
+            (Some(transform), _) => crate::placed::settings(&transform.pack, sound, true)?,
+            (None, Some(pack)) => crate::placed::settings(pack, sound, false)?,
+            (None, None) => {
+                anyhow::bail!("--latent-from needs --pack or --transform: whose knobs?")
+            }
+        };
+        job.settings.splice(0..0, settings); // what --set says comes after
+    }
     let clap = folder().join(format!("{}.clap", bundle::NAME));
     if !clap.exists() {
         bundle::build(Kind::Release)?;
