@@ -1,5 +1,6 @@
 //! `bench --packs`: every pack that ships does its task in the built bundle, live by the clock, on one
-//! core, on both runtimes, and what came late is counted.
+//! core, on both runtimes, and what came late is counted. The audio thread asks for real-time priority, as
+//! it has in hosts, so that the worker it wakes does not take the core from it in the middle of a block.
 
 use std::path::{Path, PathBuf};
 
@@ -48,7 +49,7 @@ pub fn command(mut arguments: Arguments) -> Result<()> {
         "{:<18}{:<15}{:<13}{:>7}{:>10}{:>12}{:>12}{:>10}",
         "pack", "task", "runtime", "late", "held", "p99.9 us", "its work", "peak"
     );
-    let mut late = 0;
+    let (mut late, mut is_real_time) = (0, true);
     for embedded_runtime in [false, true] {
         // Under one name the second would be the first, which the process still holds.
         let copy = BundleCopy::new(if embedded_runtime {
@@ -65,10 +66,18 @@ pub fn command(mut arguments: Arguments) -> Result<()> {
         for name in &names {
             // One that fails must not keep the others' figures back.
             match play(&clap, name, &material, seconds, &out) {
-                Ok(count) => late += count,
+                Ok(played) => {
+                    late += played.late;
+                    is_real_time &= played.is_real_time;
+                }
                 Err(error) => println!("{name:<18}does not play: {error:#}"),
             }
         }
+    }
+    if !is_real_time {
+        say(
+            "the system gave the audio thread no real-time priority, which hosts have: the worker may have kept it waiting",
+        );
     }
     say(&format!(
         "{late} late in all; sounds and pictures are in {}",
@@ -153,8 +162,14 @@ fn drum_notes() -> Vec<(u64, [u8; 3])> {
     messages
 }
 
-/// Plays a pack, prints its line, and returns how much came late.
-fn play(clap: &Path, name: &str, material: &Material, seconds: f64, out: &Path) -> Result<u64> {
+/// How a pack played.
+struct Played {
+    late: u64,
+    is_real_time: bool,
+}
+
+/// Plays a pack, and prints its line.
+fn play(clap: &Path, name: &str, material: &Material, seconds: f64, out: &Path) -> Result<Played> {
     let Named::Shipped(pack) = named(name)? else {
         anyhow::bail!("{name} is on the list of packs, and its folder is not there");
     };
@@ -192,7 +207,10 @@ fn play(clap: &Path, name: &str, material: &Material, seconds: f64, out: &Path) 
     let seam_s = if task == "continue" { HEARD_S } else { 0.0 };
     let sound = (&*rendered.mono(), rendered.rate_hz);
     spectrogram::draw_sound(sound, seam_s, &title, &file.with_extension("png"))?;
-    Ok(late)
+    Ok(Played {
+        late,
+        is_real_time: rendered.real_time,
+    })
 }
 
 /// Processor time of the callback's p99.9 as a share of its deadline, in percent.

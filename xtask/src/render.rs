@@ -238,6 +238,8 @@ impl Job {
         let spec = RenderSpec {
             plan: self.plan,
             pace: self.pace,
+            // Hosts give it to their audio threads; without it the worker keeps the callback waiting.
+            real_time: matches!(self.pace, Pace::Live { .. }),
             tempo_bpm: self.tempo_bpm,
             ..RenderSpec::offline(self.rate_hz, seconds, timeline)
         };

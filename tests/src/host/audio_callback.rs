@@ -17,6 +17,7 @@ use clack_host::prelude::{
 use clack_host::utils::{BeatTime, SecondsTime};
 
 use super::incoming::Incoming;
+use super::priority::take_real_time;
 use super::threads::Threads;
 use super::timeline::send;
 use super::timing::thread_processor_ns;
@@ -56,6 +57,8 @@ pub struct AudioCallback<'a, W: BlockWatch> {
     pub(super) jumps: Vec<(u64, f64)>,
     pub(super) tempo_bpm: f64,
     pub(super) input: Incoming<'a>,
+    pub(super) wants_real_time: bool,
+    has_real_time: bool,
     started: Option<(Instant, u64)>,
 }
 
@@ -90,6 +93,8 @@ impl<'a, W: BlockWatch> AudioCallback<'a, W> {
             jumps: Vec::new(),
             tempo_bpm: TEMPO_BPM,
             input: Incoming::new(ports.inputs, max_block),
+            wants_real_time: false,
+            has_real_time: false,
             started: None,
         }
     }
@@ -101,6 +106,7 @@ impl<'a, W: BlockWatch> AudioCallback<'a, W> {
         blocks: &mut dyn Iterator<Item = u32>,
         stop: &AtomicBool,
     ) -> Result<bool> {
+        self.has_real_time = self.wants_real_time && take_real_time();
         loop {
             if stop.load(Ordering::Acquire) {
                 return Ok(false);
@@ -128,6 +134,7 @@ impl<'a, W: BlockWatch> AudioCallback<'a, W> {
                 .map(|(at, bytes)| (at.saturating_sub(skip), bytes))
                 .collect(),
             times: self.times,
+            real_time: self.has_real_time,
             ..Rendered::default()
         };
         (rendered, self.watch)

@@ -9,6 +9,7 @@ mod incoming;
 mod parameters;
 mod plan;
 mod ports;
+mod priority;
 mod render_spec;
 mod session;
 mod status;

@@ -18,6 +18,8 @@ pub struct RenderSpec {
     pub blocks: Option<Vec<u32>>,
     /// The clock.
     pub pace: Pace,
+    /// Ask the system for real-time priority for the audio thread, which hosts have.
+    pub real_time: bool,
     /// What happens.
     pub timeline: Timeline,
     /// What comes in, one vector a channel, silence after its end; without channels silence alone. One
@@ -44,6 +46,7 @@ impl RenderSpec {
             plan: BlockPlan::Fixed(256),
             blocks: None,
             pace: Pace::Offline,
+            real_time: false,
             timeline,
             input: Vec::new(),
             tempo_bpm: TEMPO_BPM,
@@ -94,6 +97,8 @@ pub struct Rendered {
     pub midi_out: Vec<(u64, [u8; 3])>,
     /// Time in the callback, a value a block.
     pub times: CallbackTimes,
+    /// The audio thread asked for real-time priority and has got it.
+    pub real_time: bool,
     /// Clock time from the first block to the last.
     pub wall_s: f64,
     /// The plugin's own counters, when it writes them.

@@ -368,6 +368,7 @@ impl Session {
         audio.input.play(&spec.input);
         audio.jumps.clone_from(&spec.jumps);
         audio.tempo_bpm = spec.tempo_bpm;
+        audio.wants_real_time = spec.real_time;
         audio.resets.clone_from(&spec.resets);
         self.restore_at.clone_from(&spec.restore_at);
         status::clear();
