@@ -102,6 +102,12 @@ pub trait Decoder: Send {
 
     /// The largest number of rows one call takes.
     fn max_rows(&self) -> usize;
+
+    /// How many of the first `requests` are to be answered before their frames are sent, so that none
+    /// waits for work that only its neighbours need. 1 or more; all, unless the decoder knows better.
+    fn at_once(&self, requests: &[FrameRequest]) -> usize {
+        requests.len()
+    }
 }
 
 /// Why a decoder could not answer.

@@ -11,7 +11,9 @@ use afterimage_engine::{
     Processor, RenderMode, Service, TimedEvent,
 };
 use parking_lot::Mutex;
-use support::{HOP, MODEL_RATE_HZ, Rig, control, note_off, note_on, spec};
+use support::{
+    Behaviour, HOP, MODEL_RATE_HZ, Rig, TestDecoder, control, instrument, note_off, note_on, spec,
+};
 
 /// Frames that a note asks for at once: half a window, and the one in its middle.
 const FIRST_FRAMES: usize = 5;
@@ -296,4 +298,61 @@ fn the_worker_is_woken_at_most_once_a_block_and_not_at_all_in_silence() {
         .collect();
     rig.play(&chord, 64, 64);
     assert_eq!(wakes(&rig), before + 1);
+}
+
+/// Wants two frames sent before it goes on.
+struct Pairs {
+    decoder: TestDecoder,
+    calls: Arc<Mutex<Vec<usize>>>,
+}
+
+impl Decoder for Pairs {
+    fn decode(
+        &mut self,
+        requests: &[FrameRequest],
+        frames: &mut [Frame],
+    ) -> Result<(), DecodeError> {
+        self.calls.lock().push(requests.len());
+        self.decoder.decode(requests, frames)
+    }
+
+    fn max_rows(&self) -> usize {
+        self.decoder.max_rows()
+    }
+
+    fn at_once(&self, requests: &[FrameRequest]) -> usize {
+        requests.len().min(2)
+    }
+}
+
+#[test]
+fn what_is_not_answered_at_once_is_answered_next_and_sounds_the_same() {
+    let calls = Arc::<Mutex<Vec<usize>>>::default();
+    let all = instrument(Behaviour::Partials, MODEL_RATE_HZ);
+    let key = DecoderKey {
+        pack_hash: "pairs".into(),
+        backend: "test".into(),
+    };
+    let decoder = TestDecoder {
+        behaviour: Behaviour::Partials,
+        rate_hz: MODEL_RATE_HZ,
+        max_rows: 16,
+    };
+    let pairs = Pairs {
+        decoder,
+        calls: Arc::clone(&calls),
+    };
+    let pairs = Instrument {
+        spec: all.spec.clone(),
+        decoder: DecoderHandle::unshared(key, Box::new(pairs)),
+    };
+    let chord: Vec<_> = [48, 55, 64].map(|key| (100, note_on(key, 0.7))).to_vec();
+    let [expected, found] = [all, pairs].map(|instrument| {
+        let mut rig = Rig::with(HostConfig::new(48_000, 512), Some(instrument));
+        rig.play(&chord, 16_384, 512)
+    });
+    assert!(expected.peak() > 0.01);
+    found.assert_same(&expected, "two frames at once");
+    let calls = calls.lock();
+    assert!(calls.len() > 3 * FIRST_FRAMES / 2 && calls.iter().all(|rows| *rows <= 2));
 }

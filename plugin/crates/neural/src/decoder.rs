@@ -454,4 +454,14 @@ impl Decoder for NeuralDecoder {
     fn max_rows(&self) -> usize {
         MAX_ROWS
     }
+
+    fn at_once(&self, requests: &[FrameRequest]) -> usize {
+        if self.streams.is_some() {
+            return requests.len(); // a note's frames are steps of one chain
+        }
+        match &self.hits {
+            Some(hits) => hits.at_once(requests, |missing| self.rows.next_call(missing).1),
+            None => self.rows.next_call(requests.len()).1,
+        }
+    }
 }

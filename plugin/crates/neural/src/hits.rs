@@ -72,6 +72,27 @@ impl Hits {
             .unwrap_or(requests.len())
     }
 
+    /// How many of the first requests need no more hits than one call gives: `a_call` says how many it
+    /// gives where so many are missing.
+    pub(crate) fn at_once(
+        &self,
+        requests: &[FrameRequest],
+        a_call: impl Fn(usize) -> usize,
+    ) -> usize {
+        let requests = &requests[..Self::together(requests)];
+        let is_new = |index: usize| {
+            let wanted = holder(&requests[index]);
+            let is_kept = |hit: &Hit| hit.note == requests[index].note;
+            let asked_before = requests[..index]
+                .iter()
+                .any(|other| holder(other) == wanted);
+            !asked_before && !self.by_holder.get(&wanted).is_some_and(is_kept)
+        };
+        let missing = || (0..requests.len()).filter(|index| is_new(*index));
+        let given = a_call(missing().count());
+        missing().nth(given).unwrap_or(requests.len())
+    }
+
     /// Indices of the requests whose hit must be decoded, one for each hit.
     pub(crate) fn missing(&mut self, requests: &[FrameRequest]) -> Vec<usize> {
         self.calls += 1;
@@ -124,5 +145,47 @@ impl Hits {
         let hit = self.by_holder.get(&holder(request))?;
         let from = index.checked_mul(self.width)?;
         hit.values.get(from..from + self.width)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use afterimage_engine::contract::{Conditions, FrameRequest};
+
+    use super::Hits;
+
+    fn request(voice: u16, note: u32, frame_index: u32) -> FrameRequest {
+        FrameRequest {
+            epoch: 1,
+            voice,
+            note,
+            frame_index,
+            due_sample: 0,
+            pitch: 60.0,
+            velocity: 1.0,
+            time_on_s: 0.0,
+            time_off_s: -1.0,
+            conditions: Conditions::default(),
+            seed: 1,
+        }
+    }
+
+    #[test]
+    fn a_chord_is_answered_call_by_call_and_what_is_kept_goes_along() {
+        let mut hits = Hits::new(2, 1);
+        hits.keep(&request(9, 4, 0), &[0.0; 2]);
+        // A frame of a hit that rings, and three new hits of two frames each.
+        let mut chord = vec![request(9, 4, 1)];
+        chord.extend((0..6).map(|n| request(n / 2, 10 + u32::from(n / 2), u32::from(n % 2))));
+        let at_once = |hits: &Hits, of: &[FrameRequest], a_call| hits.at_once(of, |_| a_call);
+        for (a_call, expected) in [(1, 3), (2, 5), (3, 7), (16, 7)] {
+            assert_eq!(at_once(&hits, &chord, a_call), expected, "{a_call} a call");
+        }
+        hits.keep(&chord[1], &[0.0; 2]);
+        assert_eq!(at_once(&hits, &chord, 1), 5);
+        // The same voice with another note is another hit, after the one before.
+        let again = [request(0, 10, 0), request(0, 11, 0), request(0, 11, 1)];
+        assert_eq!(at_once(&hits, &again, 1), 1);
+        assert_eq!(at_once(&hits, &again[1..], 1), 2);
     }
 }

@@ -247,24 +247,38 @@ impl WorkerLink {
             .max_rows()
             .min(MAX_ROWS)
             .min(self.ends.deliveries.slots());
-        while self.requests.len() < limit {
-            let Some(mut frame) = self.ends.pool.pop() else {
-                break;
-            };
-            let Ok(request) = self.ends.requests.pop() else {
-                self.ends.pool.push(frame);
-                break;
-            };
-            frame.request = request;
-            (frame.silent, frame.cleaned_values) = (false, 0);
-            self.requests.push(request);
-            self.rows.push(frame);
-        }
+        self.take_requests(limit);
         let started = Instant::now();
         let result = self.decode_rows();
         self.note_load(started.elapsed().as_secs_f32());
         self.deliver(result);
         Step::Worked
+    }
+
+    /// Takes as many requests as are answered together, `limit` at most, with a frame for each.
+    fn take_requests(&mut self, limit: usize) {
+        let offered = limit
+            .min(self.ends.pool.len())
+            .min(self.ends.requests.slots());
+        let Ok(chunk) = self.ends.requests.read_chunk(offered) else {
+            return;
+        };
+        let (first, wrapped) = chunk.as_slices();
+        self.requests.extend_from_slice(first);
+        self.requests.extend_from_slice(wrapped);
+        let decoder = self.decoder.0.decoder.lock();
+        let count = decoder.at_once(&self.requests).clamp(1, offered.max(1));
+        drop(decoder);
+        self.requests.truncate(count);
+        chunk.commit(self.requests.len());
+        for request in &self.requests {
+            let Some(mut frame) = self.ends.pool.pop() else {
+                break;
+            };
+            frame.request = *request;
+            (frame.silent, frame.cleaned_values) = (false, 0);
+            self.rows.push(frame);
+        }
     }
 
     fn decode_rows(&mut self) -> Result<(), DecodeError> {
