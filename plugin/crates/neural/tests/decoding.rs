@@ -31,7 +31,14 @@ fn both_runtimes_agree_on_every_sound_fixture() {
     let Some(main) = fixture::onnxruntime() else {
         return;
     };
-    for name in ["good", "linear", "conditioned", "fixed_batch", "coupled"] {
+    for name in [
+        "good",
+        "linear",
+        "conditioned",
+        "fixed_batch",
+        "coupled",
+        "steep",
+    ] {
         let pack = open(name).unwrap();
         let mut first = load(&pack, &main).unwrap();
         let mut second = load(&pack, &Runtime::embedded()).unwrap();

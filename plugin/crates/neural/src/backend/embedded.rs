@@ -5,12 +5,13 @@
 
 use std::sync::Arc;
 
-use rten::{Model, NodeId, RunOptions, ThreadPool, Value, ValueOrView, ValueView};
+use rten::{Model, ModelOptions, NodeId, RunOptions, ThreadPool, Value, ValueOrView, ValueView};
 use rten_tensor::prelude::AsView;
 use rten_tensor::{NdTensor, TensorView};
 
 use super::{Backend, BackendKind, InputBuffer, Values, without_panic, words};
 use crate::native::set_flush_denormals;
+use crate::onnx::steady_softplus;
 
 /// A pool of one thread that treats denormals as zero, as the worker does.
 pub(crate) fn pool() -> Arc<ThreadPool> {
@@ -33,7 +34,12 @@ impl Embedded {
         graph: &[u8],
         outputs: &[&str],
     ) -> Result<Self, String> {
-        let model = without_panic(|| Model::load(graph.to_vec()).map_err(words))?;
+        let graph = steady_softplus(graph).map_err(|error| error.found.to_owned())?;
+        let model = without_panic(|| {
+            // Packed once, not at every call.
+            let mut options = ModelOptions::with_all_ops();
+            options.prepack_weights(true).load(graph).map_err(words)
+        })?;
         let outputs: Result<_, _> = outputs
             .iter()
             .map(|name| model.node_id(name).map_err(words))
@@ -99,5 +105,49 @@ fn view(input: &InputBuffer, rows: usize) -> ValueOrView<'_> {
             shape.as_slice(),
             &values[..length],
         ))),
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests may unwrap")]
+mod tests {
+    use super::*;
+
+    const STEEP: &[u8] = include_bytes!("../../tests/fixtures/steep.onnx");
+
+    /// What a model gives at a key far from the middle.
+    fn frame(model: &Model) -> Vec<f32> {
+        let input = |name: &str, values: &[f32]| {
+            let node = model.node_id(name).unwrap();
+            let tensor = NdTensor::from_data([1, values.len()], values.to_vec());
+            (node, ValueOrView::Value(Value::from(tensor)))
+        };
+        let inputs = vec![
+            input("latent", &[3.0; 4]),
+            input("pitch", &[100.0]),
+            input("velocity", &[1.0]),
+            input("time_on", &[0.0]),
+            input("time_off", &[-1.0]),
+        ];
+        let frame = model.node_id("frame").unwrap();
+        let outputs = model.run(inputs, &[frame], None).unwrap();
+        let Value::FloatTensor(frame) = &outputs[0] else {
+            return Vec::new();
+        };
+        frame.to_vec()
+    }
+
+    #[test]
+    fn a_softplus_of_large_numbers_is_finite() {
+        let frame_of = |graph: &[u8]| frame(&Model::load(graph.to_vec()).unwrap());
+        let steady = frame_of(&steady_softplus(STEEP).unwrap());
+        assert_eq!(steady.len(), 33);
+        assert!(steady.iter().all(|level| level.is_finite()), "{steady:?}");
+        // Negative control: as it was exported, the runtime overflows.
+        let raw = frame_of(STEEP);
+        assert!(raw.iter().any(|level| level.is_infinite()), "{raw:?}");
+        for (raw, steady) in raw.iter().zip(&steady) {
+            assert!(raw.is_infinite() || (raw - steady).abs() < 1e-4);
+        }
     }
 }

@@ -4,6 +4,8 @@
 
 mod rewrite;
 mod scan;
+mod settle;
+mod steady;
 mod tensor;
 mod weights;
 mod wire;
@@ -12,7 +14,8 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use crate::error::PackError;
-pub(crate) use rewrite::settle;
+pub(crate) use settle::settle;
+pub(crate) use steady::steady_softplus;
 pub(crate) use weights::{Weight, read_weights};
 use wire::{Message, Value, WireError};
 
