@@ -93,13 +93,19 @@ impl Delayed {
     }
 
     pub(crate) fn next(&mut self, share: f32) -> f32 {
-        let distance = self.target - self.value;
-        self.value = if distance.abs() < ARRIVED {
-            self.target
-        } else {
-            self.value + distance * share
-        };
+        self.value = approach(self.value, self.target, share);
         self.value
+    }
+}
+
+/// A share of the way from a value to its target. Near it, or where the step is lost in rounding, it arrives.
+fn approach(value: f32, target: f32, share: f32) -> f32 {
+    let distance = target - value;
+    let next = value + distance * share;
+    if distance.abs() < ARRIVED || next == value {
+        target
+    } else {
+        next
     }
 }
 
@@ -128,12 +134,7 @@ pub(crate) struct Limiter {
 impl Limiter {
     /// The gain for a sample whose louder channel has this level; exactly 1 while nothing is to do.
     pub(crate) fn next(&mut self, peak: f32, recovery: f32) -> f32 {
-        let rested = 1.0 - self.gain < ARRIVED;
-        self.gain = if rested {
-            1.0
-        } else {
-            self.gain + (1.0 - self.gain) * recovery
-        };
+        self.gain = approach(self.gain, 1.0, recovery);
         if peak * self.gain > CEILING {
             self.gain = CEILING / peak;
         }
@@ -265,4 +266,43 @@ pub(crate) fn silence_if_broken(sample: &mut f32) -> u32 {
         *sample = 0.0;
     }
     u32::from(!fine)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{CEILING, Delayed, Limiter, RECOVERY_MS, SMOOTHING_MS, share_of};
+
+    /// Two seconds at the highest rate: far more than either needs.
+    const PATIENCE: usize = 2 * 192_000;
+
+    #[test]
+    fn a_smoothed_control_arrives_at_its_target_at_every_rate() {
+        for rate_hz in [8_000, 44_100, 48_000, 96_000, 192_000] {
+            let share = share_of(SMOOTHING_MS, rate_hz);
+            for (from, to) in [
+                (0.0, 1.0),
+                (1.0, 0.0),
+                (0.5, 2.0),
+                (15.8, 1.0),
+                (1.0, 0.708),
+            ] {
+                let mut control = Delayed::at(from);
+                control.change_at(0, to);
+                control.arrive_at(0);
+                let arrived = (0..PATIENCE).any(|_| control.next(share) == to);
+                assert!(arrived, "{from} to {to} at {rate_hz} Hz");
+            }
+        }
+    }
+
+    #[test]
+    fn a_limiter_that_was_needed_once_lets_sound_pass_bit_for_bit_again() {
+        for rate_hz in [8_000, 48_000, 192_000] {
+            let recovery = share_of(RECOVERY_MS, rate_hz);
+            let mut limiter = Limiter { gain: 1.0 };
+            assert!(limiter.next(4.0, recovery) < CEILING);
+            let rested = (0..PATIENCE).any(|_| limiter.next(0.1, recovery) == 1.0);
+            assert!(rested, "{} at {rate_hz} Hz", limiter.gain);
+        }
+    }
 }
