@@ -17,7 +17,7 @@ from .data import TARGET_LUFS
 from .frames import BANDS, FRAMES_A_SECOND, N_FFT, SEGMENT, bank
 from .grain import TABLE_FRAMES
 from .network import LATENT, Decoder, Encoder, Grain
-from .paths import NORMAL_TO_UNIFORM, Paths
+from .paths import Paths, normal_to_uniform
 from .space import Space, draw
 
 INPUTS = ("latent", "noise", "time_on")
@@ -58,7 +58,7 @@ class PackDecoder(nn.Module):
         """
         time = torch.clamp(time_on, min=0.0)  # a note's first frames are centred before it
         level, noisiness = self.decoder(latent @ self.rotation + self.mean, self.paths(time, noise))
-        frame = torch.floor(time * FRAMES_A_SECOND + 0.5 + torch.sigmoid(NORMAL_TO_UNIFORM * noise) * TABLE_FRAMES)
+        frame = torch.floor(time * FRAMES_A_SECOND + 0.5 + normal_to_uniform(noise) * TABLE_FRAMES)
         heard = level + noisiness * self.grain(frame.long()) + self.leveller(latent).unsqueeze(2)
         return torch.where(heard < GATE_DB, torch.full_like(heard, FLOOR_DB), heard)[:, 0]
 
