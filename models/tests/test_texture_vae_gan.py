@@ -24,7 +24,7 @@ from afterimage_models.texture_vae_gan.frames import (  # noqa: E402
 from afterimage_models.texture_vae_gan.grain import LOOPS, grain_table  # noqa: E402
 from afterimage_models.texture_vae_gan.network import KNOTS, LATENT, Decoder, Encoder, Grain  # noqa: E402
 from afterimage_models.texture_vae_gan.noisiness import Noisiness  # noqa: E402
-from afterimage_models.texture_vae_gan.paths import FAST, MEDIUM, SLOW, Paths, blend  # noqa: E402
+from afterimage_models.texture_vae_gan.paths import FAST, MEDIUM, SLOW, Paths, blend, normal_to_uniform  # noqa: E402
 from afterimage_models.texture_vae_gan.space import Space  # noqa: E402
 
 SECONDS = np.arange(4 * SAMPLE_RATE) / SAMPLE_RATE
@@ -53,6 +53,17 @@ def test_a_full_scale_sine_in_the_middle_of_a_bin_lies_near_0_db():
 def test_stored_levels_come_back_within_half_a_step():
     frames = mel_frames(noise(1))
     assert np.abs(unpack_levels(pack_levels(frames)) - frames).max() <= BYTE_STEP_DB / 2 + 1e-4
+
+
+def test_places_are_the_logistic_curve_by_exact_operations() -> None:
+    noise = torch.linspace(-8.0, 8.0, 4001)
+    found = normal_to_uniform(noise)
+    assert (found - torch.sigmoid(1.702 * noise)).abs().max() < 1e-4
+    assert (found.diff() >= 0.0).all() and found.min() >= 0.0 and found.max() <= 1.0
+    # What is rounded alike everywhere: no runtime's own exponential is in it.
+    traced = torch.jit.trace(normal_to_uniform, noise).inlined_graph
+    kinds = {node.kind().split("::")[1] for node in traced.nodes()}
+    assert kinds <= {"Constant", "mul", "add", "div", "clamp"}
 
 
 def test_a_path_is_a_function_of_time_and_noise_alone():
