@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from ..exporting.cheaper import cheapen
 from ..exporting.graph import export_graph
 from .axes import Space
 from .calibration import Loss
@@ -63,21 +64,22 @@ class PackGenerator(nn.Module):
 
     def forward(self, latent: Tensor, noise: Tensor, label: Tensor, descriptor: Tensor) -> Tensor:
         """`noise`: [batch, 1], standard normal, chooses the grain. Returns [batch, FRAMES, BINS] in dB."""
-        return self.frames(latent, noise, label, descriptor)
+        return gate(self.frames(latent, noise, label, descriptor))
 
     def frames(self, latent: Tensor, noise: Tensor, label: Tensor, descriptor: Tensor) -> Tensor:
-        """All frames of hits, [batch, FRAMES, BINS] in dB."""
+        """All frames of hits, [batch, FRAMES, BINS] in dB, also under the gate."""
         level, noisiness = self.knots(latent, label, descriptor)
         start = torch.sigmoid(NORMAL_TO_UNIFORM * noise) * (TABLE_FRAMES - FRAMES - 1)
         grain = self.grain[start.long() + self.places]
-        return gate(self.between @ level + (self.between @ noisiness) * grain)
+        return self.between @ level + (self.between @ noisiness) * grain
 
 
 def export_onnx(pack: PackGenerator, path: Path) -> None:
-    """Write the graph with a dynamic batch axis and constants folded."""
+    """Write the graph with a dynamic batch axis and constants folded, as cheap as it goes: chords wait for it."""
     column = torch.zeros(4, 1)
     example = (torch.zeros(4, LATENT), column, column.long(), torch.full((4, DESCRIPTORS), 0.5))
     export_graph(pack, example, INPUTS, ("frame",), path)
+    cheapen(path)
 
 
 def graph_frames(path: Path, score: HitScore) -> np.ndarray:

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from ..drum_gan.axes import Space
 from ..drum_gan.export import PackGenerator
+from ..exporting.cheaper import cheapen
 from ..exporting.graph import export_graph
 from ..exporting.low_rank import shrunk
 from ..spectrum import GATE_DB
@@ -47,6 +48,7 @@ def slim(generator: ShapedGenerator, latent: Tensor, given: Tensor) -> ShapedGen
 
 
 def export_onnx(pack: MagnitudePack, path: Path) -> None:
-    """Write the graph with a dynamic batch axis and constants folded."""
+    """Write the graph with a dynamic batch axis and constants folded, as cheap as it goes: chords wait for it."""
     column = torch.zeros(4, 1)
     export_graph(pack, (torch.zeros(4, LATENT), column, column.long()), INPUTS, ("frame",), path)
+    cheapen(path)
