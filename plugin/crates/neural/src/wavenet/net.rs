@@ -3,7 +3,7 @@
 use rten_simd::{Isa, SimdOp};
 
 use super::follower::{BLOCK, Follower};
-use super::kernel::{Dense, accumulate, gate, rectify};
+use super::kernel::{Dense, gate, rectify};
 use super::mixture::Mixture;
 use super::tape::{BLOCKS, Tape};
 
@@ -270,12 +270,8 @@ impl SimdOp for Push<'_> {
         state.log_level = fill_front(&mut at.front, state, self.sample);
         state.stream[..channels].copy_from_slice(&net.front.bias);
         state.stream[channels..].fill(0.0);
-        accumulate(
-            isa,
-            &net.front.weights,
-            &at.front,
-            &mut state.stream[..channels],
-        );
+        net.front
+            .accumulate(isa, &at.front, &mut state.stream[..channels]);
         let mut first = 0;
         let queues = shape.dilations.iter().zip(&mut state.places);
         for (layer, (dilation, place)) in net.layers.iter().zip(queues) {
@@ -293,12 +289,12 @@ impl SimdOp for Push<'_> {
             for ((made, bias), label) in at.made.iter_mut().zip(&layer.gate.bias).zip(label) {
                 *made = bias + label;
             }
-            accumulate(isa, &layer.gate.weights, &at.pair, &mut at.made);
+            layer.gate.accumulate(isa, &at.pair, &mut at.made);
             gate(isa, &at.made, &mut at.gated);
             for (stream, bias) in state.stream.iter_mut().zip(&layer.out.bias) {
                 *stream += bias;
             }
-            accumulate(isa, &layer.out.weights, &at.gated, &mut state.stream);
+            layer.out.accumulate(isa, &at.gated, &mut state.stream);
         }
     }
 }
@@ -326,10 +322,10 @@ impl SimdOp for Foretell<'_> {
         skip.copy_from_slice(&state.stream[shape.channels..]);
         rectify(skip);
         hidden.copy_from_slice(&net.hidden.bias);
-        accumulate(isa, &net.hidden.weights, skip, hidden);
+        net.hidden.accumulate(isa, skip, hidden);
         rectify(hidden);
         at.out.copy_from_slice(&net.out.bias);
-        accumulate(isa, &net.out.weights, hidden, &mut at.out);
+        net.out.accumulate(isa, hidden, &mut at.out);
 
         let (logits, rest) = at.out.split_at(shape.mixtures);
         let (shifts, rest) = rest.split_at(shape.mixtures);
