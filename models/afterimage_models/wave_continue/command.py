@@ -12,7 +12,7 @@ import torch
 from ..onnx_manifest import write_manifest
 from . import evaluation, export, pack, sheet, sound_set
 from .network import SAMPLE_RATE, Shape, WaveNet
-from .training import Settings, Trainer
+from .training import Trainer, settings
 
 CHECKPOINT = "checkpoint.pt"
 SHIPPED_CHECKPOINT = "wave-continue.pt"
@@ -31,12 +31,12 @@ def train(arguments: argparse.Namespace) -> None:
     """Train for the minutes given, from a checkpoint of an earlier run if there is one."""
     arguments.build.mkdir(parents=True, exist_ok=True)
     checkpoint = arguments.build / CHECKPOINT
-    settings = Settings(seconds=60.0 * arguments.minutes, learning_rate=arguments.rate)
-    trainer = Trainer(arguments.data, settings, checkpoint)
+    trainer = Trainer(arguments.data, settings(60.0 * arguments.minutes, arguments.rate), checkpoint)
     start = arguments.start or (checkpoint if checkpoint.exists() else None)
     if start is not None:
         trainer.start_from(start)
-    trainer.fuse()
+    if trainer.device.type == "cuda":
+        trainer.fuse()
     trainer.run()
 
 
@@ -54,16 +54,17 @@ def load_network(checkpoint: Path) -> tuple[WaveNet, list[str]]:
 
 
 def export_pack(arguments: argparse.Namespace) -> None:
-    """Write graph, manifest and the checkpoint to train on from."""
+    """Write graph, manifest and the checkpoint to train on from, weights rounded as they are played."""
     folder: Path = arguments.pack
     folder.mkdir(parents=True, exist_ok=True)
     network, labels = load_network(arguments.build / CHECKPOINT)
+    export.round_weights(network)
     export.export_onnx(network, folder / pack.GRAPH)
     metrics = folder / METRICS
     _write_manifest(folder, network, labels, json.loads(metrics.read_text()) if metrics.exists() else None)
     saved = torch.load(arguments.build / CHECKPOINT, weights_only=True, map_location="cpu")
-    kept = ("average", "shape", "labels", "step")
-    torch.save({k: saved[k] for k in kept}, folder / SHIPPED_CHECKPOINT)
+    kept = {name: saved[name] for name in ("shape", "labels", "step")}
+    torch.save(kept | {"average": network.state_dict()}, folder / SHIPPED_CHECKPOINT)
 
 
 def evaluate(arguments: argparse.Namespace) -> None:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import pad
 
-from .adaptive import fitted_taps
+from .adaptive import BLOCK, fitted_taps
 from .mixture import LEAST_LOG_SCALE, MOST_LOG_SCALE, Mixture
 
 SAMPLE_RATE = 16_000
@@ -131,9 +131,12 @@ class WaveNet(nn.Module):
         self.layers = nn.ModuleList(Layer(shape, dilation) for dilation in shape.dilations)
         self.head = Head(shape)
 
-    def forward(self, sound: Tensor, label: Tensor) -> Mixture:
-        """`sound`: [batch, samples]; `label`: [batch] -> of each sample, what those before it foretell."""
-        past = self.past_of(sound)
+    def forward(self, sound: Tensor, label: Tensor, ahead: int = 0) -> Mixture:
+        """`sound`: [batch, samples]; `label`: [batch] -> of each sample, what those before it foretell.
+
+        `ahead`: blocks by which taps are taken too early, as a tape has them that plays what was heard.
+        """
+        past = self.past_of(sound, ahead)
         x = self.front(past.front())
         label, total = label.unsqueeze(1), 0.0
         for layer in self.layers:
@@ -142,20 +145,23 @@ class WaveNet(nn.Module):
         with torch.autocast(sound.device.type, enabled=False):
             return self.head(total.float(), past)
 
-    def past_of(self, sound: Tensor) -> Past:
-        """At each sample what lies before it."""
+    def past_of(self, sound: Tensor, ahead: int = 0) -> Past:
+        """At each sample what lies before it; taps fitted `ahead` blocks later."""
         # Sums of products and not matrix products: those would be halved in precision.
         past = latest(before(sound), self.shape.taps)
-        whitened, taps = self.followed(sound)
+        whitened, taps = self.followed(sound, ahead)
         foretold = (past * self.whitening).sum(-1) + (whitened * taps).sum(-1)
         missed = latest(before(sound - foretold), self.shape.taps)
         return Past(past[..., 0], whitened[..., : self.shape.taps], missed, foretold)
 
-    def followed(self, sound: Tensor) -> tuple[Tensor, Tensor]:
+    def followed(self, sound: Tensor, ahead: int = 0) -> tuple[Tensor, Tensor]:
         """The whitened past of each sample, and the taps that foretell from it: both [batch, samples, followed]."""
         left = sound - (latest(before(sound), self.shape.taps) * self.whitening).sum(-1)
         # One value more in front: a step begins with the sample before the first, which is silence.
         taps = fitted_taps(pad(left, (1, 0)), self.shape.followed)[:, 1:]
+        if ahead:
+            later = torch.arange(taps.shape[1], device=taps.device) + ahead * BLOCK
+            taps = taps[:, later.clamp(max=taps.shape[1] - 1)]
         return latest(before(left), self.shape.followed), taps
 
 

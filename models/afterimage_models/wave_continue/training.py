@@ -11,18 +11,20 @@ from pathlib import Path
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn.functional import pad
 
-from . import linear_prediction
+from . import linear_prediction, own_error
+from .adaptive import BLOCK
 from .mixture import bits, on_grid
 from .network import SAMPLE_RATE, Shape, WaveNet
 from .sound_set import SoundSet, load
 
 GRADIENT_LIMIT = 1.0
-WARM_UP_STEPS = 100
-AVERAGING = 0.998
 ANY_SHARE = 0.15
 GAIN_DB = (-10.0, 4.0)
 NOISE_SHARE, NOISE_DB = 0.6, (-75.0, -35.0)  # of the crop's level, on what is heard, never on what is foretold
+OWN_SHARE, OWN_DB = 0.3, (-20.0, -3.0)  # of what the taps miss: the net's own error, in the place of that noise
+AHEAD_SHARE, AHEAD = 0.5, 12  # batches whose taps come so many blocks early, as the plugin's tape has them
 HEARD_BEFORE = 9600  # samples that a measured crop hears before it counts
 CROPS_A_LABEL = 6
 
@@ -36,8 +38,21 @@ class Settings:
     samples: int = 24_576
     learning_rate: float = 2e-3
     last_learning_rate: float = 3e-5
+    warm_up_steps: int = 100
+    averaging: float = 0.998  # of the average of the weights, kept at each step
     report_s: float = 30.0
+    measured_a_label: int = CROPS_A_LABEL  # crops that a report measures
     seed: int = 20261123
+
+
+def settings(seconds: float, learning_rate: float) -> Settings:
+    """What suits the device: a CPU takes a hundredth of the samples, so it only teaches a trained net on."""
+    if learning_device().type == "cuda":
+        return Settings(seconds=seconds, learning_rate=learning_rate)
+    return Settings(
+        seconds=seconds, learning_rate=learning_rate, rows=3, samples=12_288, last_learning_rate=1e-5,
+        warm_up_steps=20, averaging=0.98, report_s=600.0, measured_a_label=1,
+    )  # fmt: skip
 
 
 class Crops:
@@ -134,7 +149,7 @@ class Trainer:
         done = min(self.elapsed_s() / self.settings.seconds, 1.0)
         low, high = self.settings.last_learning_rate, self.settings.learning_rate
         rate = low + (high - low) * 0.5 * (1.0 + math.cos(math.pi * done))
-        return rate * min(1.0, (step_of_run + 1) / WARM_UP_STEPS)
+        return rate * min(1.0, (step_of_run + 1) / self.settings.warm_up_steps)
 
     def fuse(self) -> None:
         """Compile the layers where the machine has a compiler; a GPU then trains two or three times as fast."""
@@ -149,7 +164,10 @@ class Trainer:
                 layer._compiled_call_impl = None
 
     def batch(self, rng: np.random.Generator) -> tuple[Tensor, Tensor, Tensor]:
-        """What is heard, what is to be foretold, both [rows, samples], and labels [rows]."""
+        """What is heard, what is to be foretold, both [rows, samples], and labels [rows].
+
+        On some of what is heard lies white noise, on some what the net's own errors would have become.
+        """
         sound, labels = self.crops.draw(rng, self.settings.rows, self.settings.samples)
         draw = torch.rand(len(sound), 4, 1, device=self.device)
         peak = sound.abs().amax(1, keepdim=True).clamp(min=1e-4)
@@ -157,14 +175,32 @@ class Trainer:
         sound = on_grid(sound * gain)
         level = sound.pow(2).mean(1, keepdim=True).sqrt()
         noise = torch.randn_like(sound) * level * _decibels(draw[:, 1], NOISE_DB) * (draw[:, 2] < NOISE_SHARE)
+        own = draw[:, 2, 0] > 1.0 - OWN_SHARE
+        if own.any():
+            noise[own] = self.own_noise(sound[own], _decibels(draw[own, 1], OWN_DB), rng)
         labels = torch.where(draw[:, 3, 0] < ANY_SHARE, 0, labels)
         return on_grid(sound + noise), sound, labels
+
+    @torch.no_grad()
+    def own_noise(self, sound: Tensor, gain: Tensor, rng: np.random.Generator) -> Tensor:
+        """[rows, samples] for `sound` and the gains [rows, 1] of the errors beside what the taps miss."""
+        whitened, taps = self.network.followed(sound, AHEAD)
+        missed = pad(whitened[:, 1:, 0] - (whitened * taps).sum(-1)[:, :-1], (0, 1))
+        whitening = self.network.whitening.cpu().numpy()
+        rows = zip(taps[:, ::BLOCK], missed, sound, gain, strict=True)
+        made = []
+        for row_taps, row_missed, row, row_gain in rows:
+            wandered = own_error.wandering(
+                row_taps.cpu().numpy(), whitening, row_missed.cpu().numpy(), float(row_gain), rng
+            )
+            made.append(own_error.no_louder(wandered, row.cpu().numpy()))
+        return torch.from_numpy(np.stack(made)).to(sound)
 
     def update(self, rng: np.random.Generator, step_of_run: int) -> Tensor:
         """One gradient step; bits a sample of its batch."""
         heard, sound, labels = self.batch(rng)
         with torch.autocast(self.device.type, torch.float16, enabled=self.device.type == "cuda"):
-            mixture = self.network(heard, labels)
+            mixture = self.network(heard, labels, AHEAD if rng.random() < AHEAD_SHARE else 0)
         loss = bits(mixture, sound).mean()
         self.optimiser.zero_grad(set_to_none=True)
         self.scaler.scale(loss).backward()
@@ -174,7 +210,7 @@ class Trainer:
             group["lr"] = self.learning_rate(step_of_run)
         self.scaler.step(self.optimiser)
         self.scaler.update()
-        share = min(AVERAGING, (self.step + 1) / (self.step + 10))
+        share = min(self.settings.averaging, (self.step + 1) / (self.step + 10))
         with torch.no_grad():
             torch._foreach_lerp_(list(self.average.parameters()), list(self.network.parameters()), 1.0 - share)
         self.step += 1
@@ -199,7 +235,7 @@ class Trainer:
     def report(self, losses: list[Tensor]) -> None:
         """Print bits a sample, trained on and held out by label, and save."""
         trained = float(torch.stack(losses).mean()) if losses else float("nan")
-        found = held_out_bits(self.average, self.held_out, self.labels)
+        found = held_out_bits(self.average, self.held_out, self.labels, self.settings.measured_a_label)
         shown = " ".join(f"{name} {value:.2f}" for name, value in found.items())
         mean = sum(found.values()) / len(found)
         print(f"step {self.step} s {self.elapsed_s():.0f} bits {trained:.3f} held out {mean:.3f}: {shown}", flush=True)
@@ -211,9 +247,9 @@ def _decibels(share: Tensor, span: tuple[float, float]) -> Tensor:
 
 
 @torch.no_grad()
-def held_out_bits(network: WaveNet, crops: Crops, labels: list[str]) -> dict[str, float]:
+def held_out_bits(network: WaveNet, crops: Crops, labels: list[str], a_label: int = CROPS_A_LABEL) -> dict[str, float]:
     """Bits a sample of each label, after `HEARD_BEFORE` samples of the same clip."""
-    sound, label = crops.fixed(CROPS_A_LABEL, 2 * HEARD_BEFORE)
+    sound, label = crops.fixed(a_label, 2 * HEARD_BEFORE)
     found = torch.cat([
         bits(network(s, k), s)[:, HEARD_BEFORE:].mean(1) for s, k in zip(sound.split(8), label.split(8), strict=True)
     ])  # fmt: skip
