@@ -7,6 +7,7 @@ use afterimage_spectral::counter_rng::{Purpose, Stream};
 use crate::contract::{Conditions, MAX_LATENT};
 use crate::envelope::EnvelopeKnobs;
 use crate::event::{CHANNELS, ControlChange};
+use crate::evolve::{EvolveChange, Evolved, Turn};
 use crate::play::PlayKnobs;
 use crate::spec::InstrumentSpec;
 
@@ -28,6 +29,7 @@ pub(crate) struct Controls {
     pub(crate) seed: u64,
     pub(crate) envelope: EnvelopeKnobs,
     pub(crate) drift: f32,
+    evolved: Evolved,
     pub(crate) mod_wheel: f32,
     bend_range: f32,
     tuning: f32,
@@ -45,6 +47,7 @@ impl Default for Controls {
             seed: 0,
             envelope: EnvelopeKnobs::default(),
             drift: 0.0,
+            evolved: Evolved::default(),
             mod_wheel: 0.0,
             bend_range: 2.0,
             tuning: 0.0,
@@ -108,11 +111,18 @@ impl Controls {
             }
             ControlChange::TuningSemitones(value) => self.tuning = finite_or(value, 0.0),
             ControlChange::Play(change) => self.play.change(change),
+            ControlChange::Evolve(EvolveChange::Depth(depth)) => self.evolved.set_depth(depth),
             ControlChange::GainDb(_)
             | ControlChange::Width(_)
             | ControlChange::Continuation(_)
+            | ControlChange::Evolve(EvolveChange::Bars(_))
             | ControlChange::Transform(_) => {}
         }
+    }
+
+    /// Lets the latent stand where it has come to in musical time.
+    pub(crate) fn evolve(&mut self, turn: Option<Turn>) {
+        self.evolved.go(turn, self.seed);
     }
 
     /// Bends a channel.
@@ -146,11 +156,34 @@ impl Controls {
         pressure: f32,
         seconds: f32,
     ) -> Conditions {
+        let moved = |latent: &mut [f32; MAX_LATENT]| {
+            add(latent, &self.evolved.offset());
+            self.displace(latent, spec, note, (pressure, seconds));
+        };
+        self.conditions_moved(spec, moved)
+    }
+
+    /// Conditions of attacks that are made ahead: drift and pressure are a note's own, and what evolves goes on once
+    /// a bar, since a set of attacks takes a while to make.
+    pub(crate) fn conditions_ahead(&self, spec: &InstrumentSpec) -> Conditions {
+        let moved = |latent: &mut [f32; MAX_LATENT]| {
+            add(latent, &self.evolved.offset_of_bar());
+            self.displace(latent, spec, 0, (0.0, 0.0));
+        };
+        self.conditions_moved(spec, moved)
+    }
+
+    /// The knobs, and the place that a morph goes to, moved alike.
+    fn conditions_moved(
+        &self,
+        spec: &InstrumentSpec,
+        moved: impl Fn(&mut [f32; MAX_LATENT]),
+    ) -> Conditions {
         let mut conditions = self.conditions;
-        self.displace(&mut conditions.latent, spec, note, (pressure, seconds));
+        moved(&mut conditions.latent);
         conditions.spectral = self.play.latched();
         if let Some((morph, mut target)) = self.play.morph(&spec.presets) {
-            self.displace(&mut target, spec, note, (pressure, seconds));
+            moved(&mut target);
             conditions.spectral.morph = morph;
             conditions.spectral.morph_latent = target;
         }
@@ -176,6 +209,13 @@ impl Controls {
                 *value += self.drift * drift(self.seed, note, axis as u32, seconds);
             }
         }
+    }
+}
+
+/// Adds an offset an axis.
+fn add(latent: &mut [f32; MAX_LATENT], offset: &[f32; MAX_LATENT]) {
+    for (value, offset) in latent.iter_mut().zip(offset) {
+        *value += offset;
     }
 }
 

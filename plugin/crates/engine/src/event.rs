@@ -4,6 +4,7 @@
 
 use crate::continuation::ContinuationChange;
 use crate::contract::{MAX_CLASSES, MAX_DESCRIPTORS, MAX_LATENT};
+use crate::evolve::EvolveChange;
 use crate::play::PlayChange;
 use crate::transform::TransformChange;
 
@@ -166,6 +167,8 @@ pub enum ControlChange {
     Play(PlayChange),
     /// Continuation of notes.
     Continuation(ContinuationChange),
+    /// Wandering through the prior.
+    Evolve(EvolveChange),
     /// Transforming of the input.
     Transform(TransformChange),
 }

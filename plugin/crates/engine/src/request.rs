@@ -134,8 +134,7 @@ impl RequestHead {
         let hop = desk.spec.stft.hop() as u64;
         if let Some(shelf) = &mut desk.shelf {
             while shelf.due_tick(until).is_some() {
-                // Drift and pressure are a note's own: the attack knows neither.
-                let conditions = desk.controls.conditions_of(desk.spec, 0, 0.0, 0.0);
+                let conditions = desk.controls.conditions_ahead(desk.spec);
                 let transpose = desk.controls.pitch(0, 0);
                 let play = desk.controls.play;
                 shelf.pass_tick(conditions, transpose, play, desk.controls.seed);

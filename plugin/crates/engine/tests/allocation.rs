@@ -12,7 +12,7 @@ use afterimage_engine::continuation::{
 };
 use afterimage_engine::contract::DecodeError;
 use afterimage_engine::{
-    ControlChange, Event, HostConfig, LatencyMode, PlayChange, RenderMode, TimedEvent,
+    ControlChange, Event, EvolveChange, HostConfig, LatencyMode, PlayChange, RenderMode, TimedEvent,
 };
 use support::sound::{Repeats, change, effect, lively, run_at};
 use support::{Behaviour, MODEL_RATE_HZ, Rig, control, instrument, music, note_on};
@@ -276,7 +276,7 @@ fn every_control_allocates_and_frees_nothing() {
     let mut events = vec![(0, note_on(60, 1.0))];
     for step in 0..2_000_u64 {
         let value = (step as f32 * 0.1).sin();
-        let change = match step % 23 {
+        let change = match step % 25 {
             0 => ControlChange::Latent {
                 axis: (step % 16) as u8,
                 value,
@@ -308,6 +308,8 @@ fn every_control_allocates_and_frees_nothing() {
             19 => ControlChange::Play(PlayChange::ShiftSemitones(12.0 * value)),
             20 => ControlChange::Play(PlayChange::FormantSemitones(12.0 * value)),
             21 => ControlChange::Play(PlayChange::Morph(value)),
+            22 => ControlChange::Evolve(EvolveChange::Bars(step as u16 % 5)),
+            23 => ControlChange::Evolve(EvolveChange::Depth(value)),
             _ => ControlChange::Play(PlayChange::MorphTarget(step as u16)),
         };
         events.push((step * 11, control(change)));

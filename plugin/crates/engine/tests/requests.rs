@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use afterimage_engine::contract::{DecodeError, Decoder, Frame, FrameRequest};
 use afterimage_engine::{
-    ControlChange, DecoderHandle, DecoderKey, Engine, Event, HostConfig, Instrument, NoteMatch,
-    Processor, RenderMode, Service, TimedEvent,
+    ControlChange, DecoderHandle, DecoderKey, Engine, Event, EvolveChange, HostConfig, Instrument,
+    NoteMatch, Processor, RenderMode, Service, TimedEvent,
 };
 use parking_lot::Mutex;
 use support::{
@@ -243,6 +243,42 @@ fn drift_moves_held_notes_each_in_its_own_way() {
     let (first, second) = (last(0), last(1));
     assert!(first[0] != 0.0 && first[0] != second[0] && first[0] != first[1]);
     assert!(first.iter().all(|value| value.abs() <= 1.25));
+}
+
+#[test]
+fn evolving_wanders_alike_at_any_block_size_and_stands_on_the_knobs_when_it_is_off() {
+    let evolve = |change| control(ControlChange::Evolve(change));
+    let events = [
+        (0, control(ControlChange::Seed(4))),
+        (0, evolve(EvolveChange::Depth(1.0))),
+        (0, note_on(60, 0.5)),
+        (10_000, evolve(EvolveChange::Bars(1))),
+        (70_000, evolve(EvolveChange::Bars(0))),
+    ];
+    let reference = requests(&events, 96_000, 512);
+    let latents = |from: u64, to: u64| -> Vec<f32> {
+        let within = |request: &&FrameRequest| (from..to).contains(&request.due_sample);
+        let wanted = reference.iter().filter(within);
+        wanted.map(|request| request.conditions.latent[1]).collect()
+    };
+    let wandered = latents(20_000, 70_000);
+    let steps = wandered.windows(2).map(|pair| (pair[1] - pair[0]).abs());
+    let (first, last) = (wandered[0], wandered[wandered.len() - 1]);
+    assert!((first - last).abs() > 0.05, "it wanders: {first} to {last}");
+    assert!(steps.fold(0.0, f32::max) < 0.2, "and does not jump");
+    let still = latents(0, 10_000);
+    assert!(still.iter().all(|value| *value == still[0]), "not before");
+    let after = latents(80_000, 96_000);
+    assert!(after.iter().all(|value| *value == still[0]), "nor after");
+    for block in [1, 64, 333] {
+        let epoch = reference[0].epoch;
+        let others = requests(&events, 96_000, block);
+        let differing = reference
+            .iter()
+            .zip(&others)
+            .position(|(a, b)| *a != FrameRequest { epoch, ..*b });
+        assert_eq!(differing, None, "blocks of {block}");
+    }
 }
 
 #[test]

@@ -2,6 +2,7 @@
 //! sample. Real-time safe after construction.
 
 mod cadence;
+mod evolve;
 mod gate;
 mod notes;
 mod piece;
@@ -18,9 +19,11 @@ use super::sound::{Ear, SoundCue};
 use super::tempo::{Guide, TempoFrom};
 use super::{ComposedNote, ConductorEnds, Cue, Ending, Reply, Source, Transport};
 use crate::event::{Event, NoteMatch};
+use crate::evolve::Turn;
 use crate::monitor::MusicalTime;
 use crate::touched;
 use cadence::Harmony;
+use evolve::Evolving;
 use gate::Gate;
 use piece::{Knobs, Piece};
 
@@ -53,6 +56,8 @@ pub(crate) enum Next {
     Fades { piece: u32, from: u64, samples: u64 },
     /// The switch back from a piece of sound begins, unless it fades.
     Leaves { piece: u32, from: u64 },
+    /// The latent goes on through the prior, or back to its knobs.
+    Evolves { at_host: u64, turn: Option<Turn> },
     /// Nothing any more.
     Nothing,
 }
@@ -60,6 +65,7 @@ pub(crate) enum Next {
 /// The order in which things on one sample happen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Act {
+    Evolve,
     Frame,
     Level,
     Cadence,
@@ -95,6 +101,7 @@ pub(crate) struct Conductor {
     knobs: Knobs,
     piece: Option<Piece>,
     harmony: Harmony,
+    evolving: Evolving,
     pieces: u32,
     /// The sample at which the next piece is wished for, without the player's doing.
     begins_at: Option<u64>,
@@ -142,6 +149,7 @@ impl Conductor {
             knobs: Knobs::default(),
             piece: None,
             harmony: Harmony::default(),
+            evolving: Evolving::default(),
             pieces: 0,
             begins_at: None,
             exchanges: 0,
@@ -185,6 +193,7 @@ impl Conductor {
         self.guide.restart();
         self.guided = None;
         self.beat = Beat::new(self.rate());
+        self.restart_evolving();
         if std::mem::take(&mut self.told) {
             self.send(Cue::Forget);
         }
@@ -295,6 +304,7 @@ impl Conductor {
                         };
                     }
                 }
+                Act::Evolve => return self.evolve(at_host),
                 Act::Frame => self.hear_frame(),
                 Act::Level => self.hear_level(),
                 Act::Cadence => self.find_cadence(),
@@ -333,8 +343,10 @@ impl Conductor {
             Source::Sound => self.next_of_sound(piece),
         });
         let frame = (self.guide.next_frame(), Act::Frame);
+        let evolve = self.evolving.next.map(|at| (at, Act::Evolve));
         [frame]
             .into_iter()
+            .chain(evolve)
             .chain(begins)
             .chain(level)
             .chain(piece)

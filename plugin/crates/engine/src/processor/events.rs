@@ -113,6 +113,10 @@ impl Processor {
                     }
                     self.give_out(at_host, event);
                 }
+                Next::Evolves { at_host, turn } => {
+                    self.advance(at_host, tally);
+                    self.controls.evolve(turn);
+                }
                 Next::Starts { piece, starts } => {
                     let refused = self.player.begin(piece, starts);
                     count(&self.monitor.counters.dropped_cues, u64::from(refused));
@@ -314,6 +318,12 @@ impl Processor {
             }
             ControlChange::Continuation(change) => {
                 self.conductor.change(at_host, change);
+                false
+            }
+            ControlChange::Evolve(evolve) => {
+                self.advance(at_host, tally);
+                self.controls.change(change);
+                self.conductor.evolve_change(at_host, evolve);
                 false
             }
             ControlChange::GainDb(gain_db) => self.output.gain_at(sounds_at, gain_db),

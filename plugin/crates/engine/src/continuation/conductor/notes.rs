@@ -44,12 +44,13 @@ impl Conductor {
         if piece.source == Source::Sound {
             return self.ask_for_sound();
         }
+        let style = self.style_at(f64::from(piece.asked_tick));
         piece.asked_tick += PASSAGE_TICKS;
         self.piece = Some(piece);
         self.send(Cue::Passage {
             piece: piece.number,
             until_tick: piece.asked_tick,
-            style: self.knobs.style,
+            style,
         });
     }
 

@@ -196,14 +196,16 @@ impl Conductor {
 
     pub(super) fn ask_for_sound(&mut self) {
         let passage = self.ms(PASSAGE_MS);
-        let Some(piece) = &mut self.piece else {
+        let Some(mut piece) = self.piece else {
             return;
         };
+        let style = self.style_at(piece.time.tick_at(piece.asked_sample).max(0.0));
         piece.asked_sample += passage;
+        self.piece = Some(piece);
         let cue = SoundCue::Passage {
             piece: piece.number,
             until_host: piece.asked_sample,
-            style: self.knobs.style,
+            style,
         };
         self.send_sound(cue);
     }
