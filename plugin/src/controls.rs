@@ -6,7 +6,7 @@
 use afterimage_engine::continuation::ContinuationChange;
 use afterimage_engine::contract::{MAX_CLASSES, MAX_DESCRIPTORS, MAX_LATENT};
 use afterimage_engine::transform::TransformChange;
-use afterimage_engine::{ControlChange, Event, NoteMatch, PlayChange, TimedEvent};
+use afterimage_engine::{ControlChange, Event, EvolveChange, NoteMatch, PlayChange, TimedEvent};
 use nice_plug::midi::{Channel, Key, VoiceID, control_change};
 use nice_plug::prelude::NoteEvent;
 
@@ -58,6 +58,7 @@ struct Snapshot {
     bend_range: f32,
     pressure: f32,
     sustain_pedal: bool,
+    evolve: [EvolveChange; 2],
     play: [PlayChange; 9],
     continuation: [ContinuationChange; continuation_params::CHANGES],
     tap: bool,
@@ -88,6 +89,7 @@ impl Snapshot {
             bend_range: params.bend_range.value(),
             pressure: params.pressure.value(),
             sustain_pedal: params.sustain_pedal.value(),
+            evolve: params.evolve.changes(),
             play: params.play.changes(),
             continuation: params.continuation.changes(params.bypass.value()),
             tap: params.continuation.tempo.tap.value(),
@@ -292,6 +294,11 @@ impl Controls {
     }
 
     fn state_play(&mut self, now: &Snapshot, before: Option<&Snapshot>) {
+        for (index, change) in now.evolve.into_iter().enumerate() {
+            if before.is_none_or(|b| b.evolve[index] != change) {
+                self.control(ControlChange::Evolve(change));
+            }
+        }
         for (index, change) in now.play.into_iter().enumerate() {
             if before.is_none_or(|b| b.play[index] != change) {
                 self.control(ControlChange::Play(change));

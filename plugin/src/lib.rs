@@ -11,6 +11,7 @@ mod continuation_params;
 mod controls;
 mod editor;
 mod effect;
+mod evolve_params;
 mod heard;
 mod host;
 mod instrument;

@@ -16,6 +16,7 @@ use nice_plug_egui::EguiEditorState;
 use parking_lot::RwLock;
 
 use crate::continuation_params::ContinuationParams;
+use crate::evolve_params::EvolveParams;
 use crate::opening;
 use crate::play_params::PlayParams;
 use crate::state::ModelField;
@@ -197,6 +198,10 @@ pub struct InstrumentParams {
     #[id = "drift"]
     pub drift: FloatParam,
 
+    /// The latent wanders through the prior.
+    #[nested(group = "Evolve")]
+    pub evolve: EvolveParams,
+
     /// What is done to the frames: time, spectrum, morph.
     #[nested(group = "Spectral play")]
     pub play: PlayParams,
@@ -277,6 +282,7 @@ impl InstrumentParams {
             gain_db: linear("Output Gain", 0.0, -60.0, 12.0, " dB", 1),
             width: percent("Width", 0.6),
             drift: percent("Drift", 0.15),
+            evolve: EvolveParams::default(),
             play: PlayParams::new(names),
             continuation: ContinuationParams::new(continued, opens),
             transform: TransformParams::new(transformed, opens),

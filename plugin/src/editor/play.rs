@@ -1,4 +1,4 @@
-//! Spectral play: freeze, stretch, scrub, blur, tilt, shift, formant, and a morph with its target.
+//! Spectral play: freeze, stretch, scrub, blur, tilt, shift, formant, a morph with its target; and evolving.
 //! Window thread.
 
 use egui::{Align2, Rect, Ui, pos2, vec2};
@@ -11,11 +11,14 @@ use super::grid::place;
 use super::knob::{self, KnobLook};
 use super::layout::{Measures, knob_height};
 use super::theme::{self, COOL, INK, Size, TextLook};
+use crate::evolve_params::bars_text;
 use crate::params::{InstrumentParams, PackNames};
 use crate::play_params::{PlayParams, stretch_text};
 
-/// The switch, seven knobs and the target.
-const CELLS: usize = 9;
+/// The switch, seven knobs and the target; the bars and the depth of evolving.
+const CELLS: usize = 11;
+/// Bars that the chip steps through.
+const BARS: [i32; 6] = [0, 1, 2, 4, 8, 16];
 
 /// Draws the row.
 pub(super) fn show(
@@ -29,6 +32,7 @@ pub(super) fn show(
     let inner = rect.shrink2(vec2(8.0, measures.play_padding()));
     let height = knob_height(measures.play_knob);
     let cell = |index: usize| place(inner, inner.top(), (index, CELLS), height);
+    let evolve = &params.evolve;
     let params = &params.play;
     show_freeze(ui, cell(0), measures, (&params.freeze, setter));
     for (index, (param, name, hint)) in knobs(params).into_iter().enumerate() {
@@ -44,11 +48,21 @@ pub(super) fn show(
     }
     show_target(
         ui,
-        cell(CELLS - 1),
+        cell(CELLS - 3),
         measures,
         (&params.morph_target, setter),
         names,
     );
+    show_evolve(ui, cell(CELLS - 2), measures, (&evolve.bars, setter));
+    let look = KnobLook {
+        diameter: measures.play_knob,
+        colour: COOL,
+        name: "Depth",
+        value: Some(evolve.depth.to_string()),
+        hint: "How far evolving goes: at 100 % as wide as all that the pack learnt",
+        sounding: None,
+    };
+    knob::show(ui, cell(CELLS - 1), &evolve.depth, setter, &look);
 }
 
 /// The knobs in reading order: time, spectrum, morph.
@@ -134,6 +148,32 @@ fn show_freeze(
     name_under(ui, cell, measures, "Freeze");
 }
 
+fn show_evolve(
+    ui: &Ui,
+    cell: Rect,
+    measures: Measures,
+    (param, setter): (&IntParam, &ParamSetter<'_>),
+) {
+    let bars = param.unmodulated_plain_value();
+    let word = bars_text(bars);
+    let response = chip::show(ui, chip_rect(cell, measures), &word, bars > 0);
+    let by = i32::from(response.clicked()) - i32::from(response.secondary_clicked());
+    if by != 0 {
+        gesture::set_once(setter, param, stepped_bars(bars, by));
+    }
+    response.on_hover_text(
+        "The knobs wander through the pack's space, to another place in so many bars; the seed says where\nclick for more bars, right click for fewer",
+    );
+    name_under(ui, cell, measures, "Evolve");
+}
+
+/// The next of the chip's numbers of bars, round.
+fn stepped_bars(bars: i32, by: i32) -> i32 {
+    let now = BARS.iter().rposition(|known| *known <= bars).unwrap_or(0);
+    let place = (now as i32 + by).rem_euclid(BARS.len() as i32);
+    BARS[place as usize]
+}
+
 fn show_target(
     ui: &Ui,
     cell: Rect,
@@ -157,7 +197,7 @@ fn show_target(
 
 #[cfg(test)]
 mod tests {
-    use super::{knobs, short, signed};
+    use super::{knobs, short, signed, stepped_bars};
     use crate::params::SharedNames;
     use crate::play_params::PlayParams;
 
@@ -166,6 +206,15 @@ mod tests {
         assert_eq!(signed(3.0, " st"), "+3.0 st");
         assert_eq!(signed(-0.52, " dB"), "−0.5 dB");
         assert_eq!(signed(0.04, " st"), "0 st");
+    }
+
+    #[test]
+    fn the_chip_steps_through_its_bars_and_round_from_wherever_it_stands() {
+        assert_eq!(stepped_bars(0, 1), 1);
+        assert_eq!(stepped_bars(4, 1), 8);
+        assert_eq!(stepped_bars(5, 1), 8);
+        assert_eq!(stepped_bars(16, 1), 0);
+        assert_eq!(stepped_bars(0, -1), 16);
     }
 
     #[test]
