@@ -15,8 +15,6 @@ use crate::native::set_flush_denormals;
 
 /// Tokens that must agree before the memory has a word: a whole note with its place and length.
 const LEAST_ORDER: u16 = 4;
-/// Tokens of one bounded step: a millisecond and a half of the shipped net.
-const STEP_TOKENS: usize = 3;
 /// What the temperature gains for each time that a bar was the same as the one before, from the second on.
 const LOOP_HEAT: f32 = 0.4;
 /// Notes on one tick: more are a net that has lost its way.
@@ -288,23 +286,19 @@ impl Composer for EventComposer {
         until_tick: u32,
         notes: &mut Vec<ComposedNote>,
     ) -> Result<Progress, DecodeError> {
-        let flags = set_flush_denormals();
-        let mut outcome = Ok(Progress::Working);
-        for _ in 0..STEP_TOKENS {
-            if self.is_past(until_tick) {
-                outcome = Ok(Progress::Done);
-                break;
-            }
-            if let Err(reason) = self.step(style, notes) {
-                outcome = Err(DecodeError::Composer {
-                    pack: self.pack.clone(),
-                    reason,
-                });
-                break;
-            }
+        if self.is_past(until_tick) {
+            return Ok(Progress::Done);
         }
+        // One token a call: a frame that is asked for meanwhile waits no longer than it must.
+        let flags = set_flush_denormals();
+        let outcome = self.step(style, notes);
         flags.restore();
         outcome
+            .map(|()| Progress::Working)
+            .map_err(|reason| DecodeError::Composer {
+                pack: self.pack.clone(),
+                reason,
+            })
     }
 }
 
