@@ -172,15 +172,19 @@ impl Loading<'_> {
         let feed = Feed::new(self.pack, self.plan);
         let probes = probes(self.pack.manifest());
         self.dry_run(backend.as_mut(), &feed, &probes, &mut buffers)?;
-        let mut rows = RowSizes::probe(self.plan.fixed_rows, &mut |indices| {
-            if start.elapsed() > self.limits.trials {
-                return Err("the trial runs took too long".into());
-            }
-            for (row, index) in indices.iter().enumerate() {
-                feed.write(&probes[*index], row, &mut buffers);
-            }
-            collect(backend.as_mut(), indices.len(), &buffers)
-        })?;
+        let mut rows = if self.plan.frames > 1 && self.plan.fixed_rows.is_none() {
+            RowSizes::one_by_one()
+        } else {
+            RowSizes::probe(self.plan.fixed_rows, &mut |indices| {
+                if start.elapsed() > self.limits.trials {
+                    return Err("the trial runs took too long".into());
+                }
+                for (row, index) in indices.iter().enumerate() {
+                    feed.write(&probes[*index], row, &mut buffers);
+                }
+                collect(backend.as_mut(), indices.len(), &buffers)
+            })?
+        };
         self.check_time("trying the decoder", start.elapsed(), self.limits.trials)?;
         let times = measure(backend.as_mut(), rows.sizes(), &buffers);
         rows.choose_fastest(|size| find(&times, size).map_or(f64::MAX, |time| time.least_us));

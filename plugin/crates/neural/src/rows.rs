@@ -63,6 +63,16 @@ impl RowSizes {
         Ok(rows)
     }
 
+    /// One row a call, for graphs that give whole hits: a batch of those is hardly faster a row, and what
+    /// is made first is sent first.
+    pub(crate) fn one_by_one() -> Self {
+        Self {
+            sizes: vec![1],
+            alone: false,
+            first: vec![1, 1],
+        }
+    }
+
     fn alone(size: usize) -> Self {
         Self {
             sizes: vec![size],
@@ -232,6 +242,14 @@ mod tests {
         assert_eq!(RowSizes::probe(None, &mut run).unwrap().sizes(), [1]);
         let mut never = |_: &[usize]| Err("never".to_owned());
         assert!(RowSizes::probe(None, &mut never).is_err());
+    }
+
+    #[test]
+    fn hits_are_called_for_one_by_one() {
+        let mut rows = RowSizes::one_by_one();
+        rows.choose_fastest(|size| 1.0 / size as f64);
+        assert_eq!(rows.calls(3), [1, 1, 1]);
+        assert!(!rows.is_alone());
     }
 
     #[test]
