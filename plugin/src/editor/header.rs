@@ -372,7 +372,7 @@ mod tests {
             };
             wish(&mut field, (&model, &placed));
             let path = Path::new(words).to_path_buf();
-            let expected = is_sound.then(|| PlaceSource::File(path));
+            let expected = is_sound.then_some(PlaceSource::File(path));
             assert_eq!(placed.take_place_wish(), expected, "{words}");
             assert_eq!(model.take_wish().is_some(), !is_sound, "{words}");
         }
