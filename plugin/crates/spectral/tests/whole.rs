@@ -54,6 +54,29 @@ fn sixteen_iterations_gain_and_sixteen_sweeps_come_ahead_of_the_best_live_method
 }
 
 #[test]
+fn work_in_shares_gives_the_same_bits() {
+    for (fft_size, redundancy, count) in [(256, 4, 1), (512, 8, 5), (1024, 4, 40)] {
+        let spec = spec(fft_size, redundancy);
+        let (_, sound) = &clips(RATE)[0];
+        let frames = &magnitudes(&spec, &sound[..22_000])[..count * spec.bins()];
+        for iteration in BOTH {
+            let mut workspace = WholeInverse::new(&spec, 40, iteration);
+            let at_once = workspace.invert(frames, ITERATIONS, 7).unwrap().to_vec();
+            for share in [1, 3, 64, 10_000] {
+                workspace.begin(frames, ITERATIONS, 7).unwrap();
+                let steps = std::iter::repeat_with(|| workspace.step(share));
+                let steps = steps.take_while(|done| !done).count();
+                assert_eq!(workspace.spectra(), at_once, "shares of {share}");
+                if iteration == Iteration::Sequential && share < 64 {
+                    // As many shares at least as visits ask for.
+                    assert!(steps >= ITERATIONS * count / share, "{steps} of {share}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
 fn sweeps_over_what_no_sound_has_do_not_lead_away() {
     let random = |seed| Stream::new(seed, Purpose::NOISE, 0, 0);
     for (fft_size, redundancy) in [(256, 4), (512, 8), (1024, 8)] {

@@ -8,6 +8,7 @@ use super::gradient::{Gradient, TOLERANCE_OCTAVES, floor_below, loudest};
 use crate::approx::{exp2, log2};
 use crate::counter_rng::{Purpose, Stream};
 use crate::spec::StftSpec;
+use std::ops::Range;
 
 /// Levels of the queue, spread over the tolerance.
 const LEVELS: f32 = 255.0;
@@ -30,6 +31,22 @@ pub(crate) struct Pghi {
     settled: BucketQueue,
     // Where integration may begin anew: all nodes, the loudest first.
     starts: BucketQueue,
+    // Of the spectrogram at hand.
+    nodes: usize,
+    floor: f32,
+    random: Stream,
+    stage: Stage,
+}
+
+/// What is done next.
+#[derive(Clone, Copy, Debug)]
+enum Stage {
+    /// Gradients of the rows from a node on.
+    Slopes { row: usize },
+    /// Queueing the nodes from one on.
+    Nodes { next: usize },
+    /// Integration.
+    Spread,
 }
 
 impl Pghi {
@@ -50,36 +67,67 @@ impl Pghi {
             pending: vec![false; nodes],
             settled: BucketQueue::new(nodes),
             starts: BucketQueue::new(nodes),
+            nodes: 0,
+            floor: 0.0,
+            random: Stream::new(0, Purpose::QUIET_PHASE, 0, 0),
+            stage: Stage::Spread,
         }
     }
 
-    /// Phases in turns / 2^32 of `magnitudes`, both `[frames * bins]` with at most `most_frames`
-    /// frames. `seed` keys the phases of quiet bins and of places where integration begins.
-    pub(crate) fn integrate(&mut self, magnitudes: &[f32], seed: u64) -> &[u32] {
-        let nodes = magnitudes.len();
-        let random = Stream::new(seed, Purpose::QUIET_PHASE, 0, 0);
+    /// Begins with `magnitudes` `[frames * bins]` of at most `most_frames` frames, which [`Self::step`] and
+    /// [`Self::phases`] then go on from. `seed` keys the phases of quiet bins and of places where
+    /// integration begins.
+    pub(crate) fn begin(&mut self, magnitudes: &[f32], seed: u64) {
+        self.nodes = magnitudes.len();
+        self.random = Stream::new(seed, Purpose::QUIET_PHASE, 0, 0);
         for (octaves, magnitude) in self.octaves.iter_mut().zip(magnitudes) {
             *octaves = log2(*magnitude);
         }
-        let floor = floor_below(loudest(&self.octaves[..nodes]));
-        for octaves in &mut self.octaves[..nodes] {
-            *octaves = octaves.max(floor);
+        self.floor = floor_below(loudest(&self.octaves[..self.nodes]));
+        for octaves in &mut self.octaves[..self.nodes] {
+            *octaves = octaves.max(self.floor);
         }
-        self.find_steps(magnitudes, exp2(floor));
-        self.prepare(nodes, floor, &random);
-        while let Some(start) = self.starts.pop() {
-            if self.pending[start] {
-                let phase = self.phases[start];
-                self.settle(start, phase, floor);
-                self.spread(nodes, floor);
-            }
-        }
-        &self.phases[..nodes]
+        self.settled.clear();
+        self.starts.clear();
+        self.stage = Stage::Slopes { row: 0 };
     }
 
-    fn find_steps(&mut self, magnitudes: &[f32], least: f32) {
-        let (bins, nodes) = (self.bins, magnitudes.len());
-        for row in (0..nodes).step_by(bins) {
+    /// Does a share of the work, that of some `frames` frames; whether all is done. `magnitudes` as they
+    /// were at the beginning. How it was shared out changes nothing.
+    pub(crate) fn step(&mut self, magnitudes: &[f32], frames: usize) -> bool {
+        let share = frames.max(1).saturating_mul(self.bins);
+        match self.stage {
+            Stage::Slopes { row } => {
+                let until = row.saturating_add(share).min(self.nodes);
+                self.find_steps(magnitudes, row..until);
+                self.stage = if until < self.nodes {
+                    Stage::Slopes { row: until }
+                } else {
+                    Stage::Nodes { next: 0 }
+                };
+            }
+            Stage::Nodes { next } => {
+                let until = next.saturating_add(share).min(self.nodes);
+                self.prepare(next..until);
+                self.stage = if until < self.nodes {
+                    Stage::Nodes { next: until }
+                } else {
+                    Stage::Spread
+                };
+            }
+            Stage::Spread => return self.spread(share),
+        }
+        false
+    }
+
+    /// Phases in turns / 2^32, `[frames * bins]`, once all is done.
+    pub(crate) fn phases(&self) -> &[u32] {
+        &self.phases[..self.nodes]
+    }
+
+    fn find_steps(&mut self, magnitudes: &[f32], nodes: Range<usize>) {
+        let (bins, all, least) = (self.bins, magnitudes.len(), exp2(self.floor));
+        for row in nodes.step_by(bins) {
             let now = row..row + bins;
             std::mem::swap(&mut self.deviation, &mut self.previous_deviation);
             self.gradient
@@ -92,7 +140,7 @@ impl Pghi {
                 );
             }
             // Centred, one-sided at both ends.
-            let (before, after) = (row.saturating_sub(bins), (row + bins).min(nodes - bins));
+            let (before, after) = (row.saturating_sub(bins), (row + bins).min(all - bins));
             let per_hop = bins as f32 / (after - before).max(bins) as f32;
             let pairs = self.octaves[before..][..bins]
                 .iter()
@@ -106,36 +154,48 @@ impl Pghi {
         }
     }
 
-    fn prepare(&mut self, nodes: usize, floor: f32, random: &Stream) {
-        self.settled.clear();
-        self.starts.clear();
-        for node in 0..nodes {
-            self.phases[node] = random.u32_at(node as u64);
-            self.pending[node] = self.octaves[node] > floor;
+    fn prepare(&mut self, nodes: Range<usize>) {
+        for node in nodes {
+            self.phases[node] = self.random.u32_at(node as u64);
+            self.pending[node] = self.octaves[node] > self.floor;
             if self.pending[node] {
-                self.starts.push(level(self.octaves[node], floor), node);
+                self.starts
+                    .push(level(self.octaves[node], self.floor), node);
             }
         }
     }
 
-    // From every settled node to its four neighbours, the loudest first.
-    fn spread(&mut self, nodes: usize, floor: f32) {
-        let bins = self.bins;
-        while let Some(node) = self.settled.pop() {
-            let (phase, bin) = (self.phases[node], node % bins);
-            if node + bins < nodes {
-                self.settle(node + bins, phase.wrapping_add(self.time_step[node]), floor);
+    // From every settled node to its four neighbours, the loudest first; where none is left, anew from
+    // the loudest node that nothing has reached.
+    fn spread(&mut self, most: usize) -> bool {
+        for _ in 0..most {
+            if let Some(node) = self.settled.pop() {
+                self.settle_neighbours(node);
+            } else if let Some(start) = self.starts.pop() {
+                self.settle(start, self.phases[start], self.floor);
+            } else {
+                return true;
             }
-            if node >= bins {
-                let earlier = node - bins;
-                self.settle(earlier, phase.wrapping_sub(self.time_step[earlier]), floor);
-            }
-            if bin + 1 < bins {
-                self.settle(node + 1, phase.wrapping_add(self.bin_step[node]), floor);
-            }
-            if bin > 0 {
-                self.settle(node - 1, phase.wrapping_sub(self.bin_step[node - 1]), floor);
-            }
+        }
+        false
+    }
+
+    #[inline(always)]
+    fn settle_neighbours(&mut self, node: usize) {
+        let (bins, floor) = (self.bins, self.floor);
+        let (phase, bin) = (self.phases[node], node % bins);
+        if node + bins < self.nodes {
+            self.settle(node + bins, phase.wrapping_add(self.time_step[node]), floor);
+        }
+        if node >= bins {
+            let earlier = node - bins;
+            self.settle(earlier, phase.wrapping_sub(self.time_step[earlier]), floor);
+        }
+        if bin + 1 < bins {
+            self.settle(node + 1, phase.wrapping_add(self.bin_step[node]), floor);
+        }
+        if bin > 0 {
+            self.settle(node - 1, phase.wrapping_sub(self.bin_step[node - 1]), floor);
         }
     }
 

@@ -51,6 +51,69 @@ const NONE: Relaxation = Relaxation {
 /// Growth of the squared error, against its least so far, at which a relaxation counts as overshooting.
 const OVERSHOT: f64 = 1.2;
 
+/// What is done to the frames in their order.
+#[derive(Clone, Copy, Debug)]
+enum Pass {
+    /// They are sounded as they are.
+    Sound,
+    /// They take the phases of what is heard.
+    Sweep(Relaxation),
+}
+
+/// How far the sweeps have come.
+#[derive(Clone, Copy, Debug)]
+struct Course {
+    sweeps: usize,
+    /// Passes that are over: the first one sounds.
+    passes: usize,
+    /// The frame that is visited next.
+    next: usize,
+    /// Of this sweep so far, squared.
+    error: f64,
+    least: f64,
+    overshot: bool,
+}
+
+impl Course {
+    fn new(sweeps: usize) -> Self {
+        Self {
+            sweeps,
+            passes: 0,
+            next: 0,
+            error: 0.0,
+            least: f64::INFINITY,
+            overshot: false,
+        }
+    }
+
+    fn end_pass(&mut self) {
+        if self.passes > 0 {
+            self.overshot |= self.error > OVERSHOT * self.least;
+            self.least = self.least.min(self.error);
+        }
+        self.passes += 1;
+        (self.next, self.error) = (0, 0.0);
+    }
+
+    /// What the pass at hand does; `None` after the last.
+    fn pass(&self) -> Option<Pass> {
+        if self.passes > self.sweeps || self.sweeps == 0 {
+            return None;
+        }
+        let Some(sweep) = self.passes.checked_sub(1) else {
+            return Some(Pass::Sound);
+        };
+        Some(Pass::Sweep(match sweep {
+            last if last + 1 == self.sweeps => NONE,
+            _ if self.overshot => CAREFUL,
+            // There is no change yet.
+            0 => Relaxation { change: 0.0, ..FAR },
+            even if even % 2 == 0 => FAR,
+            _ => NEAR,
+        }))
+    }
+}
+
 /// Sweeps over a spectrogram that make its phases consistent.
 pub(crate) struct SequentialGriffinLim {
     spec: StftSpec,
@@ -63,6 +126,7 @@ pub(crate) struct SequentialGriffinLim {
     step: Vec<Complex32>,
     scratch: Vec<Complex32>,
     previous: Vec<Complex32>,
+    course: Course,
     forward: Arc<dyn RealToComplex<f32>>,
     inverse: Arc<dyn ComplexToReal<f32>>,
 }
@@ -85,41 +149,65 @@ impl SequentialGriffinLim {
             step: forward.make_output_vec(),
             scratch: vec![Complex32::ZERO; longest_scratch],
             previous: vec![Complex32::ZERO; most_frames * spec.bins()],
+            course: Course::new(0),
             forward,
             inverse,
         }
     }
 
-    /// Improves the phases of `spectra` in place; their magnitudes stay `magnitudes`. Both
-    /// `[frames * bins]` with at most `most_frames` frames. A sweep costs one forward and one inverse
-    /// transform a frame, as an iteration of Griffin-Lim does.
+    /// Begins with `frames` frames, of which there are at most `most_frames`.
     ///
     /// The sound begins at the centre of frame 0: what the frames hold before it is discarded. It
     /// may go on after the last frame, so there, too, only the windows that exist are counted.
-    pub(crate) fn improve(&mut self, magnitudes: &[f32], spectra: &mut [Complex32], sweeps: usize) {
-        if sweeps == 0 {
-            return;
-        }
-        self.sum_windows(spectra.len() / self.spec.bins());
+    pub(crate) fn begin(&mut self, frames: usize, sweeps: usize) {
+        self.sum_windows(frames);
         self.sound.fill(0.0);
-        for (index, spectrum) in spectra.chunks_exact(self.spec.bins()).enumerate() {
-            self.step.copy_from_slice(spectrum);
-            self.add_step(index);
-        }
-        let (mut least, mut overshot) = (f64::INFINITY, false);
-        for sweep in 0..sweeps {
-            let relaxation = match sweep {
-                last if last + 1 == sweeps => NONE,
-                _ if overshot => CAREFUL,
-                // There is no change yet.
-                0 => Relaxation { change: 0.0, ..FAR },
-                even if even % 2 == 0 => FAR,
-                _ => NEAR,
+        self.course = Course::new(sweeps);
+    }
+
+    /// Improves the phases of `spectra` in place by visits to `visits` frames; whether all sweeps are done.
+    /// Their magnitudes stay `magnitudes`; both `[frames * bins]`. A sweep costs one forward and one inverse
+    /// transform a frame, as an iteration of Griffin-Lim does; before the first all frames are sounded once.
+    pub(crate) fn step(
+        &mut self,
+        magnitudes: &[f32],
+        spectra: &mut [Complex32],
+        visits: usize,
+    ) -> bool {
+        let frames = spectra.len() / self.spec.bins();
+        for _ in 0..visits.max(1) {
+            if self.course.next == frames {
+                self.course.end_pass();
+            }
+            let Some(pass) = self.course.pass() else {
+                return true;
             };
-            let error = self.sweep(magnitudes, spectra, relaxation);
-            overshot |= error > OVERSHOT * least;
-            least = least.min(error);
+            if self.course.next < frames {
+                self.visit(magnitudes, spectra, pass);
+            }
         }
+        false
+    }
+
+    fn visit(&mut self, magnitudes: &[f32], spectra: &mut [Complex32], pass: Pass) {
+        let (index, bins) = (self.course.next, self.spec.bins());
+        let place = index * bins..(index + 1) * bins;
+        match pass {
+            Pass::Sound => {
+                self.step.copy_from_slice(&spectra[place]);
+                self.add_step(index);
+            }
+            Pass::Sweep(relaxation) => {
+                let error = self.sweep(
+                    index,
+                    &magnitudes[place.clone()],
+                    &mut spectra[place],
+                    relaxation,
+                );
+                self.course.error += f64::from(error);
+            }
+        }
+        self.course.next += 1;
     }
 
     fn sum_windows(&mut self, frames: usize) {
@@ -137,41 +225,35 @@ impl SequentialGriffinLim {
         }
     }
 
-    // One visit to every frame; gives the squared distance between what was heard and what is wanted.
+    // Gives the squared distance between what was heard at a frame and what is wanted.
     fn sweep(
         &mut self,
+        index: usize,
         magnitudes: &[f32],
-        spectra: &mut [Complex32],
+        spectrum: &mut [Complex32],
         relaxation: Relaxation,
-    ) -> f64 {
-        let bins = self.spec.bins();
+    ) -> f32 {
+        self.hear(index);
         let mut error = 0.0;
-        let rows = spectra
-            .chunks_exact_mut(bins)
-            .zip(magnitudes.chunks_exact(bins));
-        for (index, (spectrum, magnitudes)) in rows.enumerate() {
-            self.hear(index);
-            let mut frame_error = 0.0;
-            let previous = &mut self.previous[index * bins..][..bins];
-            let values = spectrum.iter_mut().zip(&mut self.step).zip(magnitudes);
-            let heard = self.heard.iter().zip(previous);
-            for (((value, step), magnitude), (now, before)) in values.zip(heard) {
-                let wanted = now - *value * relaxation.own + (now - *before) * relaxation.change;
-                *before = *now;
-                let missing = now.norm_sqr().sqrt() - magnitude;
-                frame_error += missing * missing;
-                let norm = wanted.norm_sqr().sqrt();
-                let new = if norm > f32::MIN_POSITIVE {
-                    wanted * (magnitude / norm)
-                } else {
-                    Complex32::new(*magnitude, 0.0)
-                };
-                *step = new - *value;
-                *value = new;
-            }
-            error += f64::from(frame_error);
-            self.add_step(index);
+        let bins = self.spec.bins();
+        let previous = &mut self.previous[index * bins..][..bins];
+        let values = spectrum.iter_mut().zip(&mut self.step).zip(magnitudes);
+        let heard = self.heard.iter().zip(previous);
+        for (((value, step), magnitude), (now, before)) in values.zip(heard) {
+            let wanted = now - *value * relaxation.own + (now - *before) * relaxation.change;
+            *before = *now;
+            let missing = now.norm_sqr().sqrt() - magnitude;
+            error += missing * missing;
+            let norm = wanted.norm_sqr().sqrt();
+            let new = if norm > f32::MIN_POSITIVE {
+                wanted * (magnitude / norm)
+            } else {
+                Complex32::new(*magnitude, 0.0)
+            };
+            *step = new - *value;
+            *value = new;
         }
+        self.add_step(index);
         error
     }
 

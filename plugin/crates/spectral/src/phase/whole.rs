@@ -33,6 +33,18 @@ pub struct WholeInverse {
     iteration: Iterations,
     magnitudes: Vec<f32>,
     spectra: Vec<Complex32>,
+    // Of the spectrogram at hand.
+    values: usize,
+    iterations_wanted: usize,
+    stage: Stage,
+}
+
+/// What is done next to the spectrogram at hand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    Integrate,
+    Improve,
+    Done,
 }
 
 enum Iterations {
@@ -58,6 +70,9 @@ impl WholeInverse {
             },
             magnitudes: vec![0.0; values],
             spectra: vec![Complex32::ZERO; values],
+            values: 0,
+            iterations_wanted: 0,
+            stage: Stage::Done,
         }
     }
 
@@ -76,8 +91,25 @@ impl WholeInverse {
         iterations: usize,
         seed: u64,
     ) -> Result<&[Complex32], SpecError> {
+        self.begin(magnitudes, iterations, seed)?;
+        while !self.step(usize::MAX) {}
+        Ok(self.spectra())
+    }
+
+    /// Begins what [`Self::invert`] does at once, for callers that have other work between.
+    ///
+    /// # Errors
+    /// As there; what was begun before is dropped.
+    pub fn begin(
+        &mut self,
+        magnitudes: &[f32],
+        iterations: usize,
+        seed: u64,
+    ) -> Result<(), SpecError> {
         let (given, bins) = (magnitudes.len(), self.spec.bins());
         let expected = (given / bins).min(self.most_frames) * bins;
+        self.values = 0;
+        self.stage = Stage::Done;
         if given != expected {
             return Err(SpecError::Length {
                 what: "magnitudes",
@@ -85,20 +117,58 @@ impl WholeInverse {
                 expected,
             });
         }
-        let (cleaned, spectra) = (&mut self.magnitudes[..given], &mut self.spectra[..given]);
+        (self.values, self.iterations_wanted, self.stage) = (given, iterations, Stage::Integrate);
+        let cleaned = &mut self.magnitudes[..given];
         cleaned.copy_from_slice(magnitudes);
         clean_magnitudes(cleaned);
-        let magnitudes: &[f32] = cleaned;
-        let phases = self.integration.integrate(magnitudes, seed);
-        for ((value, magnitude), phase) in spectra.iter_mut().zip(magnitudes).zip(phases) {
-            let (cos, sin) = cos_sin_turns(*phase);
-            *value = Complex32::new(magnitude * cos, magnitude * sin);
+        self.integration.begin(cleaned, seed);
+        Ok(())
+    }
+
+    /// Does a share of what was begun: as much as a visit to `frames` frames, each of which takes a forward
+    /// and an inverse transform (but fast Griffin-Lim makes all its iterations at once). Whether all is done.
+    /// The shares change no bit of what comes out.
+    pub fn step(&mut self, frames: usize) -> bool {
+        let (magnitudes, spectra) = (
+            &self.magnitudes[..self.values],
+            &mut self.spectra[..self.values],
+        );
+        match self.stage {
+            Stage::Integrate => {
+                if self.integration.step(magnitudes, frames) {
+                    let phases = self.integration.phases();
+                    for ((value, magnitude), phase) in
+                        spectra.iter_mut().zip(magnitudes).zip(phases)
+                    {
+                        let (cos, sin) = cos_sin_turns(*phase);
+                        *value = Complex32::new(magnitude * cos, magnitude * sin);
+                    }
+                    if let Iterations::Sequential(method) = &mut self.iteration {
+                        method.begin(self.values / self.spec.bins(), self.iterations_wanted);
+                    }
+                    self.stage = Stage::Improve;
+                }
+            }
+            Stage::Improve => {
+                let done = match &mut self.iteration {
+                    Iterations::FastGriffinLim(method) => {
+                        method.improve(magnitudes, spectra, self.iterations_wanted);
+                        true
+                    }
+                    Iterations::Sequential(method) => method.step(magnitudes, spectra, frames),
+                };
+                if done {
+                    self.stage = Stage::Done;
+                }
+            }
+            Stage::Done => {}
         }
-        match &mut self.iteration {
-            Iterations::FastGriffinLim(method) => method.improve(magnitudes, spectra, iterations),
-            Iterations::Sequential(method) => method.improve(magnitudes, spectra, iterations),
-        }
-        Ok(spectra)
+        self.stage == Stage::Done
+    }
+
+    /// Spectra `[frames][bins]` of what was begun, once it is done.
+    pub fn spectra(&self) -> &[Complex32] {
+        &self.spectra[..self.values]
     }
 }
 
