@@ -12,11 +12,11 @@ use super::floor::NoiseFloor;
 use super::free_peaks::FreePeaks;
 use super::noise::NoiseSpectrum;
 use super::pan::PanField;
-use super::partials::{Partials, PartialsState};
-use crate::approx::cos_sin_turns;
+use super::partials::{Partials, PartialsState, add_scaled, place};
+use crate::approx::{cos_sin_turns, nearest_whole};
 use crate::spec::StftSpec;
 use crate::tables::VoiceTables;
-use crate::window::LobeTable;
+use crate::window::{GROUP, Group, LOBE_GROUPS, LobeTable};
 use realfft::num_complex::Complex32;
 
 /// A bin up to this power ratio above the model is the partial's, whatever its exact shape.
@@ -40,10 +40,14 @@ pub(crate) struct F0Lock {
     bin_hz: f32,
     partials: Partials,
     // The model of the partials and its power, and the pan of each bin times that power; padded.
-    real: Vec<f32>,
-    imaginary: Vec<f32>,
-    power: Vec<f32>,
-    pan_power: Vec<f32>,
+    real: Vec<Group>,
+    imaginary: Vec<Group>,
+    power: Vec<Group>,
+    pan_power: Vec<Group>,
+    // Phases of the partials, then their values.
+    phases: Vec<u32>,
+    cosines: Vec<f32>,
+    sines: Vec<f32>,
     // First the tonality of the slot, then the share of the bin that belongs to its partial.
     own: Vec<f32>,
     tone_gain: Vec<f32>,
@@ -83,15 +87,18 @@ impl F0Lock {
     pub(crate) fn new(tables: &VoiceTables, sample_rate_hz: f32) -> Self {
         let spec = &tables.spec;
         let bins = spec.bins();
-        let padded = bins + 2 * PAD;
+        let padded = vec![[0.0; GROUP]; (bins + PAD) / GROUP + 1 + LOBE_GROUPS];
         Self {
             spec: *spec,
             bin_hz: sample_rate_hz / spec.fft_size() as f32,
             partials: Partials::new(tables),
-            real: vec![0.0; padded],
-            imaginary: vec![0.0; padded],
-            power: vec![0.0; padded],
-            pan_power: vec![0.0; padded],
+            real: padded.clone(),
+            imaginary: padded.clone(),
+            power: padded.clone(),
+            pan_power: padded,
+            phases: vec![0; bins],
+            cosines: vec![0.0; bins],
+            sines: vec![0.0; bins],
             own: vec![0.0; bins],
             tone_gain: vec![0.0; bins],
             noise_gain: vec![0.0; bins],
@@ -136,7 +143,7 @@ impl F0Lock {
         self.partials.advance(frame.magnitudes, spacing);
         self.draw_partials(frame.spread);
         self.partials
-            .judge(frame.magnitudes, &self.power[PAD..], spacing);
+            .judge(&self.power.as_flattened()[PAD..], spacing);
         self.fill_slots(spacing);
         self.share_bins(frame.magnitudes, merged);
         self.floor.measure(frame.magnitudes, &self.own);
@@ -155,33 +162,54 @@ impl F0Lock {
             &mut self.power,
             &mut self.pan_power,
         ] {
-            values.fill(0.0);
+            values.fill([0.0; GROUP]);
         }
+        self.find_values();
+        let lobes = self.partials.lobes();
         for (index, partial) in self.partials.active().iter().enumerate() {
-            let (cos, sin) = cos_sin_turns(partial.phase);
-            let (re, im) = (cos * partial.magnitude, sin * partial.magnitude);
+            let (re, im) = (self.cosines[index], self.sines[index]);
             let power = partial.magnitude * partial.magnitude;
-            let nearest = (partial.bins + 0.5) as usize;
-            let row = self.partials.lobes().row(partial.bins - nearest as f32);
-            let bins = nearest..nearest + LobeTable::WIDTH;
-            let reals = self.real[bins.clone()]
-                .iter_mut()
-                .zip(&mut self.imaginary[bins.clone()]);
-            let lobes = row.real.iter().zip(row.imaginary);
-            for ((real, imaginary), (lobe_re, lobe_im)) in reals.zip(lobes) {
-                *real += re * lobe_re - im * lobe_im;
-                *imaginary += re * lobe_im + im * lobe_re;
+            // Arrays begin REACH bins before bin 0.
+            let (group, shift) = place(partial.nearest);
+            let Some(lobe) = lobes.groups(partial.row as usize, shift) else {
+                continue;
+            };
+            if let Some(real) = self.real[group..].first_chunk_mut()
+                && let Some(imaginary) = self.imaginary[group..].first_chunk_mut()
+                && let Some(drawn_power) = self.power[group..].first_chunk_mut()
+            {
+                add_scaled(real, lobe.real, re);
+                add_scaled(imaginary, lobe.real, im);
+                if let Some(lobe_imaginary) = lobe.imaginary {
+                    add_scaled(real, lobe_imaginary, -im);
+                    add_scaled(imaginary, lobe_imaginary, re);
+                }
+                add_scaled(drawn_power, lobe.powers, power);
             }
-            for (bin, size) in self.power[bins.clone()].iter_mut().zip(row.sizes) {
-                *bin += power * size * size;
-            }
-            if spread > 0.0 {
+            if spread > 0.0
+                && let Some(pan_power) = self.pan_power[group..].first_chunk_mut()
+            {
                 let centred = (partial.bins * self.bin_hz / CENTRED_HZ).min(1.0);
                 let pan = spread * centred * self.pan.partial(index, self.frames);
-                for (bin, size) in self.pan_power[bins].iter_mut().zip(row.sizes) {
-                    *bin += pan * power * size * size;
-                }
+                add_scaled(pan_power, lobe.powers, pan * power);
             }
+        }
+    }
+
+    // Value of each partial from its phase and magnitude: in arrays, so that four go at a time.
+    fn find_values(&mut self) {
+        let active = self.partials.active();
+        for (phase, partial) in self.phases.iter_mut().zip(active) {
+            *phase = partial.phase;
+        }
+        let values = self.cosines.iter_mut().zip(&mut self.sines);
+        for ((cosine, sine), phase) in values.zip(&self.phases[..active.len()]) {
+            (*cosine, *sine) = cos_sin_turns(*phase);
+        }
+        let values = self.cosines.iter_mut().zip(&mut self.sines);
+        for ((cosine, sine), partial) in values.zip(active) {
+            *cosine *= partial.magnitude;
+            *sine *= partial.magnitude;
         }
     }
 
@@ -190,17 +218,20 @@ impl F0Lock {
         self.own.fill(0.0);
         let end = self.own.len();
         for partial in self.partials.active() {
-            let from = (partial.bins - 0.5 * spacing + 1.0).max(0.0) as usize;
-            let to = ((partial.bins + 0.5 * spacing + 1.0) as usize).min(end);
-            self.own[from.min(to)..to].fill(partial.tonality);
+            // The first whole bins from half a spacing below and above on.
+            let from = nearest_whole((partial.bins - 0.5 * spacing + 0.5).max(0.0)) as usize;
+            let to = (nearest_whole(partial.bins + 0.5 * spacing + 0.5) as usize).min(end);
+            for own in &mut self.own[from.min(to)..to] {
+                *own = partial.tonality;
+            }
         }
     }
 
     // Turns the tonality of each slot into the share of each bin that belongs to the partials.
     fn share_bins(&mut self, magnitudes: &[f32], merged: f32) {
         const SPAN: f32 = FOREIGN_POWER_RATIO - OWN_POWER_RATIO;
-        for ((own, model), magnitude) in self.own.iter_mut().zip(&self.power[PAD..]).zip(magnitudes)
-        {
+        let models = &self.power.as_flattened()[PAD..];
+        for ((own, model), magnitude) in self.own.iter_mut().zip(models).zip(magnitudes) {
             let room = FOREIGN_POWER_RATIO * model - magnitude * magnitude;
             let near = (room / (SPAN * model + 1e-30)).clamp(0.0, 1.0);
             *own *= near + merged * (1.0 - near);
@@ -212,7 +243,8 @@ impl F0Lock {
         let floor = self.floor.levels();
         // Gains first, in plain arrays, so that the compiler can take four bins at a time.
         let gains = self.tone_gain.iter_mut().zip(self.noise_gain.iter_mut());
-        let model = || self.real[PAD..].iter().zip(&self.imaginary[PAD..]);
+        let (real, imaginary) = (self.real.as_flattened(), self.imaginary.as_flattened());
+        let model = || real[PAD..].iter().zip(&imaginary[PAD..]);
         let values = model()
             .zip(&self.own)
             .zip(frame.magnitudes.iter().zip(floor));
@@ -236,10 +268,9 @@ impl F0Lock {
 
     // Every bin of the side is a share of the same bin of the middle, so that their sum is untouched.
     fn widen(&mut self, frame: &mut LockFrame<'_>) {
-        let shares = self
-            .own
-            .iter()
-            .zip(self.pan_power[PAD..].iter().zip(&self.power[PAD..]));
+        let (pans, powers) = (self.pan_power.as_flattened(), self.power.as_flattened());
+        let powers = pans[PAD..].iter().zip(&powers[PAD..]);
+        let shares = self.own.iter().zip(powers);
         let bins = frame
             .side
             .iter_mut()

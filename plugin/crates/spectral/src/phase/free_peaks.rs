@@ -12,12 +12,16 @@ use realfft::num_complex::Complex32;
 const TONE_OVER_NOISE: f32 = 5.0;
 /// Bins of a tone on each side of its peak.
 const REACH: usize = 2;
+/// Bins that are looked at together.
+const GROUP: usize = 8;
 
 /// Phases of free tones, by bin.
 #[derive(Clone, Debug)]
 pub(crate) struct FreePeaks {
     hop_over_size: f64,
     phases: Vec<u32>,
+    // 1 where a tone peaks: `[bins]`.
+    marks: Vec<u32>,
 }
 
 impl FreePeaks {
@@ -26,6 +30,7 @@ impl FreePeaks {
         Self {
             hop_over_size: spec.hop() as f64 / spec.fft_size() as f64,
             phases: vec![0; spec.bins()],
+            marks: vec![0; spec.bins()],
         }
     }
 
@@ -56,25 +61,58 @@ impl FreePeaks {
         own: &[f32],
         mut draw: impl FnMut(usize, Complex32),
     ) {
+        self.mark(magnitudes, floor, own);
         let mut next = REACH;
-        for bin in REACH..magnitudes.len().saturating_sub(REACH) {
-            let (left, centre, right) = (magnitudes[bin - 1], magnitudes[bin], magnitudes[bin + 1]);
-            let peak = centre > left && centre >= right;
-            if !peak || centre < TONE_OVER_NOISE * floor[bin] || own[bin] > 0.5 {
+        for group in 0..self.marks.len().div_ceil(GROUP) {
+            let bins = group * GROUP..((group + 1) * GROUP).min(self.marks.len());
+            // Hardly any bin is one: so many at a time are passed over.
+            let any = self.marks[bins.clone()]
+                .iter()
+                .fold(0, |any, mark| any | mark);
+            if any == 0 {
                 continue;
             }
-            let curvature = left - 2.0 * centre + right;
-            let offset = (0.5 * (left - right) / curvature).clamp(-0.5, 0.5);
-            let turns = (bin as f64 + f64::from(offset)) * self.hop_over_size;
-            let phase = self.phases[bin].wrapping_add((turns * TURN) as u64 as u32);
-            let (cos, sin) = cos_sin_turns(phase);
-            let from = (bin - REACH).max(next);
-            let tone = from..=bin + REACH;
-            self.phases[tone.clone()].fill(phase);
-            for (offset, magnitude) in magnitudes[tone].iter().enumerate() {
-                draw(from + offset, Complex32::new(cos, sin) * *magnitude);
+            for bin in bins {
+                if self.marks[bin] == 1 {
+                    let from = (bin - REACH).max(next);
+                    self.draw_tone(magnitudes, bin, from, &mut draw);
+                    next = bin + REACH + 1;
+                }
             }
-            next = bin + REACH + 1;
+        }
+    }
+
+    // In a loop without branches, because where peaks lie is as unpredictable as a spectrum.
+    fn mark(&mut self, magnitudes: &[f32], floor: &[f32], own: &[f32]) {
+        let inner = REACH..self.marks.len().saturating_sub(REACH);
+        let peaks = self.marks[inner.clone()]
+            .iter_mut()
+            .zip(magnitudes[REACH - 1..].windows(3));
+        let levels = floor[inner.clone()].iter().zip(&own[inner]);
+        for ((mark, three), (floor, own)) in peaks.zip(levels) {
+            let peak = (three[1] > three[0]) & (three[1] >= three[2]);
+            let tone = (three[1] >= TONE_OVER_NOISE * floor) & (*own <= 0.5);
+            *mark = u32::from(peak & tone);
+        }
+    }
+
+    fn draw_tone(
+        &mut self,
+        magnitudes: &[f32],
+        bin: usize,
+        from: usize,
+        draw: &mut impl FnMut(usize, Complex32),
+    ) {
+        let (left, centre, right) = (magnitudes[bin - 1], magnitudes[bin], magnitudes[bin + 1]);
+        let curvature = left - 2.0 * centre + right;
+        let offset = (0.5 * (left - right) / curvature).clamp(-0.5, 0.5);
+        let turns = (bin as f64 + f64::from(offset)) * self.hop_over_size;
+        let phase = self.phases[bin].wrapping_add((turns * TURN) as u64 as u32);
+        let (cos, sin) = cos_sin_turns(phase);
+        let tone = from..=bin + REACH;
+        self.phases[tone.clone()].fill(phase);
+        for (offset, magnitude) in magnitudes[tone].iter().enumerate() {
+            draw(from + offset, Complex32::new(cos, sin) * *magnitude);
         }
     }
 }

@@ -6,7 +6,7 @@
 //! bounded then, as frequency and time within a frame are: the Gaussian's run away in noise.
 //! Phases are about frame centres, logarithms to base 2.
 
-use crate::approx::TURN;
+use crate::approx::wrapped_turns;
 use crate::spec::StftSpec;
 use std::f32::consts::{FRAC_1_PI, FRAC_PI_2, LN_2, TAU};
 
@@ -119,9 +119,7 @@ fn arctangent(x: f32) -> f32 {
 
 #[inline(always)]
 fn to_phase(turns: f32) -> u32 {
-    // Adding 1.5 * 2^52 leaves the rounded integer in the low bits, whole turns and all, without a branch.
-    const INTEGERS: f64 = 6_755_399_441_055_744.0;
-    (f64::from(turns) * TURN + INTEGERS).to_bits() as u32
+    wrapped_turns(f64::from(turns))
 }
 
 #[cfg(test)]

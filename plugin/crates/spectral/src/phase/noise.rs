@@ -73,8 +73,9 @@ impl NoiseSpectrum {
     fn make_samples(&mut self, end: u64) {
         let size = self.spec.fft_size() as u64;
         let from = self.samples_made.max(end.saturating_sub(size));
-        for position in from..end {
-            self.ring[(position % size) as usize] = near_gaussian(self.stream.u64_at(position));
+        let (wrapped, straight) = self.ring.split_at_mut((from % size) as usize);
+        for (sample, position) in straight.iter_mut().chain(wrapped).zip(from..end) {
+            *sample = near_gaussian(self.stream.u64_at(position));
         }
         self.samples_made = self.samples_made.max(end);
     }

@@ -2,12 +2,11 @@
 //! Audio thread, preallocated. Leaves the spectrum to `f0_lock`.
 
 use super::place::{Expected, Place};
-use crate::approx::TURN;
+use crate::approx::{nearest_whole, wrapped_turns};
 use crate::counter_rng::{Purpose, Stream};
 use crate::spec::StftSpec;
 use crate::tables::VoiceTables;
-use crate::window::LobeTable;
-use std::ops::Range;
+use crate::window::{GROUP, Group, LobeTable, NEAR_GROUPS};
 use std::sync::Arc;
 
 /// Stiffness is read from the partials up to this one; above, peaks are crowded or gone.
@@ -36,10 +35,6 @@ const PLAIN_NOISE: f32 = 0.65;
 const TONE_SHARE: f32 = 0.15;
 const NOISE_SHARE: f32 = 0.5;
 
-/// Bins on each side of a partial in which overlapping lobes share their power.
-const NEAR_BINS: usize = 3;
-const NEAR: Range<usize> = LobeTable::REACH - NEAR_BINS..LobeTable::REACH + NEAR_BINS + 1;
-
 /// One partial of the note.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Partial {
@@ -51,6 +46,9 @@ pub(crate) struct Partial {
     pub(crate) phase: u32,
     /// 0 is noise, 1 is a tone.
     pub(crate) tonality: f32,
+    /// The bin nearest to it, and the row of its lobe.
+    pub(crate) nearest: u32,
+    pub(crate) row: u32,
     place: Place,
     // Smoothed powers: of the partial, and of the noise beside it (may dip below 0 by chance).
     power: f32,
@@ -64,7 +62,14 @@ pub(crate) struct Partials {
     lobes: Arc<[LobeTable]>,
     stage: usize,
     partials: Vec<Partial>,
-    drawn: Vec<f32>,
+    // Powers of the frame, `[bins]`; what of them each partial sees, and what is modelled there; and what
+    // partials add up to about each bin, padded.
+    powers: Vec<f32>,
+    seen: Vec<f32>,
+    modelled: Vec<f32>,
+    drawn: Vec<Group>,
+    // Powers of two neighbouring bins that the partials do not explain: `[bins - 1]`.
+    excess: Vec<f32>,
     used: usize,
     // Of those, how many were there in the frame before.
     known: usize,
@@ -98,7 +103,11 @@ impl Partials {
             lobes: Arc::clone(&tables.lobes),
             stage: spec.analysis_half_hops(),
             partials: vec![Partial::default(); spec.bins()],
-            drawn: vec![0.0; spec.bins() + 2 * NEAR_BINS],
+            powers: vec![0.0; spec.bins()],
+            seen: vec![0.0; spec.bins()],
+            modelled: vec![0.0; spec.bins()],
+            drawn: vec![[0.0; GROUP]; spec.bins() / GROUP + 1 + NEAR_GROUPS],
+            excess: vec![0.0; spec.bins() - 1],
             used: 0,
             known: 0,
             stiffness: 0.0,
@@ -149,6 +158,9 @@ impl Partials {
     ///
     /// `magnitudes`: `[bins]`. `spacing_bins`: the note's pitch in bins, at least 0.25.
     pub(crate) fn advance(&mut self, magnitudes: &[f32], spacing_bins: f32) {
+        for (power, magnitude) in self.powers.iter_mut().zip(magnitudes) {
+            *power = magnitude * magnitude;
+        }
         let known = self.used;
         let highest = (self.spec.bins() - 2) as f32;
         self.used = ((highest / spacing_bins) as usize).min(self.partials.len());
@@ -172,32 +184,36 @@ impl Partials {
 
     fn follow_places(&mut self, magnitudes: &[f32], spacing: f32, known: usize) {
         let turns_per_bin = self.spec.hop() as f64 / self.spec.fft_size() as f64;
+        let last = (magnitudes.len() - 1) as f32;
+        let measurable = spacing >= MEASURABLE_SPACING_BINS;
+        let known = if self.frames > 0 { known } else { 0 };
         let mut below = 0.0; // deviation of the partial below, in bins
         for (index, partial) in self.partials[..self.used].iter_mut().enumerate() {
             let number = (index + 1) as f32;
             let previous_bins = partial.bins;
             let nominal = number * spacing;
-            // Stiffness makes the deviation in bins grow with the cube of the number.
-            let growth = if index > 0 {
-                (number / index as f32).powi(3).min(2.0)
-            } else {
-                0.0
-            };
-            let expected = Expected {
-                nominal,
-                spacing,
-                stiff_bins: self.stiffness * number * number * nominal,
-                neighbour_bins: below * growth,
-            };
-            if spacing >= MEASURABLE_SPACING_BINS {
+            if measurable {
+                // Stiffness makes the deviation in bins grow with the cube of the number.
+                let growth = if index > 0 {
+                    (number / index as f32).powi(3).min(2.0)
+                } else {
+                    0.0
+                };
+                let expected = Expected {
+                    nominal,
+                    spacing,
+                    stiff_bins: self.stiffness * number * number * nominal,
+                    neighbour_bins: below * growth,
+                };
                 partial.place.follow_peak(magnitudes, &expected);
             }
-            let last = (magnitudes.len() - 1) as f32;
             partial.bins = (nominal * (1.0 + partial.place.stretch)).clamp(0.5, last - 0.5);
             below = partial.bins - nominal;
-            if self.frames > 0 && index < known {
+            partial.nearest = nearest_whole(partial.bins);
+            partial.row = LobeTable::row(partial.bins - partial.nearest as f32) as u32;
+            if index < known {
                 let mean_bins = 0.5 * (f64::from(previous_bins) + f64::from(partial.bins));
-                let step = (mean_bins * turns_per_bin * TURN) as u64 as u32;
+                let step = wrapped_turns(mean_bins * turns_per_bin);
                 partial.phase = partial.phase.wrapping_add(step);
             }
         }
@@ -261,79 +277,106 @@ impl Partials {
         let last = magnitudes.len() - 1;
         let lobes = &self.lobes[self.stage];
         for partial in &mut self.partials[..self.used] {
-            let nearest = (partial.bins + 0.5) as usize;
-            let row = lobes.sizes(partial.bins - nearest as f32);
-            let (left, centre, right) = (
-                row[LobeTable::REACH - 1],
-                row[LobeTable::REACH],
-                row[LobeTable::REACH + 1],
-            );
+            let nearest = partial.nearest as usize;
+            let ([left, centre, right], reciprocal) = lobes.core(partial.row as usize);
             let after = magnitudes[(nearest + 1).min(last)];
-            let product =
-                left * magnitudes[nearest - 1] + centre * magnitudes[nearest] + right * after;
-            partial.magnitude = product / (left * left + centre * centre + right * right);
+            let product = left * magnitudes[nearest.saturating_sub(1)]
+                + centre * magnitudes[nearest]
+                + right * after;
+            partial.magnitude = product * reciprocal;
         }
         if spacing < SEPARATE_SPACING_BINS {
+            self.see_powers();
             for _ in 0..2 {
-                self.share_power(magnitudes);
+                self.share_power();
             }
         }
     }
 
-    fn share_power(&mut self, magnitudes: &[f32]) {
+    // Power about each partial, weighted by its own lobe: its centre tells more about it than its flanks.
+    fn see_powers(&mut self) {
         let lobes = &self.lobes[self.stage];
-        let centre = |partial: &Partial| {
-            let nearest = (partial.bins + 0.5) as usize;
-            (nearest, &lobes.sizes(partial.bins - nearest as f32)[NEAR])
-        };
-        self.drawn.fill(0.0);
+        let last = self.powers.len() - 1;
+        for (seen, partial) in self.seen.iter_mut().zip(&self.partials[..self.used]) {
+            let nearest = partial.nearest as usize;
+            let (core, _) = lobes.core(partial.row as usize);
+            let [left, centre, right] = core.map(|size| size * size);
+            *seen = left * self.powers[nearest.saturating_sub(1)]
+                + centre * self.powers[nearest]
+                + right * self.powers[(nearest + 1).min(last)];
+        }
+    }
+
+    fn share_power(&mut self) {
+        let lobes = &self.lobes[self.stage];
+        self.drawn.fill([0.0; GROUP]);
         for partial in &self.partials[..self.used] {
-            let (nearest, lobe) = centre(partial);
-            let power = partial.magnitude * partial.magnitude;
-            // `drawn` has NEAR_BINS of room before bin 0.
-            for (drawn, lobe) in self.drawn[nearest..].iter_mut().zip(lobe) {
-                *drawn += power * lobe * lobe;
+            // `drawn` has room for LobeTable::NEAR bins before bin 0.
+            let (group, shift) = place(partial.nearest);
+            let lobe = lobes.near_powers(partial.row as usize, shift);
+            let drawn = self.drawn[group..].first_chunk_mut::<NEAR_GROUPS>();
+            if let (Some(drawn), Some(lobe)) = (drawn, lobe) {
+                add_scaled(drawn, lobe, partial.magnitude * partial.magnitude);
             }
         }
-        for partial in &mut self.partials[..self.used] {
-            let (nearest, lobe) = centre(partial);
-            let (mut seen, mut modelled) = (0.0, 1e-30);
-            for (offset, lobe) in lobe.iter().enumerate().skip(NEAR_BINS - 1).take(3) {
-                let bin = (nearest + offset - NEAR_BINS).min(magnitudes.len() - 1);
-                // Weighted by the partial's own lobe: its centre tells more about it than its flanks.
-                let weight = lobe * lobe;
-                seen += weight * magnitudes[bin] * magnitudes[bin];
-                modelled += weight * self.drawn[bin + NEAR_BINS];
-            }
-            partial.magnitude *= (seen / modelled).min(16.0).sqrt();
+        let drawn = self.drawn.as_flattened();
+        for (modelled, partial) in self.modelled.iter_mut().zip(&self.partials[..self.used]) {
+            let nearest = partial.nearest as usize;
+            let (core, _) = lobes.core(partial.row as usize);
+            let [left, centre, right] = core.map(|size| size * size);
+            let about = &drawn[nearest + LobeTable::NEAR - 1..][..3];
+            *modelled = 1e-30 + left * about[0] + centre * about[1] + right * about[2];
+        }
+        let used = self.used;
+        for (modelled, seen) in self.modelled[..used].iter_mut().zip(&self.seen[..used]) {
+            *modelled = (seen / *modelled).min(16.0).sqrt();
+        }
+        for (partial, gain) in self.partials[..used].iter_mut().zip(&self.modelled) {
+            partial.magnitude *= gain;
         }
     }
 
     /// Ends a frame: compares the valleys beside each partial with what pure tones leave there.
     ///
     /// `model_power`: `[bins]`, the summed power of all partials as drawn. Real-time safe.
-    pub(crate) fn judge(&mut self, magnitudes: &[f32], model_power: &[f32], spacing_bins: f32) {
+    pub(crate) fn judge(&mut self, model_power: &[f32], spacing_bins: f32) {
+        self.find_excess(model_power);
         let plain = PLAIN_NOISE * (1.0 - self.flat_leak(spacing_bins)).max(0.0);
         let (tone, noise) = (TONE_SHARE * plain, NOISE_SHARE * plain);
         let reach = (0.5 * spacing_bins).min(VALLEY_BINS);
         let peak_power = self.lobes().power(0.0);
         let settling = NOISE_SMOOTHING.max(1.0 / (self.frames + 1) as f32);
+        let (told_apart, per_share) = (plain >= 0.1, 1.0 / (noise - tone).max(f32::MIN_POSITIVE));
+        let excess = |place: f32| {
+            // The two bins around the place.
+            let bin = nearest_whole((place - 0.5).max(0.0)) as usize;
+            self.excess[bin.min(self.excess.len() - 1)]
+        };
         for (index, partial) in self.partials[..self.used].iter_mut().enumerate() {
-            let below = excess(magnitudes, model_power, partial.bins - reach);
-            let above = excess(magnitudes, model_power, partial.bins + reach);
+            let beside = excess(partial.bins - reach) + excess(partial.bins + reach);
             let share = if index < self.known { settling } else { 1.0 };
             let power = partial.magnitude * partial.magnitude * peak_power;
             partial.power += share * (power - partial.power);
-            partial.noise_power += share * (0.5 * (below + above) - partial.noise_power);
+            partial.noise_power += share * (0.25 * beside - partial.noise_power);
             let ratio = partial.noise_power / (partial.power + 1e-30);
-            partial.tonality = if plain < 0.1 {
-                1.0
+            partial.tonality = if told_apart {
+                ((noise - ratio) * per_share).clamp(0.0, 1.0)
             } else {
-                ((noise - ratio) / (noise - tone)).clamp(0.0, 1.0)
+                1.0
             };
         }
         self.read_stiffness();
         self.frames += 1;
+    }
+
+    // Of every two neighbouring bins, what the partials leave unexplained.
+    fn find_excess(&mut self, model_power: &[f32]) {
+        let powers = self.powers.iter().zip(&self.powers[1..]);
+        let models = model_power.iter().zip(&model_power[1..]);
+        let pairs = powers.zip(models);
+        for (excess, ((low, high), (model_low, model_high))) in self.excess.iter_mut().zip(pairs) {
+            *excess = low + high - model_low - model_high;
+        }
     }
 
     // What equal partials at this spacing leave in the valley between them, relative to their power.
@@ -345,19 +388,28 @@ impl Partials {
     }
 }
 
-// Mean power of the two bins around a place, less what the partials leave there.
-fn excess(magnitudes: &[f32], model_power: &[f32], place: f32) -> f32 {
-    let bin = (place.max(0.0) as usize).min(magnitudes.len() - 2);
-    let power = magnitudes[bin] * magnitudes[bin] + magnitudes[bin + 1] * magnitudes[bin + 1];
-    0.5 * (power - model_power[bin] - model_power[bin + 1])
+/// The group that a bin lies in, and its place there.
+#[inline(always)]
+pub(crate) fn place(bin: u32) -> (usize, usize) {
+    (bin as usize / GROUP, bin as usize % GROUP)
+}
+
+/// Adds a lobe, so many times, to what was drawn.
+#[inline(always)]
+pub(crate) fn add_scaled<const N: usize>(sum: &mut [Group; N], lobe: &[Group; N], scale: f32) {
+    for (sum, lobe) in sum.iter_mut().zip(lobe) {
+        for (sum, lobe) in sum.iter_mut().zip(lobe) {
+            *sum += scale * lobe;
+        }
+    }
 }
 
 // How badly a lobe fits what is seen around a partial: 0 is exactly, 1 not at all.
 fn lobe_misfit(partial: &Partial, magnitudes: &[f32], lobes: &LobeTable, reach: usize) -> f32 {
-    let nearest = (partial.bins + 0.5) as usize;
+    let nearest = partial.nearest as usize;
     let from = nearest.saturating_sub(reach);
     let to = (nearest + reach).min(magnitudes.len() - 1);
-    let lobe = &lobes.sizes(partial.bins - nearest as f32)[LobeTable::REACH + from - nearest..];
+    let lobe = &lobes.sizes(partial.row as usize)[LobeTable::REACH + from - nearest..];
     let (mut product, mut square, mut energy) = (0.0, 0.0, 1e-30);
     for (magnitude, lobe) in magnitudes[from..=to].iter().zip(lobe) {
         product += magnitude * lobe;
