@@ -38,6 +38,8 @@ pub(crate) struct Opened {
     pub(crate) last_at_once: u32,
     pub(crate) lead: u64,
     pub(crate) delay: u64,
+    /// Frames are asked for; a hit that was made ahead needs none.
+    pub(crate) asks: bool,
 }
 
 impl Desk<'_> {
@@ -48,19 +50,25 @@ impl Desk<'_> {
                 last_at_once: self.frames_ahead,
                 lead: self.lead,
                 delay: 0,
+                asks: true,
             };
         };
         let (opening, fault) = shelf.open(slot, note, key, velocity, self.at_host);
         self.tally.cold_attacks += u32::from(fault);
-        let Opening::Cached { hops, first_frame } = opening else {
-            let delay = self.lead + self.ahead;
-            note.on += delay;
-            note.live_from = note.on;
-            return Opened {
-                last_at_once: self.frames_ahead,
-                lead: self.lead,
-                delay,
-            };
+        let (hops, first_frame, asks) = match opening {
+            Opening::Cached { hops, first_frame } => (hops, first_frame, true),
+            Opening::Whole { hops } => (hops, 0, false),
+            Opening::Cold => {
+                let delay = self.lead + self.ahead;
+                note.on += delay;
+                note.live_from = note.on;
+                return Opened {
+                    last_at_once: self.frames_ahead,
+                    lead: self.lead,
+                    delay,
+                    asks: true,
+                };
+            }
         };
         let covered = u64::from(hops) * self.spec.stft.hop() as u64;
         note.live_from = note.on + covered;
@@ -69,8 +77,9 @@ impl Desk<'_> {
         shelf.follow(slot, note);
         Opened {
             last_at_once: first_frame,
-            lead: covered - self.ahead,
+            lead: covered.saturating_sub(self.ahead),
             delay: self.ahead,
+            asks,
         }
     }
 

@@ -85,7 +85,8 @@ impl Playback {
     }
 
     pub(crate) fn sounding(&self) -> u32 {
-        self.voices.iter().filter(|voice| voice.sounds()).count() as u32
+        let from_memory = self.shelf.as_ref().map_or(0, Shelf::sounding);
+        (self.voices.iter().filter(|voice| voice.sounds()).count() + from_memory) as u32
     }
 
     /// Hands frames that arrived to their voices; those of an older epoch go back unheard.

@@ -384,7 +384,9 @@ impl Program {
     /// Publishes what the window shows, and the position. Real-time safe.
     pub(crate) fn publish(&mut self, position_host: u64, monitor: &Monitor) {
         self.publish_position(position_host);
-        if let Some(conditions) = self.playback.newest_conditions.take() {
+        let shelf = self.playback.shelf.as_mut();
+        let made_ahead = shelf.and_then(Shelf::take_newest_conditions);
+        if let Some(conditions) = self.playback.newest_conditions.take().or(made_ahead) {
             monitor.set_conditions(&conditions);
         }
     }

@@ -266,7 +266,7 @@ impl RequestHead {
             on: note.on,
             off: NEVER,
             cut: false,
-            asks_until: NEVER,
+            asks_until: if opened.asks { NEVER } else { 0 },
             end: NEVER,
             first_frame: note.first_frame,
             last_at_once: opened.last_at_once,

@@ -80,6 +80,14 @@ impl PlayStyle {
         }
     }
 
+    /// Frames that a hit lasts, where keys choose hits. Real-time safe.
+    pub(crate) fn hit_frames(&self) -> Option<u32> {
+        match self {
+            Self::OneShot(map) => Some(map.frames()),
+            _ => None,
+        }
+    }
+
     /// The hit of a key, with the frames it lasts. Real-time safe.
     pub(crate) fn hit(&self, key: u8) -> Option<(Hit, u32)> {
         match self {
@@ -126,6 +134,11 @@ pub struct InstrumentSpec {
     pub velocity_range_db: f32,
     /// Release that suits the pack, in seconds, until a control sets it.
     pub release_s: f32,
+    /// One call of the decoder gives a whole hit: what moves after its start does not change it. In Instant
+    /// mode such hits are made ahead from beginning to end.
+    pub whole_hits: bool,
+    /// The decoder hears the velocity.
+    pub hears_velocity: bool,
     /// Stereo spread of the phases, 0 to 1, as `SynthesisFrame` takes it.
     pub spread: f32,
 }
@@ -150,6 +163,8 @@ impl InstrumentSpec {
             gain_linear: 1.0,
             velocity_range_db: 24.0,
             release_s: 0.2,
+            whole_hits: false,
+            hears_velocity: true,
             spread: 0.5,
         }
     }

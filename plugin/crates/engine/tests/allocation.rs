@@ -12,8 +12,10 @@ use afterimage_engine::continuation::{
 };
 use afterimage_engine::contract::DecodeError;
 use afterimage_engine::{
-    ControlChange, Event, EvolveChange, HostConfig, LatencyMode, PlayChange, RenderMode, TimedEvent,
+    ControlChange, Event, EvolveChange, Hit, HitMap, HostConfig, LatencyMode, PlayChange,
+    PlayStyle, RenderMode, TimedEvent,
 };
+use afterimage_spectral::PhaseMethod;
 use support::sound::{Repeats, change, effect, lively, run_at};
 use support::{Behaviour, MODEL_RATE_HZ, Rig, control, instrument, music, note_on};
 
@@ -130,6 +132,38 @@ fn attacks_made_ahead_allocate_and_free_nothing() {
         assert_eq!(touches(|| rig.processor.reset()), 0);
         assert_eq!(watch(&mut rig, &music(0.3, rate_hz), blocks, 64), 0);
     }
+}
+
+#[test]
+fn whole_hits_from_memory_allocate_and_free_nothing() {
+    // Longer than a tick, so that newer sets take the places of hits that sound.
+    const FRAMES: u32 = 60;
+    let mut map = HitMap::new(FRAMES);
+    for key in (48..84).step_by(4) {
+        let choke_group = u8::from(key % 8 == 0);
+        map.set(
+            key,
+            Hit {
+                label: 0,
+                choke_group,
+            },
+        );
+    }
+    let mut instrument = instrument(Behaviour::Partials, MODEL_RATE_HZ);
+    instrument.spec.phase = PhaseMethod::RtpghiLookahead;
+    instrument.spec.play = PlayStyle::OneShot(map);
+    instrument.spec.whole_hits = true;
+    instrument.spec.hears_velocity = false;
+    let config = HostConfig {
+        latency_mode: LatencyMode::Instant,
+        ..HostConfig::new(48_000, 64)
+    };
+    let mut rig = Rig::with(config, Some(instrument));
+    assert_eq!(watch(&mut rig, &music(1.0, 48_000), 1_125, 64), 0);
+    assert!(rig.engine.monitor().take_peaks().0 > 0.01);
+    assert_eq!(rig.engine.monitor().counts().decoded_frames, 0);
+    assert_eq!(touches(|| rig.processor.reset()), 0);
+    assert_eq!(watch(&mut rig, &music(0.3, 48_000), 400, 64), 0);
 }
 
 /// A note every tick.

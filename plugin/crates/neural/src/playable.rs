@@ -5,7 +5,7 @@ use afterimage_engine::{Hit, HitMap, InstrumentSpec, PlayStyle};
 use afterimage_spectral::{PhaseMethod, StftSpec};
 
 use crate::error::PackError;
-use crate::manifest::{ConditionKind, Manifest, Phase, PlayMode, Representation, Window};
+use crate::manifest::{ConditionKind, Manifest, Phase, PlayMode, Representation, Role, Window};
 use crate::pack::Pack;
 
 impl Pack {
@@ -33,6 +33,8 @@ impl Pack {
             presets: presets().map(|preset| knobs(&preset.latent)).collect(),
             gain_linear: 10.0_f32.powf(play.gain_db / 20.0),
             release_s: play.release_s,
+            whole_hits: frames_per_call(manifest) > 1,
+            hears_velocity: hears_velocity(manifest),
             ..InstrumentSpec::new(&manifest.name, representation.sample_rate, stft, phase)
         })
     }
@@ -63,6 +65,16 @@ fn seen_ahead(phase: PhaseMethod, frames_per_call: usize) -> PhaseMethod {
 fn frames_per_call(manifest: &Manifest) -> usize {
     let decode = manifest.graphs.decode.as_ref();
     decode.map_or(1, |graph| graph.frames_per_call)
+}
+
+fn hears_velocity(manifest: &Manifest) -> bool {
+    let decode = manifest.graphs.decode.as_ref();
+    decode.is_some_and(|graph| {
+        graph
+            .inputs
+            .iter()
+            .any(|input| input.role == Role::Velocity)
+    })
 }
 
 fn hit_map(manifest: &Manifest) -> HitMap {

@@ -2,14 +2,12 @@
 
 use std::collections::VecDeque;
 
+use afterimage_spectral::VoiceTables;
 use afterimage_spectral::clean::clean_magnitudes;
 use afterimage_spectral::counter_rng::{Purpose, Stream};
-use afterimage_spectral::phase::whole::DEFAULT_ITERATIONS;
-use afterimage_spectral::{
-    Iteration, PhaseMethod, Resampler, SynthesisFrame, VoiceInverse, VoiceTables, WholeInverse,
-};
 
-use super::{Attack, AttackPlan, LAYERS, MakerEnds, SetRequest};
+use super::inverting::{Inverting, KeySound, LayerSound};
+use super::{Attack, AttackPlan, MakerEnds, SetRequest};
 use crate::contract::{ATTACK_VOICE, DecodeError, Frame, FrameRequest};
 use crate::error::EngineError;
 use crate::link::Delivery;
@@ -19,6 +17,8 @@ use crate::voice::pitch_hz;
 
 /// Keys an attack's phases, noise and width.
 const ATTACK: Purpose = Purpose(66);
+/// Layers that the notes of attacks are numbered by.
+const MOST_LAYERS: u32 = 2;
 
 /// A set that is being made.
 struct Job {
@@ -41,8 +41,7 @@ pub(crate) struct Batch<'a> {
 pub(crate) struct AttackMaker {
     plan: AttackPlan,
     ends: MakerEnds,
-    voice: VoiceInverse,
-    resampler: Resampler,
+    inverting: Inverting,
     /// Sets that were asked for and may still be played, oldest first.
     sets: VecDeque<SetRequest>,
     job: Option<Job>,
@@ -51,10 +50,6 @@ pub(crate) struct AttackMaker {
     /// Magnitudes of the key at hand, `[layer][frame][bin]`.
     columns: Vec<f32>,
     bins: usize,
-    /// For voices that do not lock to a pitch: better phases than they find frame by frame.
-    phases: Option<WholeInverse>,
-    mid: Vec<f32>,
-    side: Vec<f32>,
 }
 
 impl AttackMaker {
@@ -69,15 +64,8 @@ impl AttackMaker {
         ends: MakerEnds,
         max_rows: usize,
     ) -> Result<Self, EngineError> {
-        let rates = (f64::from(plan.model_rate_hz), f64::from(plan.host_rate_hz));
-        let resampler =
-            Resampler::new(rates.0, rates.1, 2).map_err(|reason| EngineError::Resample {
-                pack: spec.name.clone(),
-                reason,
-            })?;
         Ok(Self {
-            voice: VoiceInverse::sharing(tables, spec.sample_rate_hz as f32, spec.phase),
-            resampler,
+            inverting: Inverting::new(plan, spec, tables)?,
             ends,
             sets: VecDeque::new(),
             job: None,
@@ -85,13 +73,8 @@ impl AttackMaker {
             rows: (0..max_rows.max(1))
                 .map(|_| Delivery::empty(spec.stft.bins()).frame)
                 .collect(),
-            columns: vec![0.0; LAYERS.len() * plan.frames as usize * spec.stft.bins()],
+            columns: vec![0.0; plan.layers.len() * plan.frames as usize * spec.stft.bins()],
             bins: spec.stft.bins(),
-            phases: integrates(spec.phase).then(|| {
-                WholeInverse::new(&spec.stft, plan.frames as usize, Iteration::Sequential)
-            }),
-            mid: Vec::new(),
-            side: Vec::new(),
             plan: plan.clone(),
         })
     }
@@ -106,21 +89,23 @@ impl AttackMaker {
         while let Ok(request) = self.ends.sets.pop() {
             self.sets.push_back(request);
         }
-        let after = |sets: &VecDeque<SetRequest>, index: usize| {
-            sets.get(index).map(|next: &SetRequest| next.valid_from)
+        let wanted = self.ends.wanted.read(epoch);
+        // Notes come in the order of the timeline: once one has asked for a set, none asks for an older one.
+        let passed = |request: &SetRequest, next: Option<&SetRequest>| {
+            next.is_some_and(|next| next.valid_from <= position)
+                || wanted.is_some_and(|(set, _)| request.set < set)
         };
         while let Some(front) = self.sets.front() {
-            let passed = after(&self.sets, 1).is_some_and(|next| next <= position);
-            if front.epoch == epoch && !passed {
+            if front.epoch == epoch && !passed(front, self.sets.get(1)) {
                 break;
             }
             self.sets.pop_front();
         }
-        let outdated = |job: &Job| {
-            job.request.epoch != epoch || after(&self.sets, 0).is_some_and(|next| next <= position)
-        };
+        let outdated =
+            |job: &Job| job.request.epoch != epoch || passed(&job.request, self.sets.front());
         if self.job.as_ref().is_some_and(outdated) {
             self.job = None;
+            self.inverting.stop();
         }
         if self.job.is_none() {
             self.job = self.sets.pop_front().map(|request| Job {
@@ -130,15 +115,40 @@ impl AttackMaker {
                 rows: 0,
             });
         }
+        if let (Some(job), Some((_, key))) = (&mut self.job, wanted)
+            && !self.inverting.is_busy()
+            && job.rows == 0
+            && let Some(ahead) = job.keys[job.next..].iter().position(|next| *next == key)
+        {
+            job.keys[job.next..=job.next + ahead].rotate_right(1);
+        }
+    }
+
+    /// Inverts a share of a key whose frames are all there, and delivers what is complete; whether there was
+    /// one.
+    pub(crate) fn invert_some(&mut self) -> bool {
+        let Some(mut job) = self.job.take_if(|_| self.inverting.is_busy()) else {
+            return false;
+        };
+        if let Some(sound) = self.inverting.share(&self.columns) {
+            self.deliver(&job, sound);
+            if !self.inverting.is_busy() {
+                (job.next, job.rows) = (job.next + 1, 0);
+            }
+        }
+        if job.next < job.keys.len() {
+            self.job = Some(job);
+        }
+        true
     }
 
     /// Frames to be decoded next, if there is something to make and room for it.
     pub(crate) fn next_batch(&mut self) -> Option<Batch<'_>> {
         let job = self.job.as_ref()?;
-        if self.ends.attacks.slots() < LAYERS.len() {
+        if self.ends.attacks.slots() < self.plan.layers.len() {
             return None;
         }
-        let left = LAYERS.len() * self.plan.frames as usize - job.rows;
+        let left = self.plan.layers.len() * self.plan.frames as usize - job.rows;
         let count = left.min(self.rows.len());
         self.requests.clear();
         self.requests
@@ -149,7 +159,7 @@ impl AttackMaker {
         })
     }
 
-    /// Takes the batch that was decoded, and delivers the attacks of a key that is complete.
+    /// Takes the batch that was decoded; a key whose frames are all there is then to be inverted.
     pub(crate) fn finish_batch(&mut self, result: &Result<(), DecodeError>) {
         let Some(mut job) = self.job.take() else {
             return;
@@ -164,124 +174,32 @@ impl AttackMaker {
             column.copy_from_slice(&row.magnitudes);
         }
         job.rows += batch.len();
-        if job.rows == LAYERS.len() * self.plan.frames as usize {
-            self.make_key(&job);
-            (job.next, job.rows) = (job.next + 1, 0);
-        }
-        if job.next < job.keys.len() {
-            self.job = Some(job);
-        }
-    }
-
-    fn make_key(&mut self, job: &Job) {
-        let phases = self.find_phases(job);
-        for layer in 0..LAYERS.len() {
-            self.push_layer(job, layer, phases.as_deref());
-            self.deliver(job, layer as u8);
-        }
-    }
-
-    /// Phases `[frame][bin]` in turns / 2^32 of the loudest layer: both layers sound with them, so
-    /// that they can be mixed.
-    fn find_phases(&mut self, job: &Job) -> Option<Vec<u32>> {
-        let frames = self.plan.frames as usize * self.bins;
-        let loudest = &self.columns[(LAYERS.len() - 1) * frames..];
-        let seed = self.plan.seed(job);
-        let spectra = self
-            .phases
-            .as_mut()?
-            .invert(loudest, DEFAULT_ITERATIONS, seed);
-        // The sizes are the plan's own; were they not, the voice would find its own phases.
-        Some(
-            spectra
-                .ok()?
-                .iter()
-                .map(|value| turns(value.arg()))
-                .collect(),
-        )
-    }
-
-    fn push_layer(&mut self, job: &Job, layer: usize, phases: Option<&[u32]>) {
-        let (frames, bins) = (self.plan.frames as usize, self.bins);
-        let lookahead = self.plan.phase.lookahead_frames();
-        let columns = self.columns.chunks_exact(bins).skip(layer * frames);
-        self.voice.start(self.plan.seed(job));
-        for (index, magnitudes) in columns.take(frames).enumerate() {
-            let frame = SynthesisFrame {
-                magnitudes,
+        if job.rows == self.plan.layers.len() * self.plan.frames as usize {
+            let key = KeySound {
                 pitch_hz: if self.plan.play.has_pitch() {
-                    pitch_hz(self.plan.pitch(job))
+                    pitch_hz(self.plan.pitch(&job))
                 } else {
                     0.0
                 },
-                spread: self.plan.spread,
-                gain: 1.0,
+                seed: self.plan.seed(&job),
             };
-            let sounded = index.saturating_sub(lookahead) * bins;
-            match phases {
-                Some(phases) => self
-                    .voice
-                    .push_known(frame, &phases[sounded..sounded + bins]),
-                None => self.voice.push(frame),
-            }
+            self.inverting.begin(&self.columns, key);
         }
+        self.job = Some(job);
     }
 
-    fn deliver(&mut self, job: &Job, layer: u8) {
-        let hop = self.plan.hop;
-        let (hops, blend) = (self.plan.hops as usize, self.plan.blend() as usize);
-        self.mid.resize((hops + 1) * hop, 0.0);
-        self.side.resize((hops + 1) * hop, 0.0);
-        for at in (0..hops * hop).step_by(hop) {
-            let (mid, side) = (&mut self.mid[at..at + hop], &mut self.side[at..at + hop]);
-            self.voice.pull_hop(mid, side);
-        }
-        let stood = self.voice.snapshot();
-        // One more hop, to fade out in: its newest frame has hardly begun there.
-        let tail = hops * hop..(hops + 1) * hop;
-        self.voice
-            .pull_hop(&mut self.mid[tail.clone()], &mut self.side[tail.clone()]);
-        for (index, at) in tail.enumerate() {
-            let level = (1.0 - (index as f32 + 0.5) / blend as f32).max(0.0);
-            self.mid[at] *= level;
-            self.side[at] *= level;
-        }
-        let (left, right) = self.at_host_rate(hops * hop + blend);
+    fn deliver(&mut self, job: &Job, sound: Box<LayerSound>) {
         let attack = Attack {
             epoch: job.request.epoch,
             set: job.request.set,
             key: job.keys[job.next],
-            layer,
-            left,
-            right,
-            stood,
+            layer: sound.layer as u8,
+            left: sound.left,
+            right: sound.right,
+            stood: sound.stood,
         };
         let sent = self.ends.attacks.push(Box::new(attack));
         debug_assert!(sent.is_ok(), "a batch is limited to the free places");
-    }
-
-    /// Left and right of the first `samples` model samples, with the ringing after them.
-    fn at_host_rate(&mut self, samples: usize) -> (Vec<f32>, Vec<f32>) {
-        self.resampler.reset();
-        let delay = self.resampler.delay_host_frames();
-        let rate = f64::from(self.plan.host_rate_hz) / f64::from(self.plan.model_rate_hz);
-        let length = (samples as f64 * rate).ceil() as usize + 2 * delay;
-        let (mut left, mut right) = (vec![0.0; length], vec![0.0; length]);
-        let (mid, side, mut at) = (&self.mid[..samples], &self.side[..samples], 0);
-        self.resampler.pull(&mut [&mut left, &mut right], |out| {
-            let count = out.first().map_or(0, |channel| channel.len());
-            for offset in 0..count {
-                let of = |samples: &[f32]| samples.get(at + offset).copied().unwrap_or(0.0);
-                let (mid, side) = (of(mid), of(side));
-                for (channel, sample) in out.iter_mut().zip([mid + side, mid - side]) {
-                    channel[offset] = sample;
-                }
-            }
-            at += count;
-        });
-        left.drain(..delay);
-        right.drain(..delay);
-        (left, right)
     }
 }
 
@@ -300,11 +218,11 @@ impl AttackPlan {
             epoch: set.epoch,
             // Decoders that make a whole hit at a call tell hits apart by these two.
             voice: ATTACK_VOICE,
-            note: u32::from(job.keys[job.next]) * LAYERS.len() as u32 + layer as u32,
+            note: u32::from(job.keys[job.next]) * MOST_LAYERS + layer as u32,
             frame_index: frame as u32,
             due_sample: set.valid_from,
             pitch: self.pitch(job),
-            velocity: LAYERS[layer],
+            velocity: self.layers[layer],
             time_on_s,
             time_off_s: -1.0,
             conditions,
@@ -323,22 +241,9 @@ impl AttackPlan {
     }
 }
 
-/// Whether a voice finds its phases from magnitudes alone, frame by frame.
-fn integrates(phase: PhaseMethod) -> bool {
-    matches!(phase, PhaseMethod::Rtpghi | PhaseMethod::RtpghiLookahead)
-}
-
-/// Radians to turns / 2^32.
-fn turns(radians: f32) -> u32 {
-    (f64::from(radians) / std::f64::consts::TAU * 4_294_967_296.0) as i64 as u32
-}
-
 /// All keys, by their distance from the one that was played last.
 fn keys(plan: &AttackPlan, near_key: u8) -> Vec<u8> {
-    let mut keys: Vec<u8> = (0..plan.keys)
-        .map(|index| plan.lowest_key + index)
-        .collect();
-    keys.retain(|key| plan.play.plays(*key));
+    let mut keys = plan.keys.to_vec();
     keys.sort_by_key(|key| (key.abs_diff(near_key), *key));
     keys
 }

@@ -2,7 +2,7 @@
 
 use afterimage_spectral::VoiceSnapshot;
 
-use super::{Attack, AttackPlan, GENERATIONS, LAYERS, SetRequest, ShelfEnds};
+use super::{Attack, AttackPlan, GENERATIONS, SetRequest, ShelfEnds};
 use crate::contract::Conditions;
 use crate::play::PlayKnobs;
 use crate::request::SLOTS;
@@ -30,11 +30,23 @@ struct Kept {
 /// The attacks of one key and layer.
 type Place = [Kept; GENERATIONS];
 
+/// Attacks that notes can sound at once: two a slot.
+pub(super) const STILL_SOUNDING: usize = 2 * SLOTS;
+
+/// Where an attack lies.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Spot {
+    /// At its place, in one of the generations.
+    Ready(usize, usize),
+    /// Among those that gave their place up and are still heard.
+    Sounding(usize),
+}
+
 /// Which attacks a note plays: mixed, the second by its share.
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct Pair {
-    first: (usize, usize),
-    second: (usize, usize),
+    first: Spot,
+    second: Spot,
     share: f32,
 }
 
@@ -50,6 +62,8 @@ pub(crate) struct Shelf {
     pub(crate) plan: AttackPlan,
     ends: ShelfEnds,
     places: Box<[Place]>,
+    /// Attacks that gave their place up to those of a newer set while notes sound them.
+    sounding: Box<[Kept]>,
     players: [Option<Player>; SLOTS],
     epoch: u32,
     next_tick: u64,
@@ -59,6 +73,8 @@ pub(crate) struct Shelf {
     known: [Option<(u32, u64)>; SETS_KNOWN],
     /// The key that was played last.
     near_key: u8,
+    /// What the newest note was made of that plays from memory alone, for the window.
+    newest_conditions: Option<Conditions>,
 }
 
 /// What a note opens with.
@@ -66,6 +82,8 @@ pub(crate) struct Shelf {
 pub(crate) enum Opening {
     /// An attack is there: the voice enters after so many hops, with this frame.
     Cached { hops: u32, first_frame: u32 },
+    /// All of it is there, so many hops: no voice enters, no frame is asked for.
+    Whole { hops: u32 },
     /// There is none: the note begins late, with its frame 0.
     Cold,
 }
@@ -73,25 +91,27 @@ pub(crate) enum Opening {
 impl Shelf {
     /// Allocates all places.
     pub(crate) fn new(plan: AttackPlan, ends: ShelfEnds) -> Self {
-        let places = usize::from(plan.keys) * LAYERS.len();
         Self {
-            plan,
             ends,
-            places: (0..places).map(|_| Place::default()).collect(),
+            places: (0..plan.places()).map(|_| Place::default()).collect(),
+            sounding: (0..STILL_SOUNDING).map(|_| Kept::default()).collect(),
             players: [const { None }; SLOTS],
             epoch: 0,
             next_tick: 0,
             last_wish: None,
             sets_emitted: 0,
             known: [None; SETS_KNOWN],
-            near_key: 60,
+            near_key: plan.likely_key,
+            newest_conditions: None,
+            plan,
         }
     }
 
     /// Begins a timeline: nothing sounds, and attacks of older epochs are not played any more.
     pub(crate) fn begin(&mut self, epoch: u32) {
         self.players.iter_mut().for_each(|player| *player = None);
-        for kept in self.places.iter_mut().flatten() {
+        let kept = self.places.iter_mut().flatten();
+        for kept in kept.chain(self.sounding.iter_mut()) {
             kept.users = 0;
             if let Some(attack) = kept.attack.take() {
                 give_back(&mut self.ends, attack);
@@ -155,25 +175,14 @@ impl Shelf {
 
     /// Puts arrived attacks in their places.
     pub(crate) fn take_arrivals(&mut self) {
-        while let Ok(front) = self.ends.attacks.peek() {
-            let place = self.plan.place(front.key, front.layer);
-            let current = front.epoch == self.epoch;
-            let spot = place.filter(|_| current).map(|place| {
-                let spots = self.places[place].iter().enumerate();
-                let oldest = spots
-                    .filter(|(_, kept)| kept.users == 0)
-                    .min_by_key(|(_, kept)| kept.attack.as_ref().map(|attack| attack.set));
-                (place, oldest.map(|(spot, _)| spot))
-            });
-            if matches!(spot, Some((_, None))) {
-                return; // all of them sound: it waits some milliseconds
-            }
-            let Ok(attack) = self.ends.attacks.pop() else {
-                return;
-            };
-            let old = match spot {
-                Some((place, Some(spot))) => self.places[place][spot].attack.replace(attack),
-                _ => Some(attack),
+        while let Ok(attack) = self.ends.attacks.pop() {
+            let place = self.plan.place(attack.key, usize::from(attack.layer));
+            let old = match place.filter(|_| attack.epoch == self.epoch) {
+                Some(place) => {
+                    let spot = self.free_spot(place);
+                    self.places[place][spot].attack.replace(attack)
+                }
+                None => Some(attack),
             };
             if let Some(old) = old {
                 give_back(&mut self.ends, old);
@@ -181,12 +190,44 @@ impl Shelf {
         }
     }
 
-    /// Whether a note on this key at a model sample can open, or never will with an attack.
+    /// A spot of a place that no note sounds: that of the oldest set. What still sounded there sounds on.
+    fn free_spot(&mut self, place: usize) -> usize {
+        let spots = self.places[place].iter().enumerate();
+        let oldest = spots.min_by_key(|(_, kept)| kept.attack.as_ref().map(|attack| attack.set));
+        let spot = oldest.map_or(0, |(spot, _)| spot);
+        let free = self.sounding.iter().position(|kept| kept.attack.is_none());
+        if self.places[place][spot].users > 0
+            && let Some(free) = free
+        {
+            std::mem::swap(&mut self.sounding[free], &mut self.places[place][spot]);
+            for player in self.players.iter_mut().flatten() {
+                for spot_of in [&mut player.pair.first, &mut player.pair.second] {
+                    if *spot_of == Spot::Ready(place, spot) {
+                        *spot_of = Spot::Sounding(free);
+                    }
+                }
+            }
+        }
+        spot
+    }
+
+    /// Whether a note on this key at a model sample can open, or never will with an attack. Tells the worker
+    /// if it must wait.
     pub(crate) fn is_ready(&self, key: u8, at: u64) -> bool {
-        (0..LAYERS.len() as u8).all(|layer| match self.plan.place(key, layer) {
+        let ready = (0..self.plan.layers.len()).all(|layer| match self.plan.place(key, layer) {
             Some(place) => self.valid_spot(place, at).is_some(),
             None => true,
-        })
+        });
+        if !ready {
+            self.tell_wanted(key, at);
+        }
+        ready
+    }
+
+    fn tell_wanted(&self, key: u8, at: u64) {
+        if let Some(set) = self.valid_set(at) {
+            self.ends.wanted.write(self.epoch, set, key);
+        }
     }
 
     /// The set of notes at a model sample.
@@ -219,39 +260,49 @@ impl Shelf {
         start_host: u64,
     ) -> (Opening, bool) {
         self.near_key = key;
+        self.tell_wanted(key, note.on);
         self.stop(slot);
         let mut stale = false;
-        let mut spot_of = |layer: u8| {
+        let mut spot_of = |layer: usize| {
             let place = self.plan.place(key, layer)?;
             let valid = self.valid_spot(place, note.on);
             stale |= valid.is_none();
-            Some((place, valid.or_else(|| self.older_spot(place))?))
+            Some(Spot::Ready(
+                place,
+                valid.or_else(|| self.older_spot(place))?,
+            ))
         };
-        let (Some(soft), Some(loud)) = (spot_of(0), spot_of(1)) else {
+        let softest = self.plan.layers[0];
+        let loudest = self.plan.layers[self.plan.layers.len() - 1];
+        let (Some(soft), Some(loud)) = (spot_of(0), spot_of(self.plan.layers.len() - 1)) else {
             return (Opening::Cold, true);
         };
-        let along = ((velocity - LAYERS[0]) / (LAYERS[1] - LAYERS[0])).clamp(0.0, 1.0);
+        let span = (loudest - softest).max(f32::EPSILON);
+        let along = ((velocity - softest) / span).clamp(0.0, 1.0);
         // Both have the same phases, but for what a voice measures in its magnitudes: the nearer's.
         let (first, second, share) = if along < 0.5 {
             (soft, loud, along)
         } else {
             (loud, soft, 1.0 - along)
         };
-        for (place, spot) in [first, second] {
-            self.places[place][spot].users += 1;
+        for spot in [first, second] {
+            self.kept_mut(spot).users += 1;
         }
         self.players[slot] = Some(Player {
             pair: Pair {
                 first,
                 second,
-                share,
+                share: if first == second { 0.0 } else { share },
             },
             note: *note,
             start_host,
         });
-        let opening = Opening::Cached {
-            hops: self.plan.hops,
-            first_frame: self.plan.frames,
+        let (hops, first_frame) = (self.plan.hops, self.plan.frames);
+        let opening = if self.plan.whole {
+            self.newest_conditions = self.last_wish.map(|wish| wish.conditions);
+            Opening::Whole { hops }
+        } else {
+            Opening::Cached { hops, first_frame }
         };
         (opening, stale)
     }
@@ -263,13 +314,41 @@ impl Shelf {
     ) -> Option<(&VoiceSnapshot, Option<(&VoiceSnapshot, f32)>)> {
         let mut players = self.players.iter().flatten();
         let pair = players.find(|player| player.note.ordinal == ordinal)?.pair;
-        let second = self.attack(pair.second).filter(|_| pair.share > 0.0);
-        let first = &self.attack(pair.first)?.stood;
-        Some((first, second.map(|second| (&second.stood, pair.share))))
+        let stood = |spot: Spot| self.attack(spot)?.stood.as_ref();
+        let second = stood(pair.second).filter(|_| pair.share > 0.0);
+        Some((
+            stood(pair.first)?,
+            second.map(|second| (second, pair.share)),
+        ))
     }
 
-    fn attack(&self, (place, spot): (usize, usize)) -> Option<&Attack> {
-        self.places[place][spot].attack.as_deref()
+    /// Notes that play from memory alone and sound now.
+    pub(crate) fn sounding(&self) -> usize {
+        let whole = self.players.iter().flatten().filter(|_| self.plan.whole);
+        whole.count()
+    }
+
+    /// What the newest note was made of that plays from memory alone, once.
+    pub(crate) fn take_newest_conditions(&mut self) -> Option<Conditions> {
+        self.newest_conditions.take()
+    }
+
+    fn kept(&self, spot: Spot) -> &Kept {
+        match spot {
+            Spot::Ready(place, spot) => &self.places[place][spot],
+            Spot::Sounding(index) => &self.sounding[index],
+        }
+    }
+
+    fn kept_mut(&mut self, spot: Spot) -> &mut Kept {
+        match spot {
+            Spot::Ready(place, spot) => &mut self.places[place][spot],
+            Spot::Sounding(index) => &mut self.sounding[index],
+        }
+    }
+
+    fn attack(&self, spot: Spot) -> Option<&Attack> {
+        self.kept(spot).attack.as_deref()
     }
 
     /// Tells a sounding attack what became of its note.
@@ -283,10 +362,15 @@ impl Shelf {
 
     /// Ends the attack of a slot at once.
     pub(crate) fn stop(&mut self, slot: usize) {
-        if let Some(player) = self.players[slot].take() {
-            for (place, spot) in [player.pair.first, player.pair.second] {
-                let users = &mut self.places[place][spot].users;
-                *users = users.saturating_sub(1);
+        let Some(player) = self.players[slot].take() else {
+            return;
+        };
+        for spot in [player.pair.first, player.pair.second] {
+            let kept = self.kept_mut(spot);
+            kept.users = kept.users.saturating_sub(1);
+            let silent = matches!(spot, Spot::Sounding(_)) && kept.users == 0;
+            if let Some(attack) = kept.attack.take_if(|_| silent) {
+                give_back(&mut self.ends, attack);
             }
         }
     }
@@ -310,6 +394,7 @@ impl Shelf {
         }
     }
 
+    /// Whether nothing is left of it.
     fn mix_player(
         &self,
         player: &Player,
@@ -327,20 +412,33 @@ impl Shelf {
         let silent = player.start_host.saturating_sub(position_host) as usize;
         let from = position_host.saturating_sub(player.start_host) as usize;
         let share = player.pair.share;
-        let length = first.left.len().min(second.left.len());
+        let length = first.left.len().max(second.left.len());
+        let count = (left.len().saturating_sub(silent)).min(length.saturating_sub(from));
         let (model, host) = (
             u64::from(self.plan.model_rate_hz),
             u64::from(self.plan.host_rate_hz),
         );
-        let out = left.iter_mut().zip(right.iter_mut()).skip(silent);
-        for ((left, right), index) in out.zip(from..length) {
-            let at = player.note.on + index as u64 * model / host;
-            let level = gain * player.note.level(at);
-            let mixed = |a: &[f32], b: &[f32]| a[index] + share * (b[index] - a[index]);
-            *left += level * mixed(&first.left, &second.left);
-            *right += level * mixed(&first.right, &second.right);
+        let note_at = |index: usize| player.note.on + index as u64 * model / host;
+        let (begins, ends) = (note_at(from), note_at(from + count));
+        let steady = player.note.held_level(begins, ends);
+        let level = |index: usize| steady.unwrap_or_else(|| player.note.level(note_at(index)));
+        for (out, near, other) in [
+            (left, &first.left, &second.left),
+            (right, &first.right, &second.right),
+        ] {
+            let out = out.iter_mut().skip(silent);
+            for (out, index) in out.zip(from..from + count) {
+                // What was silent to its end is left out of one layer sooner than of the other.
+                let near = near.get(index).copied().unwrap_or(0.0);
+                let mixed = if share > 0.0 {
+                    near + share * (other.get(index).copied().unwrap_or(0.0) - near)
+                } else {
+                    near
+                };
+                *out += gain * level(index) * mixed;
+            }
         }
-        from + left.len() >= length + silent
+        from + count >= length || begins >= player.note.end()
     }
 }
 

@@ -291,7 +291,7 @@ impl WorkerLink {
         tools.make(&self.requests, &mut self.rows)
     }
 
-    /// Decodes and inverts some frames of the attacks that were asked for; whether there were any.
+    /// Decodes or inverts a share of the attacks that were asked for; whether there were any.
     fn make_attacks_once(&mut self) -> bool {
         let Some(maker) = &mut self.attacks else {
             return false;
@@ -301,6 +301,9 @@ impl WorkerLink {
             shared.epoch.load(Ordering::Acquire),
             shared.position_model.load(Ordering::Acquire),
         );
+        if maker.invert_some() {
+            return true;
+        }
         let Some(batch) = maker.next_batch() else {
             return false;
         };

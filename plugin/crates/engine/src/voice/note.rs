@@ -81,8 +81,13 @@ impl Note {
 
     /// The level of the voice, if it is the same for all samples from `from` to before `to`.
     pub(crate) fn steady_level(&self, from: u64, to: u64) -> Option<f32> {
-        let settled = from >= self.on.saturating_add(self.envelope.settled_after())
-            && from >= self.live_from.saturating_add(u64::from(self.blend));
+        let entered = from >= self.live_from.saturating_add(u64::from(self.blend));
+        self.held_level(from, to).filter(|_| entered)
+    }
+
+    /// The note's own level, if it is the same for all samples from `from` to before `to`.
+    pub(crate) fn held_level(&self, from: u64, to: u64) -> Option<f32> {
+        let settled = from >= self.on.saturating_add(self.envelope.settled_after());
         (settled && to <= self.off && to <= self.cut).then_some(self.envelope.sustain * self.gain)
     }
 }
