@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from . import inverse_on_packs
 from .judges.layout import read_mono, read_slices
 from .judges.notes import compare_all, format_table, summary_rows
 from .judges.transcription import transcribe
@@ -46,7 +47,7 @@ def judge_transcription(arguments: argparse.Namespace) -> None:
 
 
 def add(commands: argparse._SubParsersAction) -> None:
-    """Add `judge notes FOLDER` and `judge transcription --wav W --midi M [--reference R]`."""
+    """Add `judge packs`, `judge notes FOLDER` and `judge transcription --wav W --midi M [--reference R]`."""
     judge = commands.add_parser("judge").add_subparsers(required=True)
     notes = judge.add_parser("notes", help="every NAME.wav of a folder against its NAME.original.wav")
     notes.add_argument("folder", type=Path)
@@ -58,3 +59,4 @@ def add(commands: argparse._SubParsersAction) -> None:
     transcription.add_argument("--reference", type=Path)
     transcription.add_argument("--delay", type=float, default=0.0)
     transcription.set_defaults(run=judge_transcription)
+    inverse_on_packs.add(judge)
