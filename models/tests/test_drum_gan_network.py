@@ -1,6 +1,8 @@
 """The drum GAN's networks and its pack, where torch is installed."""
 
+import copy
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -12,14 +14,17 @@ from afterimage_models.drum_gan.axes import Space  # noqa: E402
 from afterimage_models.drum_gan.calibration import Loss, fit_loss  # noqa: E402
 from afterimage_models.drum_gan.descriptors import NAMES, Scale, length  # noqa: E402
 from afterimage_models.drum_gan.export import INPUTS, PackGenerator, export_onnx  # noqa: E402
+from afterimage_models.drum_gan.finishing import SETTINGS, Finisher  # noqa: E402
 from afterimage_models.drum_gan.frames import BINS, FRAMES, KNOTS, LENGTH, hit_frames  # noqa: E402
 from afterimage_models.drum_gan.hit_score import Played  # noqa: E402
+from afterimage_models.drum_gan.hit_set import Batch  # noqa: E402
 from afterimage_models.drum_gan.kit import LABELS, LATENT  # noqa: E402
 from afterimage_models.drum_gan.network import Critic, Encoder, Generator, Leveller, condition  # noqa: E402
+from afterimage_models.drum_gan.noisiness import GRAIN_BANDS  # noqa: E402
 from afterimage_models.drum_gan.preparation import TARGET_LUFS, normalise  # noqa: E402
 from afterimage_models.drum_gan.presets import RECIPES, named_knobs  # noqa: E402
-from afterimage_models.drum_gan.regressor import Regressor  # noqa: E402
-from afterimage_models.drum_gan.training import FREE_NATS, divergence, misfit  # noqa: E402
+from afterimage_models.drum_gan.regressor import Regressor, Standing  # noqa: E402
+from afterimage_models.drum_gan.training import FREE_NATS, Trainer, divergence, misfit  # noqa: E402
 from afterimage_models.spectrum import SAMPLE_RATE  # noqa: E402
 
 ROWS = 3
@@ -91,6 +96,47 @@ def test_the_regressor_reads_length_as_the_wave_has_it():
     for decay in (8.0, 20.0, 60.0):
         frames = torch.from_numpy(hit_frames(hit(decay))[KNOTS])[None]
         assert abs(regressor.values(frames)[0, -1].item() - length(hit(decay))) < 0.35
+
+
+def test_what_stands_near_the_loudest_cell_is_counted_and_loudness_is_not():
+    standing = Standing()
+    level = torch.full((1, len(KNOTS), BINS), -100.0)
+    level[:, 10, 20] = -10.0  # one loud cell, and a haze under it that does or does not stand over the limits
+    haze = {db: torch.maximum(level, torch.full_like(level, -10.0 + db)) for db in (-60.0, -20.0)}
+    low, high = (standing(haze[db]) for db in (-60.0, -20.0))
+    assert low.shape == (1, standing.size)
+    assert torch.all(high > low + 1.0)
+    assert torch.allclose(standing(haze[-20.0] - 7.0), high, atol=1e-4)
+
+
+def test_made_up_hits_are_drawn_where_the_classes_lie():
+    trainer = SimpleNamespace(
+        generator=lambda latent, given: (latent, given), heard=lambda latent, given: latent,
+        spread=2.0 * torch.eye(LATENT).repeat(len(LABELS), 1, 1),
+        mean=torch.arange(len(LABELS)).float()[:, None].expand(-1, LATENT),
+    )  # fmt: skip
+    batch = Batch(
+        torch.zeros(6, 1, 1), torch.zeros(6, 1, 1), torch.tensor([0, 1, 5, 2, 11, 3]), torch.rand(6, len(NAMES))
+    )
+    made = Trainer.made_up(trainer, batch)
+    assert made.label.tolist() == [0, 5, 11]
+    assert torch.allclose(made.heard, 2.0 * made.white + made.label.float()[:, None])
+
+
+def test_finishing_moves_the_generator_and_leaves_the_encoder(tmp_path):
+    rng = np.random.default_rng(8)
+    count, classes = 4, len(LABELS)
+    scale = Scale(np.zeros((classes, len(NAMES))), np.ones((classes, len(NAMES))))
+    level = torch.tensor(rng.uniform(-80.0, -20.0, (count, len(KNOTS), BINS)), dtype=torch.float32)
+    label = torch.arange(count)
+    hits = Batch(level, torch.rand(count, len(KNOTS), GRAIN_BANDS), label, torch.rand(count, len(NAMES)))
+    finisher = Finisher(None, SETTINGS, tmp_path / "checkpoint.pt", Regressor(scale).eval())
+    before = [copy.deepcopy(network.state_dict()) for network in (finisher.encoder, finisher.generator)]
+    shown = finisher.make_step(hits) | finisher.critic_step(hits)
+    assert all(np.isfinite(value) for value in shown.values()) and "critic" in shown
+    after = [network.state_dict() for network in (finisher.encoder, finisher.generator)]
+    same = [all(torch.equal(a[name], b[name]) for name in a) for a, b in zip(before, after, strict=True)]
+    assert same == [True, False]
 
 
 def test_networks_take_and_give_the_shapes_they_say():

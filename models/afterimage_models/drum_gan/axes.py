@@ -19,6 +19,9 @@ from .network import Encoder, Generator, Leveller, condition, expected_level, so
 from .regressor import Regressor
 
 VARIANT_WEIGHT = 12.0
+# Knobs reach this much further than encodings do: hits drawn from a normal distribution over twelve axes lie nearer to
+# each other than recordings do, whose axes go together.
+REACH = 1.4
 HZ = np.fft.rfftfreq(N_FFT, 1.0 / SAMPLE_RATE)
 STEPS = np.gradient(KNOTS.astype(np.float64))
 MS = KNOTS * HOP * 1000.0 / SAMPLE_RATE
@@ -73,6 +76,7 @@ def class_spaces(encoder: Encoder, hits: HitSet) -> tuple[np.ndarray, np.ndarray
     """Root covariance [classes, LATENT, LATENT] and mean [classes, LATENT] of the training hits' latents.
 
     Recorded hits count by their number, variants of them together as VARIANT_WEIGHT: a class of four needs help.
+    The root is widened by REACH.
     """
     spreads, means = [], []
     rows = [hits.rows(TRAIN, varied) for varied in (False, True)]
@@ -86,7 +90,7 @@ def class_spaces(encoder: Encoder, hits: HitSet) -> tuple[np.ndarray, np.ndarray
             for w, (mean, variance) in zip(weights, parts, strict=True)
         )
         values, vectors = np.linalg.eigh(covariance)
-        spreads.append((vectors * np.sqrt(np.maximum(values, 1e-6))) @ vectors.T)
+        spreads.append(REACH * (vectors * np.sqrt(np.maximum(values, 1e-6))) @ vectors.T)
         means.append(centre)
     return np.stack(spreads), np.stack(means)
 

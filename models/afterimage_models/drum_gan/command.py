@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,8 @@ from .axes import Space, build_space, encode
 from .calibration import calibration_score, fit_loss
 from .descriptors import TIMBRAL
 from .export import PackGenerator, export_onnx, graph_frames
+from .finishing import SETTINGS as FINISHING
+from .finishing import Finisher
 from .frames import KNOTS
 from .hit_set import HELD_OUT, TRAIN, HitSet, write_recordings
 from .network import Encoder, Generator, Leveller
@@ -42,9 +45,12 @@ def train(arguments: argparse.Namespace) -> None:
     checkpoint = arguments.build / CHECKPOINT
     settings = Settings(minutes=arguments.minutes, learning_rate=arguments.rate)
     regressor = load_regressor(arguments.data, arguments.build / CORRECTED)
-    trainer = Trainer(HitSet(arguments.data), settings, checkpoint, regressor)
-    if arguments.start is not None and not checkpoint.exists():
-        trainer.start_from(arguments.start)
+    if arguments.start is None:
+        trainer = Trainer(HitSet(arguments.data), settings, checkpoint, regressor)
+    else:
+        trainer = Finisher(HitSet(arguments.data), replace(FINISHING, minutes=arguments.minutes), checkpoint, regressor)
+        if not checkpoint.exists():
+            trainer.start_from(arguments.start)
     trainer.resume()
     trainer.run()
 
@@ -73,7 +79,8 @@ def export_pack(arguments: argparse.Namespace) -> None:
     folder, checkpoint = arguments.pack, arguments.build / CHECKPOINT
     folder.mkdir(parents=True, exist_ok=True)
     encoder, generator = load_networks(checkpoint)
-    space = build_space(encoder, generator, HitSet(arguments.data), load_regressor(arguments.data))
+    regressor = load_regressor(arguments.data, arguments.build / CORRECTED)
+    space = build_space(encoder, generator, HitSet(arguments.data), regressor)
     pack_generator = PackGenerator(generator, space)
     export_onnx(pack_generator, folder / pack.GRAPH)
     rows, tags = measured(folder)

@@ -29,9 +29,7 @@ def levels_of(folder: Path, rows: np.ndarray) -> Tensor:
 @torch.no_grad()
 def features_of(regressor: Regressor, folder: Path, rows: np.ndarray) -> Tensor:
     """What the regressor sees of hits [rows, size]."""
-    return torch.cat(
-        [regressor.features(levels_of(folder, part)) for part in np.array_split(rows, len(rows) // 64 + 1)]
-    )
+    return torch.cat([regressor.seen(levels_of(folder, part)) for part in np.array_split(rows, len(rows) // 64 + 1)])
 
 
 def fit(regressor: Regressor, features: Tensor, values: Tensor) -> np.ndarray:
@@ -102,7 +100,7 @@ def correct(folder: Path, levels: np.ndarray, values: np.ndarray, path: Path) ->
     sound, made_sound = np.isfinite(measured).all(1), np.isfinite(values).all(1)
     rows = measured_rows(np.load(folder / "table.npy"))[: len(measured)][sound]
     with torch.no_grad():
-        made = torch.cat([regressor.features(torch.from_numpy(part)) for part in np.array_split(levels[made_sound], 8)])
+        made = torch.cat([regressor.seen(torch.from_numpy(part)) for part in np.array_split(levels[made_sound], 8)])
         before = (regressor.layers(made) * regressor.spread + regressor.centre).numpy()
     features = torch.cat([made, features_of(regressor, folder, rows)])
     target = torch.tensor(np.concatenate([values[made_sound], measured[sound]]), dtype=torch.float32)

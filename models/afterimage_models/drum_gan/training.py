@@ -20,11 +20,13 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ..spectrum import GATE_DB
+from .axes import class_spaces
 from .frames import BINS, KNOTS
 from .grain import TABLE_FRAMES, grain_table
 from .hit_set import HELD_OUT, TRAIN, Batch, HitSet
 from .kit import LATENT
 from .network import (
+    CLASSES,
     Critic,
     Encoder,
     Generator,
@@ -40,6 +42,8 @@ AVERAGING = 0.998
 FREE_NATS = 1.5  # an axis: Kingma et al. 2016, "Improved variational inference with inverse autoregressive flow", C.8
 MOVED = 0.5  # share of the knobs of made-up hits that no hit of the class may have had together
 REPORT_S = 120.0
+KNOB_WEIGHTS = (2.0, 1.0, 2.0, 1.0)  # of `descriptors.NAMES`: brightness and roughness are heeded least
+CLASS_EVERY = 400  # steps between two looks at where the classes' latents lie
 ERROR_DB = 4.0
 LOW_BINS = 20.0  # a bin counts as 1 / (its number + LOW_BINS), about as bandwidths of hearing do
 STATE = ("encoder", "generator", "critic", "average_encoder", "average_generator", "optimiser", "critic_optimiser")
@@ -65,9 +69,12 @@ class Settings:
 
 @dataclass(frozen=True)
 class MadeUp:
-    """Hits that nobody recorded: `heard` [batch, knots, BINS] in dB, what they were made from."""
+    """Hits that nobody recorded: `heard` [batch, knots, BINS] in dB, what they were made from; `white` [batch, LATENT]:
+    their latents in units of the class's spread.
+    """
 
     heard: Tensor
+    white: Tensor
     given: Tensor
     label: Tensor
     knobs: Tensor
@@ -109,6 +116,9 @@ class Trainer:
         self.grain = torch.from_numpy(grain_table())
         self.cell_weight = cell_weights()
         self.rng = np.random.default_rng(settings.seed)
+        self.knob_weights = torch.tensor(KNOB_WEIGHTS)
+        # Drawn as a pack's knobs draw them: from where the encodings of a class's hits lie, once they lie somewhere.
+        self.spread, self.mean = torch.eye(LATENT).repeat(CLASSES, 1, 1), torch.zeros(CLASSES, LATENT)
         self.step, self.elapsed_s = 0, 0.0
 
     def resume(self) -> None:
@@ -160,11 +170,19 @@ class Trainer:
         knobs = torch.clamp(batch.knobs[::2], 0.0, 1.0)
         knobs = torch.where(torch.rand(knobs.shape) < MOVED, torch.rand(knobs.shape), knobs)
         given = condition(label, knobs)
-        return MadeUp(self.heard(*self.generator(torch.randn(len(knobs), LATENT), given)), given, label, knobs)
+        white = torch.randn(len(knobs), LATENT)
+        latent = (white.unsqueeze(1) @ self.spread[label])[:, 0] + self.mean[label]
+        return MadeUp(self.heard(*self.generator(latent, given)), white, given, label, knobs)
 
     def control_loss(self, made: MadeUp) -> Tensor:
         """How far the descriptors of hits lie from their knobs."""
-        return functional.smooth_l1_loss(self.regressor(made.heard, made.label), made.knobs, beta=0.05) * 4.0
+        off = functional.smooth_l1_loss(self.regressor(made.heard, made.label), made.knobs, beta=0.05, reduction="none")
+        return (off * self.knob_weights).mean() * 4.0
+
+    def look_at_classes(self) -> None:
+        """Find where the classes' latents lie now."""
+        spread, mean = class_spaces(self.average_encoder.eval(), self.hits)
+        self.spread, self.mean = torch.tensor(spread).float(), torch.tensor(mean).float()
 
     def make_step(self, batch: Batch) -> dict[str, float]:
         """One step of encoder and generator."""
@@ -244,7 +262,11 @@ class Trainer:
         """Train until the minutes are used, printing and saving every REPORT_S."""
         last, shown_at = time.monotonic(), -1e9
         rows: list[dict[str, float]] = []
+        looked_at: int | None = None
         while self.done < 1.0:
+            if self.adversarial and (looked_at is None or self.step >= looked_at + CLASS_EVERY):
+                self.look_at_classes()
+                looked_at = self.step
             batch = self.hits.batch(self.settings.batch, self.rng)
             row = self.make_step(batch)
             if self.adversarial:
