@@ -189,6 +189,27 @@ def test_labels_are_renumbered_with_all_that_they_move() -> None:
         torch.testing.assert_close(prior(tokens, torch.tensor([0])), before)
 
 
+def test_labels_go_further_from_the_one_for_any_which_stays() -> None:
+    def far(strength: float) -> list[float]:
+        prior, tokens = small_prior(), some_tokens(4)
+        torch.nn.init.normal_(prior.bias.weight)
+        prior.emphasise_labels(strength, 0)
+        with torch.no_grad():
+            said = [prior(tokens, torch.tensor([label])) for label in range(LABELS)]
+        assert torch.equal(said[0], any_of_them(tokens))
+        return [float((own - said[0]).abs().mean()) for own in said[1:]]
+
+    def any_of_them(tokens: torch.Tensor) -> torch.Tensor:
+        prior = small_prior()
+        torch.nn.init.normal_(prior.bias.weight)
+        with torch.no_grad():
+            return prior(tokens, torch.tensor([0]))
+
+    none, as_trained, further = far(0.0), far(1.0), far(1.5)
+    assert max(none) == 0.0
+    assert all(0.0 < a < b for a, b in zip(as_trained, further, strict=True))
+
+
 def test_the_manifest_names_every_tensor_of_its_graphs(tmp_path) -> None:  # noqa: ANN001
     codec, prior = small_codec(), small_prior()
     export.export_graphs(codec, prior, tmp_path, pack.GRAPHS)

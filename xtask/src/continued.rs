@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use afterimage_engine::continuation::{Continuer, SoundStart};
+use afterimage_engine::continuation::{Continuer, DEFAULT_LIKENESS, SoundStart};
 use afterimage_neural::manifest::{ConditionKind, Manifest};
 use afterimage_neural::{LoadedContinuer, Pack, Runtime, load_continuer};
 use anyhow::{Context, Result, ensure};
@@ -11,7 +11,7 @@ use crate::arguments::Arguments;
 use crate::sound_file::{read_mono, write_mono};
 use crate::spectrogram::draw_sound;
 
-/// `--heard FILE|FOLDER --hear 6 --seconds 16 --seed 1 --label NAME --likeness 0 --imagine --out FOLDER`.
+/// `--heard FILE|FOLDER --hear 6 --seconds 16 --seed 1 --label NAME --likeness 0.25 --imagine --out FOLDER`.
 #[derive(Default)]
 pub struct Wish {
     heard: Option<PathBuf>,
@@ -35,7 +35,7 @@ impl Wish {
             seed: arguments.parsed("--seed")?.unwrap_or(1),
             label: arguments.value("--label")?,
             imagine: arguments.switch("--imagine"),
-            likeness: arguments.parsed("--likeness")?.unwrap_or(0.0),
+            likeness: arguments.parsed("--likeness")?.unwrap_or(DEFAULT_LIKENESS),
             out: arguments.path("--out")?,
         })
     }

@@ -20,6 +20,10 @@ from .prior import Prior, PriorShape
 CHECKPOINT = "checkpoint.pt"
 SHIPPED_CHECKPOINT = "juke.pt"
 METRICS = "metrics.json"
+LABEL_STRENGTH = 1.25
+"""How far labels are moved from the one for any of them. On the half of the held-out pieces that training stops by (a
+third of its windows, two wrong labels), strengths of 1, 1.15, 1.3 and 1.5 made a wrong label cost 1.54, 1.79, 2.14 and
+2.79 times the perplexity of the right one, and the right one's 0.2, 0.8 and 2.2 % higher."""
 CODEC_SHARE = 0.45  # of the minutes; the rest is the prior's
 
 
@@ -48,6 +52,7 @@ def load(checkpoint: Path) -> tuple[Codec, Prior, list[str]]:
     prior.load_state_dict(unpacked(saved["prior"]))
     labels = sorted(saved["labels"], key=lambda name: (name != ANY_LABEL, name))
     reordered(prior, [saved["labels"].index(name) for name in labels])
+    prior.emphasise_labels(LABEL_STRENGTH, labels.index(ANY_LABEL))
     return codec.eval(), prior.eval(), labels
 
 

@@ -134,6 +134,13 @@ impl FrameSource for FrameNet {
         Ok(())
     }
 
+    fn again(&self, started: &Known, now: &Known) -> Known {
+        Known {
+            drawn: now.drawn,
+            ..started.clone()
+        }
+    }
+
     fn says(&mut self, known: &Known, said: &mut Vec<Vec<f32>>) -> Result<(), String> {
         let draw = Draw {
             style: Style::default(),

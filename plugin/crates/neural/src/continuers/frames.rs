@@ -9,6 +9,7 @@ use afterimage_spectral::counter_rng::{Purpose, Stream};
 use afterimage_spectral::representation::{Forward, PartialSeries};
 use afterimage_spectral::seam::{Heard, SeamInverse};
 
+use super::liveliness::Liveliness;
 use super::trial::{check_speed, hearing_speed, speed};
 use super::{ContinuerReport, LoadedContinuer};
 use crate::backend::BackendKind;
@@ -45,6 +46,9 @@ pub(super) trait FrameSource: Send {
         known: &mut Self::Known,
         give: &mut dyn FnMut(&[f32]),
     ) -> Result<(), String>;
+
+    /// What was known at the start of a piece, for random numbers that were not drawn yet.
+    fn again(&self, started: &Self::Known, now: &Self::Known) -> Self::Known;
 
     /// Appends what it says now, rows of values that two runtimes must agree on.
     ///
@@ -132,6 +136,7 @@ pub(super) struct FrameContinuer<N: FrameSource> {
     spec: ContinuerSpec,
     net: N,
     sound: Heard,
+    liveliness: Liveliness,
     forward: Forward,
     known: N::Known,
     piece: Option<Piece<N::Known>>,
@@ -143,6 +148,9 @@ pub(super) struct FrameContinuer<N: FrameSource> {
 /// The continuation under way.
 struct Piece<K> {
     known: K,
+    /// What was known at its start; it goes on from there when it is lost.
+    started: K,
+    liveliness: Liveliness,
     stream: Stream,
     /// Samples that were made and not yet given.
     ready: Vec<f32>,
@@ -171,6 +179,7 @@ impl<N: FrameSource> FrameContinuer<N> {
             known: net.nothing(),
             net,
             sound: Heard::new(&stft),
+            liveliness: Liveliness::new(&stft, representation.sample_rate),
             forward: Forward::new(&stages).map_err(unsupported)?,
             piece: None,
             inverse: SeamInverse::new(&stft),
@@ -183,6 +192,7 @@ impl<N: FrameSource> FrameContinuer<N> {
         let Self {
             net,
             sound,
+            liveliness,
             forward,
             known,
             ..
@@ -191,6 +201,7 @@ impl<N: FrameSource> FrameContinuer<N> {
         let mut outcome = Ok(());
         sound.push(samples, |magnitudes| {
             if outcome.is_ok() {
+                liveliness.hear(magnitudes);
                 forward.apply(magnitudes, PartialSeries::default(), &mut frame);
                 outcome = net.hear(&frame, known);
             }
@@ -209,16 +220,23 @@ impl<N: FrameSource> FrameContinuer<N> {
         } = self;
         let Piece {
             known,
+            started,
+            liveliness,
             stream,
             ready,
         } = piece;
-        let draw = Draw {
-            style: *style,
-            stream,
-        };
         while ready.is_empty() {
+            if liveliness.is_lost() {
+                *known = net.again(started, known);
+                liveliness.begin_again();
+            }
+            let draw = Draw {
+                style: *style,
+                stream,
+            };
             net.go_on(&draw, known, &mut |frame| {
                 magnitudes.convert(frame, bins);
+                liveliness.make(bins);
                 inverse.push(bins, ready);
             })?;
         }
@@ -240,6 +258,7 @@ impl<N: FrameSource> Continuer for FrameContinuer<N> {
 
     fn forget(&mut self) {
         self.sound.forget();
+        self.liveliness = self.liveliness.forgotten();
         self.known = self.net.nothing();
     }
 
@@ -254,11 +273,18 @@ impl<N: FrameSource> Continuer for FrameContinuer<N> {
         let follows = start.follows_heard;
         self.inverse
             .begin(follows.then_some(&self.sound), start.seed);
+        let known = if follows {
+            self.known.clone()
+        } else {
+            self.net.nothing()
+        };
         self.piece = Some(Piece {
-            known: if follows {
-                self.known.clone()
+            started: known.clone(),
+            known,
+            liveliness: if follows {
+                self.liveliness.of_piece()
             } else {
-                self.net.nothing()
+                self.liveliness.forgotten()
             },
             stream: Stream::new(start.seed, Purpose::SAMPLING, 0, 0),
             ready: Vec::new(),

@@ -5,6 +5,7 @@
 mod frame_net;
 mod frame_plan;
 mod frames;
+mod liveliness;
 mod token_net;
 mod token_plan;
 mod trial;

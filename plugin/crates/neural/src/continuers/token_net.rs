@@ -296,6 +296,13 @@ impl FrameSource for TokenNet {
         Ok(())
     }
 
+    fn again(&self, started: &Known, now: &Known) -> Known {
+        Known {
+            drawn: now.drawn,
+            ..started.clone()
+        }
+    }
+
     fn says(&mut self, known: &Known, said: &mut Vec<Vec<f32>>) -> Result<(), String> {
         let mut next = known.clone();
         self.foretell(&[0; MAX_CLASSES], &mut next)?;
