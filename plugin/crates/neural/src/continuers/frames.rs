@@ -47,8 +47,9 @@ pub(super) trait FrameSource: Send {
         give: &mut dyn FnMut(&[f32]),
     ) -> Result<(), String>;
 
-    /// What was known at the start of a piece, for random numbers that were not drawn yet.
-    fn again(&self, started: &Self::Known, now: &Self::Known) -> Self::Known;
+    /// What was known at the start of a piece, for random numbers that were not drawn yet: where a piece that is lost
+    /// begins again. None where that leads nowhere.
+    fn again(&self, started: &Self::Known, now: &Self::Known) -> Option<Self::Known>;
 
     /// Appends what it says now, rows of values that two runtimes must agree on.
     ///
@@ -226,8 +227,10 @@ impl<N: FrameSource> FrameContinuer<N> {
             ready,
         } = piece;
         while ready.is_empty() {
-            if liveliness.is_lost() {
-                *known = net.again(started, known);
+            if liveliness.is_lost()
+                && let Some(again) = net.again(started, known)
+            {
+                *known = again;
                 liveliness.begin_again();
             }
             let draw = Draw {

@@ -296,11 +296,11 @@ impl FrameSource for TokenNet {
         Ok(())
     }
 
-    fn again(&self, started: &Known, now: &Known) -> Known {
-        Known {
+    fn again(&self, started: &Known, now: &Known) -> Option<Known> {
+        Some(Known {
             drawn: now.drawn,
             ..started.clone()
-        }
+        })
     }
 
     fn says(&mut self, known: &Known, said: &mut Vec<Vec<f32>>) -> Result<(), String> {
