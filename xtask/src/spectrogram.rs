@@ -140,11 +140,15 @@ impl Columns {
         }
     }
 
-    /// The largest value between two frequencies, or the interpolated one when they share a bin.
+    /// The largest value between two frequencies, or the interpolated one when they share a bin; 0 above half the rate.
     fn between(&self, column: usize, low_hz: f64, high_hz: f64) -> f64 {
         let spectrum = &self.values[column * self.bins..(column + 1) * self.bins];
         let (low, high) = (low_hz / self.bin_hz, high_hz / self.bin_hz);
         let at = |position: f64| {
+            // Above half the rate there is nothing: a line through the last two bins would invent it.
+            if position > (self.bins - 1) as f64 {
+                return 0.0;
+            }
             let bin = (position as usize).min(self.bins - 2);
             let share = position - bin as f64;
             f64::from(spectrum[bin]) * (1.0 - share) + f64::from(spectrum[bin + 1]) * share
@@ -324,5 +328,28 @@ fn knobs(canvas: &mut Canvas, drawn: &Automation, seconds: f64) {
             colour,
         );
         legend_x -= width + 26.0;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Columns;
+
+    #[test]
+    fn a_tone_stands_at_its_frequency_and_nothing_above_half_the_rate() {
+        let rate_hz = 16_000.0;
+        for tone_hz in [1_000.0, 7_950.0] {
+            let step = std::f64::consts::TAU * tone_hz / rate_hz;
+            let samples: Vec<f32> = (0..8_000)
+                .map(|n| (f64::from(n) * step).sin() as f32)
+                .collect();
+            let columns = Columns::of(&samples, rate_hz, 1_024, 4);
+            for column in 0..4 {
+                assert!(columns.between(column, tone_hz - 10.0, tone_hz + 10.0) > 0.4);
+                for low_hz in [8_010.0, 9_000.0, 12_000.0] {
+                    assert_eq!(columns.between(column, low_hz, low_hz * 1.05), 0.0);
+                }
+            }
+        }
     }
 }

@@ -193,6 +193,7 @@ impl Liveliness {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test may stop")]
 mod tests {
     use super::Liveliness;
     use afterimage_spectral::StftSpec;
