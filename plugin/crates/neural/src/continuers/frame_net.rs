@@ -135,7 +135,7 @@ impl FrameSource for FrameNet {
     }
 
     /// A net of frames may be as still or as loud right after what it heard as later: beginning again kept drums that
-    /// would have come back by themselves from it, and made two runs too loud (3 of 50 collapsed with it, 1 of 38 without).
+    /// would have come back by themselves from it, and made two runs too loud (3 of 50 collapsed with it, 1 of 50 without).
     fn again(&self, _: &Known, _: &Known) -> Option<Known> {
         None
     }
