@@ -19,6 +19,7 @@ EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
 QUICK = {
     "mel_vae": {"sounds": 8, "steps": 2}, "pitched_mlp": {"frames": 64, "seconds": 0.5},
     "event_gru": {"tunes": 8, "steps": 2}, "streaming_glide": {"gestures_made": 8, "steps": 2},
+    "modal_bells": {"cast": 4, "steps": 2},
 }  # fmt: skip
 
 

@@ -200,6 +200,38 @@ def test_decoders_that_do_not_agree_are_told(rows, sentence):
         check_agreement(filled(rows=rows), rows)
 
 
+def phased_rows(inputs=("latent", "time_on"), frame=(513,), phase=(513,), outputs=("frame", "phase")):
+    seen = [Seen((1 if role == "time_on" else 2,)) for role in inputs]
+    given = [Seen(shape) for shape in (frame, phase)][: len(outputs)]
+    return {"decode": (tensor_rows(inputs, seen, "inputs"), tensor_rows(outputs, given, "outputs"))}
+
+
+def test_phases_that_come_along_are_the_representations():
+    manifest = filled({"play": "drone"}, phased_rows())
+    assert manifest["representation"]["phase"] == "model"
+    assert manifest["graphs"]["decode"]["outputs"][1]["unit"] == "rad"
+    check_agreement(manifest, phased_rows())
+    whole = phased_rows(("latent",), (20, 513), (20, 513))
+    bins = {"representation": GIVEN["representation"] | {"bins": 513}, "play": {"mode": "one-shot", "hits": []}}
+    check_agreement(filled(bins, whole), whole)
+
+
+@pytest.mark.parametrize(
+    ("representation", "rows", "sentence"),
+    [
+        ({"phase": "model"}, phased_rows(outputs=("frame",)), "one output has the role 'phase'"),
+        ({"phase": "rtpghi"}, phased_rows(), "one output has the role 'phase'"),
+        ({}, phased_rows(phase=(512,)), "one phase to each of the magnitudes"),
+        ({"kind": "mel", "bins": 513}, phased_rows(), "not to frames of the kind 'mel'"),
+        ({}, phased_rows(("latent",)), "nothing moves the phases"),
+    ],
+)
+def test_phases_that_do_not_agree_are_told(representation, rows, sentence):
+    manifest = filled({"representation": GIVEN["representation"] | representation, "play": "drone"}, rows)
+    with pytest.raises(ExportError, match=sentence):
+        check_agreement(manifest, rows)
+
+
 def test_a_predictor_that_agrees_is_taken():
     rows = predictor_rows()
     manifest = filled_predictor(rows)

@@ -133,10 +133,10 @@ impl<R> Shell<R> {
     }
 
     /// The latency that the host should be told instead of the one it was told at activation: transforming needs
-    /// time, and gives it back. The host then activates again. Real-time safe.
+    /// time, and gives it back; so does a pack that asks for a longer lead. The host then activates again. Real-time safe.
     fn wanted_latency(&self) -> Option<u32> {
         let told = self.processor.latency().reported_samples;
-        let own = self.processor.own_latency().reported_samples;
+        let own = self.engine.wanted_latency_samples();
         let wanted = if !self.view.params.transform.transforms() {
             own
         } else {

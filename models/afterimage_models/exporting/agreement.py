@@ -34,6 +34,7 @@ def _check_decoder(manifest: Row, inputs: Sequence[Row], outputs: Sequence[Row])
                 f"inputs with the role '{role}' take {taken} values, but 'conditions' declares {declared} of the kind "
                 f"'{kind}': declare one for each value, in order"
             )
+    _check_phases(manifest["representation"], inputs, outputs)
     states = of_role(inputs, "state")
     _check_states(states, of_role(outputs, "state"))
     frames = frames_per_call(outputs)
@@ -41,6 +42,32 @@ def _check_decoder(manifest: Row, inputs: Sequence[Row], outputs: Sequence[Row])
         raise ExportError(
             f"a decoder with the state '{states[0]['tensor']}' gives {frames} frames a call, but the plugin carries "
             "state from frame to frame: return one frame a call, or a whole sound without state"
+        )
+
+
+def _check_phases(representation: Row, inputs: Sequence[Row], outputs: Sequence[Row]) -> None:
+    phases = of_role(outputs, "phase")
+    if (representation.get("phase") == "model") != (len(phases) == 1):
+        raise ExportError(
+            "'representation' says the phase 'model' where one output has the role 'phase', and nowhere else: name it "
+            "in 'outputs', as in ['frame', 'phase']"
+        )
+    if not phases:
+        return
+    frame = of_role(outputs, "frame")[0]
+    if phases[0]["shape"] != frame["shape"]:
+        raise ExportError(
+            f"'{phases[0]['tensor']}' has the axes {phases[0]['shape']}, but there is one phase to each of the "
+            f"magnitudes {frame['shape']}: return both alike"
+        )
+    if representation.get("kind", "linear") not in ("linear", "log-amplitude"):
+        raise ExportError(
+            f"phases belong to the bins of a transform, not to frames of the kind '{representation['kind']}': return "
+            "'linear' or 'log-amplitude' frames with them"
+        )
+    if frames_per_call(outputs) == 1 and not (of_role(inputs, "time_on") or of_role(inputs, "state")):
+        raise ExportError(
+            "nothing moves the phases from frame to frame: take 'time_on', or a state, or give all frames in a call"
         )
 
 

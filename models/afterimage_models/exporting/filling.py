@@ -96,6 +96,8 @@ def _words(given: Given, graphs: GraphRows) -> Row:
 
 def _representation(given: Given, graphs: GraphRows) -> Row:
     representation = dict(given["representation"])
+    if "decode" in graphs and of_role(graphs["decode"][1], "phase"):
+        representation.setdefault("phase", "model")
     frames = of_role(graphs["decode"][1], "frame") if "decode" in graphs else []
     if not frames:
         return representation

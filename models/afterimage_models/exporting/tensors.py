@@ -16,7 +16,7 @@ ROLES: dict[str, Row] = {
     "velocity": {"range": [0.0, 1.0]}, "time_on": {"unit": "s", "range": [0.0, 3600.0]},
     "time_off": {"unit": "s", "range": [-1.0, 3600.0]}, "class": {}, "descriptor": {}, "token": {}, "level": {},
     "frame": {}, "audio": {}, "event": {}, "state": {}, "logits": {"unit": "nats"}, "mean": {}, "scale": {},
-    "mixture": {},
+    "mixture": {}, "phase": {"unit": "rad"},
 }  # fmt: skip
 """What is known of a tensor by its role. A user's row says more, such as the `range` of times trained on."""
 SINGLE = ("pitch", "velocity", "time_on", "time_off", "token")

@@ -32,15 +32,20 @@ pub struct Conditions {
     pub spectral: SpectralPlay,
 }
 
+impl Conditions {
+    /// The mean of the latent, the first label of each class, the low end of each descriptor.
+    pub const NEUTRAL: Self = Self {
+        latent: [0.0; MAX_LATENT],
+        class: [0; MAX_CLASSES],
+        descriptor: [0.0; MAX_DESCRIPTORS],
+        temperature: 1.0,
+        spectral: SpectralPlay::NEUTRAL,
+    };
+}
+
 impl Default for Conditions {
     fn default() -> Self {
-        Self {
-            latent: [0.0; MAX_LATENT],
-            class: [0; MAX_CLASSES],
-            descriptor: [0.0; MAX_DESCRIPTORS],
-            temperature: 1.0,
-            spectral: SpectralPlay::default(),
-        }
+        Self::NEUTRAL
     }
 }
 
@@ -79,17 +84,66 @@ pub struct Frame {
     /// Raw STFT magnitudes `[bins]`, linear, finite and not negative: what `|STFT|` of the wanted
     /// sound would be with the pack's own window and size.
     pub magnitudes: Box<[f32]>,
+    /// Their phases `[bins]` in turns / 2^32 about the frame's centre; empty where the pack gives none.
+    pub phases: Box<[u32]>,
+    /// Whether `phases` are this frame's: where not, the inverse finds them.
+    pub phases_known: bool,
     /// True when every bin lies under the pack's gate.
     pub silent: bool,
     /// Values that were not finite or negative and were set to zero.
     pub cleaned_values: u32,
 }
 
+impl FrameRequest {
+    /// A request that nobody made: sample 0 of the first note, held, with neutral conditions.
+    pub const NONE: Self = Self {
+        epoch: 0,
+        voice: 0,
+        note: 0,
+        frame_index: 0,
+        due_sample: 0,
+        pitch: 0.0,
+        velocity: 0.0,
+        time_on_s: 0.0,
+        time_off_s: -1.0,
+        conditions: Conditions::NEUTRAL,
+        seed: 0,
+    };
+}
+
+impl Frame {
+    /// A silent frame of `bins` magnitudes, with room for as many phases if the pack gives them. Allocates
+    /// unless `bins` is 0.
+    pub fn silent(bins: usize, gives_phases: bool) -> Self {
+        let phases = if gives_phases { bins } else { 0 };
+        Self {
+            request: FrameRequest::NONE,
+            magnitudes: vec![0.0; bins].into_boxed_slice(),
+            phases: vec![0; phases].into_boxed_slice(),
+            phases_known: false,
+            silent: true,
+            cleaned_values: 0,
+        }
+    }
+
+    /// The phases, if they are this frame's. Real-time safe.
+    pub fn known_phases(&self) -> Option<&[u32]> {
+        (self.phases_known && self.phases.len() == self.magnitudes.len()).then_some(&self.phases)
+    }
+
+    /// Made to answer another request: nothing is known of it yet.
+    pub(crate) fn readdress(&mut self, request: &FrameRequest) {
+        self.request = *request;
+        (self.silent, self.phases_known, self.cleaned_values) = (false, false, 0);
+    }
+}
+
 /// A loaded `decode` graph. Lives on the worker; `&mut` because a session has one owner.
 pub trait Decoder: Send {
     /// Answers each request into the frame at the same index.
     ///
-    /// `frames[i].magnitudes`: `[bins]` raw STFT magnitudes. A row must not depend on the rows
+    /// `frames[i].magnitudes`: `[bins]` raw STFT magnitudes; `phases`, where there is room for them and the
+    /// model gives them, with `phases_known` set. A row must not depend on the rows
     /// beside it, nor on how many there are. Not real-time safe: called on the worker only.
     ///
     /// # Errors

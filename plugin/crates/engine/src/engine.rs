@@ -89,6 +89,8 @@ pub struct Instrument {
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct HostSetup {
     pub(crate) config: HostConfig,
+    /// The session's, or the pack's if that is longer.
+    pub(crate) lead_ms: f32,
     /// Without what transforming adds.
     pub(crate) latency: Latency,
     /// What it adds: host samples by which the rest of the output is held back.
@@ -111,6 +113,8 @@ pub struct Engine {
     mailbox: AtomicCell<Option<Box<Program>>>,
     trash: Arc<TrashLane>,
     loading: AtomicU32,
+    /// What the host should be told for the newest instrument, without what transforming adds.
+    wanted_latency: AtomicU32,
     composer: Arc<ComposerSlot>,
     continuer: Arc<ContinuerSlot>,
     transformer: Arc<TransformerSlot>,
@@ -139,6 +143,7 @@ impl Engine {
             mailbox: AtomicCell::new(None),
             trash: Arc::new(Mutex::new(trash_ring().1)),
             loading: AtomicU32::new(0),
+            wanted_latency: AtomicU32::new(0),
             composer: Arc::default(),
             continuer: Arc::default(),
             transformer: Arc::default(),
@@ -281,6 +286,13 @@ impl Engine {
         self.loading.load(Ordering::Acquire) > 0
     }
 
+    /// Host samples of latency that the newest instrument should be reported with, without what transforming
+    /// adds. It differs from what was reported at activation where that instrument asks for another lead: until the
+    /// host activates again it makes do. Real-time safe.
+    pub fn wanted_latency_samples(&self) -> u32 {
+        self.wanted_latency.load(Ordering::Acquire)
+    }
+
     /// Makes `instrument` the one that plays. Builds its program and posts it; the Processor takes
     /// it at its next block and the old sound fades under the new. Before activation it is kept.
     ///
@@ -293,7 +305,10 @@ impl Engine {
         program::check(&instrument.spec)?;
         let mut state = self.state.lock();
         let fresh = match &state.host {
-            Some(setup) => Some(self.build(setup, &instrument)?),
+            Some(setup) => {
+                self.want_latency(setup, &instrument.spec)?;
+                Some(self.build(setup, &instrument)?)
+            }
             None => None,
         };
         state.instrument = Some(instrument);
@@ -320,9 +335,13 @@ impl Engine {
             .map(|instrument| instrument.spec.sample_rate_hz)
             .or(config.expected_model_rate_hz)
             .unwrap_or(ASSUMED_MODEL_RATE_HZ);
-        let latency = program::latency_for(&config, model_rate_hz)?;
+        let lead_ms = instrument.as_ref().map_or(config.lead_ms, |instrument| {
+            lead_ms(&config, &instrument.spec)
+        });
+        let latency = program::latency_for(&config, model_rate_hz, lead_ms)?;
         let mut setup = HostSetup {
             config,
+            lead_ms,
             latency,
             held_back: 0,
         };
@@ -349,6 +368,8 @@ impl Engine {
             _ => None,
         };
         state.host = Some(setup);
+        self.wanted_latency
+            .store(latency.reported_samples, Ordering::Release);
         drop(self.mailbox.take()); // built for older settings, or the same as what we return
         Ok((setup, fresh))
     }
@@ -377,6 +398,18 @@ impl Engine {
         producer
     }
 
+    /// Another rate alone is no reason to ask the host for another activation: the lead makes up for it.
+    fn want_latency(&self, setup: &HostSetup, spec: &InstrumentSpec) -> Result<(), EngineError> {
+        let lead_ms = lead_ms(&setup.config, spec);
+        let latency = match lead_ms == setup.lead_ms {
+            true => setup.latency,
+            false => program::latency_for(&setup.config, spec.sample_rate_hz, lead_ms)?,
+        };
+        self.wanted_latency
+            .store(latency.reported_samples, Ordering::Release);
+        Ok(())
+    }
+
     fn build(
         &self,
         setup: &HostSetup,
@@ -386,6 +419,11 @@ impl Engine {
         self.service.attach(link);
         Ok(program)
     }
+}
+
+/// The session's lead, or the pack's if that is longer.
+fn lead_ms(config: &HostConfig, spec: &InstrumentSpec) -> f32 {
+    config.lead_ms.max(spec.lead_ms)
 }
 
 /// Host samples from an input to what becomes of it: the way there and back, and the lead for the work.

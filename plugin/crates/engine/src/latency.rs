@@ -4,7 +4,7 @@
 pub const DEFAULT_LEAD_MS: f32 = 10.0;
 
 /// Longest lead, in milliseconds.
-const MAX_LEAD_MS: f32 = 1000.0;
+pub(crate) const MAX_LEAD_MS: f32 = 1000.0;
 /// Below this a sample could be rendered before its events are read: two host samples can share a
 /// model sample, and the later of them may lie in the next block.
 pub(crate) const MINIMUM_LEAD_SAMPLES: u32 = 1;
@@ -26,7 +26,7 @@ pub enum LatencyMode {
 pub struct LatencyInputs {
     /// Host rate in hertz.
     pub host_rate_hz: u32,
-    /// Lead that the session saves, in milliseconds.
+    /// The longer of the leads that the session saves and that the pack asks for, in milliseconds.
     pub lead_ms: f32,
     /// The longest block that the host announced, in host samples.
     pub max_block_samples: u32,

@@ -58,4 +58,4 @@ pub use play::PlayChange;
 pub use processor::{Clock, Processor, Pull, SystemClock};
 pub use render::RenderMode;
 pub use service::{DecoderHandle, DecoderKey, Service, Step, Worker};
-pub use spec::{Hit, HitMap, InstrumentSpec, PlayStyle};
+pub use spec::{GivenPhases, Hit, HitMap, InstrumentSpec, PlayStyle};

@@ -9,7 +9,7 @@ use std::thread::Thread;
 
 use rtrb::{Consumer, Producer};
 
-use crate::contract::{Conditions, Frame, FrameRequest};
+use crate::contract::{Frame, FrameRequest};
 use crate::touched;
 
 /// A frame on its way back, or the news that it could not be decoded.
@@ -50,16 +50,16 @@ pub(crate) struct WorkerEnds {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct LinkSizes {
     pub(crate) bins: usize,
+    pub(crate) gives_phases: bool,
     pub(crate) requests: usize,
     pub(crate) frames: usize,
 }
 
 /// Makes both ends. Allocates every frame that will ever travel.
 pub(crate) fn make_link(sizes: LinkSizes) -> (AudioLink, WorkerEnds) {
-    let (request_in, request_out) =
-        touched::ring(sizes.requests, || Delivery::empty(0).frame.request);
-    let (delivery_in, delivery_out) = touched::ring(sizes.frames, || Delivery::empty(0));
-    let (recycle_in, recycle_out) = touched::ring(sizes.frames, || Delivery::empty(0));
+    let (request_in, request_out) = touched::ring(sizes.requests, || FrameRequest::NONE);
+    let (delivery_in, delivery_out) = touched::ring(sizes.frames, Delivery::empty);
+    let (recycle_in, recycle_out) = touched::ring(sizes.frames, Delivery::empty);
     let shared = Arc::new(LinkShared::default());
     let audio = AudioLink {
         requests: request_in,
@@ -68,7 +68,7 @@ pub(crate) fn make_link(sizes: LinkSizes) -> (AudioLink, WorkerEnds) {
         shared: Arc::clone(&shared),
     };
     let pool = (0..sizes.frames)
-        .map(|_| Delivery::empty(sizes.bins).frame)
+        .map(|_| Frame::silent(sizes.bins, sizes.gives_phases))
         .collect();
     let worker = WorkerEnds {
         requests: request_out,
@@ -81,30 +81,10 @@ pub(crate) fn make_link(sizes: LinkSizes) -> (AudioLink, WorkerEnds) {
 }
 
 impl Delivery {
-    /// A frame of silence that answers no request. Allocates unless `bins` is 0.
-    pub(crate) fn empty(bins: usize) -> Self {
-        let request = FrameRequest {
-            epoch: 0,
-            voice: 0,
-            note: 0,
-            frame_index: 0,
-            due_sample: 0,
-            pitch: 0.0,
-            velocity: 0.0,
-            time_on_s: 0.0,
-            time_off_s: -1.0,
-            conditions: Conditions::default(),
-            seed: 0,
-        };
-        let magnitudes = vec![0.0; bins].into_boxed_slice();
-        let frame = Frame {
-            request,
-            magnitudes,
-            silent: true,
-            cleaned_values: 0,
-        };
+    /// A place for a frame, with no room for one. Allocates nothing.
+    pub(crate) fn empty() -> Self {
         Self {
-            frame,
+            frame: Frame::silent(0, false),
             failed: false,
         }
     }

@@ -23,7 +23,7 @@ const SCRUB_NEAR_S: f32 = 1e-3;
 const FREEZE_AFTER_S: f64 = 0.1;
 
 /// What is done to a request's frame once it is decoded. Neutral by default.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct SpectralPlay {
     /// Blur, tilt and formant.
     pub shaping: Shaping,
@@ -33,6 +33,22 @@ pub struct SpectralPlay {
     pub morph: f32,
     /// The sound at the far end of the morph, in the pack's knob units.
     pub morph_latent: [f32; MAX_LATENT],
+}
+
+impl SpectralPlay {
+    /// Nothing is done.
+    pub const NEUTRAL: Self = Self {
+        shaping: Shaping::NEUTRAL,
+        shift_semitones: 0.0,
+        morph: 0.0,
+        morph_latent: [0.0; MAX_LATENT],
+    };
+}
+
+impl Default for SpectralPlay {
+    fn default() -> Self {
+        Self::NEUTRAL
+    }
 }
 
 /// A control of spectral play and its new value. Values outside their range are clamped.

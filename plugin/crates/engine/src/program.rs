@@ -15,13 +15,15 @@ use crate::desk::Desk;
 use crate::engine::{HostConfig, HostSetup, Instrument, TrashLane};
 use crate::envelope::cut_fade_samples;
 use crate::error::EngineError;
-use crate::latency::{Latency, LatencyInputs, LatencyMode, MINIMUM_LEAD_SAMPLES, latency};
+use crate::latency::{
+    Latency, LatencyInputs, LatencyMode, MAX_LEAD_MS, MINIMUM_LEAD_SAMPLES, latency,
+};
 use crate::link::{LinkSizes, make_link};
 use crate::monitor::Monitor;
 use crate::playback::Playback;
 use crate::request::{RequestHead, SLOTS, SOUNDING_VOICES, Tally};
 use crate::service::{Finisher, Shift, WorkerLink};
-use crate::spec::InstrumentSpec;
+use crate::spec::{GivenPhases, InstrumentSpec};
 use crate::timeline::RateMap;
 use crate::voice::{Faults, Voice, VoiceShape};
 
@@ -46,11 +48,15 @@ pub(crate) struct Program {
     resampler: Resampler,
 }
 
-/// Latency at the host's settings for packs of a model rate.
+/// Latency at the host's settings for packs of a model rate, with that lead.
 ///
 /// # Errors
 /// When a rate or the block cannot be played.
-pub(crate) fn latency_for(config: &HostConfig, model_rate_hz: u32) -> Result<Latency, EngineError> {
+pub(crate) fn latency_for(
+    config: &HostConfig,
+    model_rate_hz: u32,
+    lead_ms: f32,
+) -> Result<Latency, EngineError> {
     if !(8_000..=192_000).contains(&config.sample_rate_hz) {
         let given = config.sample_rate_hz;
         return Err(EngineError::Host {
@@ -70,7 +76,7 @@ pub(crate) fn latency_for(config: &HostConfig, model_rate_hz: u32) -> Result<Lat
     let resampler = resampler(config.sample_rate_hz, model_rate_hz, "(none)")?;
     Ok(latency(&LatencyInputs {
         host_rate_hz: config.sample_rate_hz,
-        lead_ms: config.lead_ms,
+        lead_ms,
         max_block_samples: config.max_block_samples,
         resampler_delay_samples: resampler.delay_host_frames() as u32,
         mode: config.latency_mode,
@@ -99,6 +105,9 @@ pub(crate) fn check(spec: &InstrumentSpec) -> Result<(), EngineError> {
     }
     if !HOP_RANGE.contains(&spec.stft.hop()) {
         return refuse("hop", spec.stft.hop().to_string(), "32 to 8192 samples");
+    }
+    if !(0.0..=MAX_LEAD_MS).contains(&spec.lead_ms) {
+        return refuse("lead", spec.lead_ms.to_string(), "0 to 1000 ms");
     }
     if !(spec.gain_linear.is_finite() && spec.gain_linear >= 0.0) {
         return refuse(
@@ -152,6 +161,7 @@ fn link_sizes(spec: &InstrumentSpec, shape: &VoiceShape, in_flight: u64) -> Link
     let starts = SOUNDING_VOICES * (in_flight / u64::from(fade) + 2) as usize;
     LinkSizes {
         bins: spec.stft.bins(),
+        gives_phases: spec.given_phases != GivenPhases::No,
         requests: steady + starts * first_frames,
         // Fewer than a flood of notes could ask for: then the worker waits for what is recycled.
         frames: steady + SLOTS * 2 * first_frames,

@@ -97,6 +97,19 @@ impl PlayStyle {
     }
 }
 
+/// Whether a decoder's frames come with phases, and what those hang on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum GivenPhases {
+    /// The inverse finds them.
+    #[default]
+    No,
+    /// They are those of the note's moment, pitch and knobs: they go on from frame to frame while time runs and
+    /// nothing else moves.
+    OfMoment,
+    /// The decoder carries them on itself, whatever moves.
+    Carried,
+}
+
 /// A playable pack, described for the engine.
 #[derive(Clone, Debug)]
 pub struct InstrumentSpec {
@@ -112,6 +125,8 @@ pub struct InstrumentSpec {
     pub stft: StftSpec,
     /// How phases are found for the pack's magnitudes.
     pub phase: PhaseMethod,
+    /// Whether frames come with phases; `phase` then serves those that do not, or were changed on the way.
+    pub given_phases: GivenPhases,
     /// How keys become sound.
     pub play: PlayStyle,
     /// Latent axes that the pack has; the first [`MAX_LATENT`] have a knob.
@@ -137,6 +152,8 @@ pub struct InstrumentSpec {
     /// One call of the decoder gives a whole hit: what moves after its start does not change it. In Instant
     /// mode such hits are made ahead from beginning to end.
     pub whole_hits: bool,
+    /// Least lead in milliseconds, where the pack's calls need more time than the session's gives them.
+    pub lead_ms: f32,
     /// The decoder hears the velocity.
     pub hears_velocity: bool,
     /// Stereo spread of the phases, 0 to 1, as `SynthesisFrame` takes it.
@@ -153,6 +170,7 @@ impl InstrumentSpec {
             sample_rate_hz,
             stft,
             phase,
+            given_phases: GivenPhases::No,
             play: PlayStyle::Pitched,
             latent_size: MAX_LATENT,
             default_latent: [0.0; MAX_LATENT],
@@ -164,6 +182,7 @@ impl InstrumentSpec {
             velocity_range_db: 24.0,
             release_s: 0.2,
             whole_hits: false,
+            lead_ms: 0.0,
             hears_velocity: true,
             spread: 0.5,
         }

@@ -192,3 +192,50 @@ fn latency_is_a_table() {
         );
     }
 }
+
+/// What the host should be told with a pack, told before.
+fn wanted(rig: &Rig) -> u32 {
+    rig.engine.wanted_latency_samples()
+}
+
+#[test]
+fn a_pack_that_asks_for_a_longer_lead_gets_it_at_the_next_activation_and_sounds_the_same() {
+    let slow = || {
+        let mut instrument = crested(MODEL_RATE_HZ);
+        instrument.spec.lead_ms = 20.0;
+        instrument
+    };
+    let config = HostConfig::new(48_000, 64);
+    let (quick, mut rig) = measured(config);
+    assert_eq!((quick, wanted(&rig)), (512, 512));
+    rig.engine.load(slow()).unwrap();
+    // Until the host activates again it makes do with what there is.
+    assert_eq!(
+        (rig.processor.latency().reported_samples, wanted(&rig)),
+        (512, 960)
+    );
+    let again = rig.processor.activate(config).unwrap();
+    assert_eq!((again.reported_samples, wanted(&rig)), (960, 960));
+    // Another rate alone is no reason to ask.
+    let mut other = crested(MODEL_RATE_HZ);
+    (other.spec.sample_rate_hz, other.spec.lead_ms) = (44_100, 15.0);
+    rig.engine.load(slow()).unwrap();
+    assert_eq!(wanted(&rig), 960);
+    rig.engine.load(other).unwrap();
+    assert!(wanted(&rig) < 960);
+    rig.engine.load(crested(MODEL_RATE_HZ)).unwrap();
+    assert_eq!(wanted(&rig), 512);
+    // The session's own, where that is longer.
+    rig.engine.load(slow()).unwrap();
+    let patient = HostConfig {
+        lead_ms: 50.0,
+        ..config
+    };
+    let patient = rig.processor.activate(patient).unwrap();
+    assert_eq!(patient.reported_samples, 2_432);
+    let samples = NOTE_AT as usize + 6_000;
+    let events = click(NOTE_AT, MODEL_RATE_HZ);
+    let play = |instrument| Rig::with(config, Some(instrument)).play(&events, samples, 64);
+    let (short, long) = (play(crested(MODEL_RATE_HZ)), play(slow()));
+    assert_eq!(short.first_difference(&long, (512, 960)), None);
+}

@@ -12,6 +12,7 @@ mod waves;
 
 use std::path::Path;
 
+use afterimage_engine::GivenPhases;
 use afterimage_engine::contract::{Decoder, Frame};
 
 use crate::backend::BackendKind;
@@ -120,16 +121,11 @@ fn try_on(pack: &Pack, runtime: &Runtime) -> Result<(Vec<Frame>, LoadReport), St
         mut decoder,
         report,
         manifest,
-        ..
+        spec,
     } = load(pack, runtime).map_err(|error| error.to_string())?;
     let requests = probes(&manifest);
-    let frame = |request| Frame {
-        request,
-        magnitudes: vec![0.0; decoder.bins()].into(),
-        silent: false,
-        cleaned_values: 0,
-    };
-    let mut frames: Vec<Frame> = requests.iter().copied().map(frame).collect();
+    let mut frames =
+        vec![Frame::silent(decoder.bins(), spec.given_phases != GivenPhases::No); requests.len()];
     decoder
         .decode(&requests, &mut frames)
         .map_err(|error| error.to_string())?;

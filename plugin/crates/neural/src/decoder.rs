@@ -6,6 +6,7 @@ use afterimage_engine::contract::{DecodeError, Decoder, Frame, FrameRequest, MAX
 use afterimage_spectral::counter_rng::{Purpose, Stream};
 
 use crate::backend::{Backend, BackendKind, InputBuffer, Values};
+use crate::columns::{fill, fill_phases};
 use crate::error::PackError;
 use crate::hits::Hits;
 use crate::magnitudes::Magnitudes;
@@ -30,11 +31,16 @@ pub struct NeuralDecoder {
     rows: RowSizes,
     feed: Feed,
     magnitudes: Magnitudes,
+    /// Its second output is the frame's phases.
+    gives_phases: bool,
     /// For a graph that gives all frames of a note at once.
     hits: Option<Hits>,
     /// For a graph with hidden state.
     streams: Option<Streams>,
 }
+
+/// What is done with a row: the place of its output, the index of its request, the values.
+type Each<'a> = dyn FnMut(&mut Magnitudes, usize, usize, &[f32]) + 'a;
 
 /// What turns a request into input values.
 pub(crate) struct Feed {
@@ -121,6 +127,16 @@ impl Feed {
         }
     }
 
+    /// A note longer than any the graph was trained on stays where that ended: there its phases stand still.
+    fn forget_phases_past_the_end(&self, frames: &mut [Frame]) {
+        let of_time = |(fill, latest): &&(Fill, f32)| *fill == Fill::TimeOn && latest.is_finite();
+        if let Some((_, latest)) = self.inputs.iter().find(of_time) {
+            for frame in frames {
+                frame.phases_known &= frame.request.time_on_s <= *latest;
+            }
+        }
+    }
+
     /// The tensor's value of one continuous condition, from its place in the range.
     fn descriptor(&self, index: usize, places: &[f32]) -> f32 {
         let Some([low, high]) = self.ranges.get(index) else {
@@ -158,6 +174,8 @@ pub(crate) struct Parts<'a> {
     pub(crate) feed: Feed,
     /// Frames that a call gives for a row.
     pub(crate) frames: usize,
+    /// The graph's second output is phases.
+    pub(crate) gives_phases: bool,
     /// What a frame leaves to the note's next one.
     pub(crate) states: &'a [Carried],
 }
@@ -170,6 +188,7 @@ impl NeuralDecoder {
             rows,
             feed,
             frames,
+            gives_phases,
             states,
         } = parts;
         let representation = &feed.manifest.representation;
@@ -183,6 +202,7 @@ impl NeuralDecoder {
             hits: (frames > 1).then(|| Hits::new(frames, magnitudes.values())),
             streams: (!states.is_empty()).then(|| Streams::new(states, frame_s)),
             magnitudes,
+            gives_phases,
         })
     }
 
@@ -218,13 +238,13 @@ impl NeuralDecoder {
     }
 
     /// One call of `size` rows that answers all of `requests`, the last of them repeated as padding.
-    /// `each` gets the index of a request and its row, `[width]`.
+    /// `each` gets the place of an output, the index of a request, and its row there, `[width]`.
     fn call(
         &mut self,
         size: usize,
         requests: &[FrameRequest],
         width: usize,
-        each: &mut dyn FnMut(&mut Magnitudes, usize, &[f32]),
+        each: &mut Each<'_>,
     ) -> Result<(), String> {
         for row in 0..size {
             self.feed.write(
@@ -235,18 +255,19 @@ impl NeuralDecoder {
         }
         let magnitudes = &mut self.magnitudes;
         let mut outcome = Ok(());
-        self.backend.run(size, &self.buffers, &mut |_, output| {
-            if output.len() != size * width {
-                outcome = Err(format!(
-                    "{} values came out of {size} rows of {width} values",
-                    output.len()
-                ));
-                return;
-            }
-            let rows = output.chunks_exact(width).take(requests.len());
-            rows.enumerate()
-                .for_each(|(index, row)| each(magnitudes, index, row));
-        })?;
+        self.backend
+            .run(size, &self.buffers, &mut |place, output| {
+                if output.len() != size * width {
+                    outcome = Err(format!(
+                        "{} values came out of {size} rows of {width} values",
+                        output.len()
+                    ));
+                    return;
+                }
+                let rows = output.chunks_exact(width).take(requests.len());
+                rows.enumerate()
+                    .for_each(|(index, row)| each(magnitudes, place, index, row));
+            })?;
         outcome
     }
 
@@ -255,14 +276,14 @@ impl NeuralDecoder {
         &mut self,
         requests: &[FrameRequest],
         width: usize,
-        each: &mut dyn FnMut(&mut Magnitudes, usize, &[f32]),
+        each: &mut Each<'_>,
     ) -> Result<(), String> {
         let mut done = 0;
         while done < requests.len() {
             let (size, answered) = self.rows.next_call(requests.len() - done);
             let span = &requests[done..done + answered];
-            self.call(size, span, width, &mut |magnitudes, index, row| {
-                each(magnitudes, done + index, row);
+            self.call(size, span, width, &mut |magnitudes, place, index, row| {
+                each(magnitudes, place, done + index, row);
             })?;
             done += answered;
         }
@@ -275,9 +296,15 @@ impl NeuralDecoder {
         frames: &mut [Frame],
     ) -> Result<(), String> {
         let width = self.magnitudes.values();
-        self.call_all(requests, width, &mut |magnitudes, index, row| {
-            fill(magnitudes, &requests[index], Some(row), &mut frames[index]);
-        })
+        self.call_all(requests, width, &mut |magnitudes, place, index, row| {
+            if place == 0 {
+                fill(magnitudes, &requests[index], Some(row), &mut frames[index]);
+            } else {
+                fill_phases(row, &mut frames[index]);
+            }
+        })?;
+        self.feed.forget_phases_past_the_end(frames);
+        Ok(())
     }
 
     fn decode_hits(
@@ -294,11 +321,20 @@ impl NeuralDecoder {
                 &mut frames[done..done + count],
             );
             let missing: Vec<_> = hits.missing(now).iter().map(|index| now[*index]).collect();
-            self.call_all(&missing, hits.row(), &mut |_, index, row| {
-                hits.keep(&missing[index], row);
+            self.call_all(&missing, hits.row(), &mut |_, place, index, row| {
+                if place == 0 {
+                    hits.keep(&missing[index], row);
+                } else {
+                    hits.keep_phases(&missing[index], row);
+                }
             })?;
             for (request, frame) in now.iter().zip(rows) {
-                fill(&mut self.magnitudes, request, hits.frame(request), frame);
+                let found = hits.frame(request);
+                let values = found.map(|(values, _)| values);
+                fill(&mut self.magnitudes, request, values, frame);
+                if let Some((_, Some(phases))) = found {
+                    fill_phases(phases, frame);
+                }
             }
             done += count;
         }
@@ -345,13 +381,13 @@ impl NeuralDecoder {
             }
         }
         let width = self.magnitudes.values();
+        let columns = 1 + usize::from(self.gives_phases);
         let magnitudes = &mut self.magnitudes;
         let mut outcome = Ok(());
         self.backend
             .run(size, &self.buffers, &mut |place, output| {
-                let width = place
-                    .checked_sub(1)
-                    .map_or(width, |state| streams.width(state));
+                let state = place.checked_sub(columns);
+                let width = state.map_or(width, |state| streams.width(state));
                 if output.len() != size * width {
                     outcome = Err(format!(
                         "{} values came out of {size} rows of {width} values",
@@ -360,11 +396,12 @@ impl NeuralDecoder {
                     return;
                 }
                 for (step, row) in steps.iter().zip(output.chunks_exact(width)) {
-                    match (place.checked_sub(1), step.answers) {
+                    match (state, step.answers) {
                         (Some(state), _) => streams.keep(&step.request, state, row),
-                        (None, Some(index)) => {
+                        (None, Some(index)) if place == 0 => {
                             fill(magnitudes, &step.request, Some(row), &mut frames[index]);
                         }
+                        (None, Some(index)) => fill_phases(row, &mut frames[index]),
                         (None, None) => {}
                     }
                 }
@@ -393,26 +430,6 @@ impl NeuralDecoder {
         self.hits = Some(hits);
         outcome
     }
-}
-
-/// Converts a graph's values into a frame; without values it is silent.
-fn fill(
-    magnitudes: &mut Magnitudes,
-    request: &FrameRequest,
-    values: Option<&[f32]>,
-    frame: &mut Frame,
-) {
-    frame.request = *request;
-    (frame.silent, frame.cleaned_values) = match values {
-        Some(values) => {
-            let converted = magnitudes.convert(values, &mut frame.magnitudes);
-            (converted.silent, converted.cleaned)
-        }
-        None => {
-            frame.magnitudes.fill(0.0);
-            (true, 0)
-        }
-    };
 }
 
 impl Decoder for NeuralDecoder {

@@ -18,6 +18,8 @@ struct Hit {
     note: u32,
     /// `[frames][values]`, as the graph gave them.
     values: Vec<f32>,
+    /// `[frames][values]` in radians; empty where the graph gives no phases.
+    phases: Vec<f32>,
     last_used: u64,
 }
 
@@ -114,37 +116,43 @@ impl Hits {
 
     /// Keeps the hit that was decoded for a request.
     pub(crate) fn keep(&mut self, request: &FrameRequest, values: &[f32]) {
-        let mut buffer = match self.by_holder.remove(&holder(request)) {
-            Some(hit) => hit.values,
-            None => self.make_room(),
-        };
-        buffer.clear();
-        buffer.extend_from_slice(values);
-        let hit = Hit {
-            note: request.note,
-            values: buffer,
-            last_used: self.calls,
-        };
+        let kept = self.by_holder.remove(&holder(request));
+        let mut hit = kept.unwrap_or_else(|| self.make_room());
+        (hit.note, hit.last_used) = (request.note, self.calls);
+        hit.values.clear();
+        hit.values.extend_from_slice(values);
+        hit.phases.clear();
         self.by_holder.insert(holder(request), hit);
     }
 
-    /// The buffer of the hit that was not asked for longest, if there are too many.
-    fn make_room(&mut self) -> Vec<f32> {
-        if self.by_holder.len() < self.most {
-            return Vec::new();
+    /// Keeps the phases of the hit that [`Self::keep`] kept.
+    pub(crate) fn keep_phases(&mut self, request: &FrameRequest, phases: &[f32]) {
+        if let Some(hit) = self.by_holder.get_mut(&holder(request)) {
+            hit.phases.extend_from_slice(phases);
         }
-        let oldest = self.by_holder.iter().min_by_key(|(_, hit)| hit.last_used);
-        let oldest = oldest.map(|(holder, _)| *holder);
-        let hit = oldest.and_then(|holder| self.by_holder.remove(&holder));
-        hit.map_or_else(Vec::new, |hit| hit.values)
     }
 
-    /// The values of a frame; `None` after the hit's end.
-    pub(crate) fn frame(&self, request: &FrameRequest) -> Option<&[f32]> {
+    /// The buffers of the hit that was not asked for longest, if there are too many.
+    fn make_room(&mut self) -> Hit {
+        let oldest = self.by_holder.iter().min_by_key(|(_, hit)| hit.last_used);
+        let oldest = oldest.map(|(holder, _)| *holder);
+        let oldest = oldest.filter(|_| self.by_holder.len() >= self.most);
+        let hit = oldest.and_then(|holder| self.by_holder.remove(&holder));
+        hit.unwrap_or(Hit {
+            note: 0,
+            values: Vec::new(),
+            phases: Vec::new(),
+            last_used: 0,
+        })
+    }
+
+    /// The values of a frame, and its phases where they were kept; `None` after the hit's end.
+    pub(crate) fn frame(&self, request: &FrameRequest) -> Option<(&[f32], Option<&[f32]>)> {
         let index = request.frame_index as usize;
         let hit = self.by_holder.get(&holder(request))?;
         let from = index.checked_mul(self.width)?;
-        hit.values.get(from..from + self.width)
+        let span = from..from + self.width;
+        Some((hit.values.get(span.clone())?, hit.phases.get(span)))
     }
 }
 

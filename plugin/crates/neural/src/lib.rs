@@ -7,6 +7,7 @@
 
 mod backend;
 mod check;
+mod columns;
 mod continuers;
 mod decoder;
 mod error;

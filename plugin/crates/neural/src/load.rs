@@ -205,6 +205,7 @@ impl Loading<'_> {
                 rows,
                 feed,
                 frames: self.plan.frames,
+                gives_phases: self.plan.phase.is_some(),
                 states: &self.plan.states,
             })?,
             report,
@@ -283,14 +284,15 @@ impl Loading<'_> {
         probe: &FrameRequest,
     ) -> Result<(), PackError> {
         let carried: usize = self.plan.states.iter().map(|state| state.width).sum();
-        let expected = self.plan.bins * self.plan.frames + carried;
+        let columns = 1 + usize::from(self.plan.phase.is_some());
+        let expected = columns * self.plan.bins * self.plan.frames + carried;
         if output.len() != rows * expected {
             return Err(PackError::Tensor {
                 pack: self.pack.name().to_owned(),
                 graph: "decode",
                 tensor: self.plan.output.as_str().into(),
                 expected: format!(
-                    "have {expected} values a row, as 'representation.bins', 'frames_per_call' and the states say"
+                    "have {expected} values a row, as 'representation.bins', 'frames_per_call', the phases and the states say"
                 ),
                 found: format!("the graph gave {} values for {rows} rows", output.len()).into(),
                 advice: "correct 'representation.bins' or export the graph with that many",

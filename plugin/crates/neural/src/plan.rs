@@ -55,6 +55,8 @@ pub(crate) struct DecodePlan {
     pub(crate) inputs: Vec<PlannedInput>,
     /// Output tensor with the role `frame`.
     pub(crate) output: String,
+    /// Output tensor with the role `phase`, where the representation's phases are the model's.
+    pub(crate) phase: Option<String>,
     /// Values of a frame as the graph gives it.
     pub(crate) bins: usize,
     /// Frames that a call gives for a row.
@@ -71,12 +73,14 @@ impl DecodePlan {
         maker.check_representation()?;
         let inputs = maker.inputs()?;
         let output = maker.output()?;
+        let phase = maker.phase(&inputs)?;
         let fixed_rows = maker.fixed_rows()?;
         maker.check_pitch(&inputs)?;
         let states = maker.states(&inputs)?;
         Ok(Self {
             inputs,
             output,
+            phase,
             bins: pack.manifest().representation.bins,
             frames: maker.frames_per_call(),
             fixed_rows,
@@ -84,10 +88,11 @@ impl DecodePlan {
         })
     }
 
-    /// The tensors that are read: the frame, then each state.
+    /// The tensors that are read: the frame, its phases, then each state.
     pub(crate) fn outputs(&self) -> Vec<&str> {
         let states = self.states.iter().map(|state| state.output.as_str());
         std::iter::once(self.output.as_str())
+            .chain(self.phase.as_deref())
             .chain(states)
             .collect()
     }

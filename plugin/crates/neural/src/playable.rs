@@ -1,12 +1,16 @@
 //! From a manifest to the engine's description of an instrument.
 
 use afterimage_engine::contract::MAX_LATENT;
-use afterimage_engine::{Hit, HitMap, InstrumentSpec, PlayStyle};
+use afterimage_engine::{GivenPhases, Hit, HitMap, InstrumentSpec, PlayStyle};
 use afterimage_spectral::{PhaseMethod, StftSpec};
 
 use crate::error::PackError;
 use crate::manifest::{ConditionKind, Manifest, Phase, PlayMode, Representation, Role, Window};
 use crate::pack::Pack;
+
+/// A call that gives a whole hit takes some milliseconds, and a bar may begin with three of them: on one core they
+/// were late with the lead of 10 ms that frames are given.
+const WHOLE_HIT_LEAD_MS: f32 = 20.0;
 
 impl Pack {
     /// What the engine must know about the pack. Allocates; needs no runtime.
@@ -17,7 +21,11 @@ impl Pack {
         let manifest = self.manifest();
         let representation = &manifest.representation;
         let (stft, phase) = inverse(self.name(), representation)?;
-        let phase = seen_ahead(phase, frames_per_call(manifest));
+        let given_phases = given_phases(manifest);
+        let phase = match given_phases {
+            GivenPhases::No => seen_ahead(phase, frames_per_call(manifest)),
+            _ => phase,
+        };
         let play = &manifest.play;
         let presets = || manifest.latent.iter().flat_map(|latent| &latent.presets);
         let opening = presets().find(|preset| preset.name == play.default_preset);
@@ -35,6 +43,11 @@ impl Pack {
             release_s: play.release_s,
             whole_hits: frames_per_call(manifest) > 1,
             hears_velocity: hears_velocity(manifest),
+            given_phases,
+            lead_ms: play.lead_ms.unwrap_or(match frames_per_call(manifest) {
+                1 => 0.0,
+                _ => WHOLE_HIT_LEAD_MS,
+            }),
             ..InstrumentSpec::new(&manifest.name, representation.sample_rate, stft, phase)
         })
     }
@@ -50,6 +63,17 @@ fn play_style(manifest: &Manifest) -> PlayStyle {
         },
         PlayMode::Drone | PlayMode::Clip => PlayStyle::Drone,
         PlayMode::OneShot => PlayStyle::OneShot(hit_map(manifest)),
+    }
+}
+
+/// Frames of one call, or with a state, go on from each other by themselves.
+fn given_phases(manifest: &Manifest) -> GivenPhases {
+    if manifest.representation.phase != Phase::Model {
+        GivenPhases::No
+    } else if frames_per_call(manifest) > 1 || !manifest.state.is_empty() {
+        GivenPhases::Carried
+    } else {
+        GivenPhases::OfMoment
     }
 }
 
@@ -160,7 +184,14 @@ pub(crate) fn inverse(
     match representation.phase {
         Phase::F0Lock => Ok((sizes, PhaseMethod::F0Lock)),
         Phase::Rtpghi | Phase::None => Ok((sizes, PhaseMethod::Rtpghi)),
-        Phase::Model => Err(refuse(pack, "phase", "'rtpghi' or 'f0-lock'", "'model'")),
+        // Frames of which it gives none, or that are changed on the way, are integrated.
+        Phase::Model if representation.kind.has_stft_bins() => Ok((sizes, PhaseMethod::Rtpghi)),
+        Phase::Model => Err(refuse(
+            pack,
+            "kind",
+            "'linear' or 'log-amplitude' where 'phase' is 'model'",
+            representation.kind.word(),
+        )),
     }
 }
 

@@ -34,7 +34,7 @@ const MAX_FALL_LOG2: f32 = 16.0;
 const MOST_RAISE_POWER: f64 = 1_000.0;
 
 /// What is done to a frame's magnitudes.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Shaping {
     /// 0 leaves the frame as it is, 1 leaves a wash of it.
     pub blur: f32,
@@ -45,10 +45,23 @@ pub struct Shaping {
     pub formant_semitones: f32,
 }
 
+impl Default for Shaping {
+    fn default() -> Self {
+        Self::NEUTRAL
+    }
+}
+
 impl Shaping {
+    /// Frames stay as they are.
+    pub const NEUTRAL: Self = Self {
+        blur: 0.0,
+        tilt_db_per_octave: 0.0,
+        formant_semitones: 0.0,
+    };
+
     /// Whether a frame stays as it is. Real-time safe.
     pub fn is_neutral(&self) -> bool {
-        *self == Self::default()
+        *self == Self::NEUTRAL
     }
 }
 

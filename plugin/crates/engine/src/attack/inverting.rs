@@ -137,10 +137,14 @@ impl Inverting {
     }
 
     /// Begins a key; what was at hand is dropped. `columns`: magnitudes `[layer][frame][bin]`, here and in
-    /// every [`Self::share`] of it.
-    pub(super) fn begin(&mut self, columns: &[f32], key: KeySound) {
+    /// every [`Self::share`] of it; `known`: phases `[frame][bin]` that came with the loudest.
+    pub(super) fn begin(&mut self, columns: &[f32], known: &[u32], key: KeySound) {
         (self.key, self.stage) = (key, Stage::Phases);
         self.phases.clear();
+        if known.len() == self.plan.frames as usize * self.bins {
+            self.phases.extend_from_slice(known);
+            return self.sound_layer(0);
+        }
         let loudest = columns.len() - self.plan.frames as usize * self.bins;
         let begun = self
             .whole

@@ -10,9 +10,8 @@ use super::inverting::{Inverting, KeySound, LayerSound};
 use super::{Attack, AttackPlan, MakerEnds, SetRequest};
 use crate::contract::{ATTACK_VOICE, DecodeError, Frame, FrameRequest};
 use crate::error::EngineError;
-use crate::link::Delivery;
 use crate::play::NoteClock;
-use crate::spec::InstrumentSpec;
+use crate::spec::{GivenPhases, InstrumentSpec};
 use crate::voice::pitch_hz;
 
 /// Keys an attack's phases, noise and width.
@@ -49,6 +48,8 @@ pub(crate) struct AttackMaker {
     rows: Vec<Frame>,
     /// Magnitudes of the key at hand, `[layer][frame][bin]`.
     columns: Vec<f32>,
+    /// Phases of its loudest layer, `[frame][bin]`, where the pack gives them; those that it knows come first.
+    phases: Vec<u32>,
     bins: usize,
 }
 
@@ -71,8 +72,9 @@ impl AttackMaker {
             job: None,
             requests: Vec::new(),
             rows: (0..max_rows.max(1))
-                .map(|_| Delivery::empty(spec.stft.bins()).frame)
+                .map(|_| Frame::silent(spec.stft.bins(), spec.given_phases != GivenPhases::No))
                 .collect(),
+            phases: Vec::new(),
             columns: vec![0.0; plan.layers.len() * plan.frames as usize * spec.stft.bins()],
             bins: spec.stft.bins(),
             plan: plan.clone(),
@@ -167,13 +169,15 @@ impl AttackMaker {
         if result.is_err() {
             return; // its notes begin late; the error is reported by the worker
         }
-        let batch = &mut self.rows[..self.requests.len()];
+        let count = self.requests.len();
+        let batch = &mut self.rows[..count];
         let columns = self.columns.chunks_exact_mut(self.bins).skip(job.rows);
         for (row, column) in batch.iter_mut().zip(columns) {
             clean_magnitudes(&mut row.magnitudes);
             column.copy_from_slice(&row.magnitudes);
         }
-        job.rows += batch.len();
+        self.keep_phases(&job);
+        job.rows += count;
         if job.rows == self.plan.layers.len() * self.plan.frames as usize {
             let key = KeySound {
                 pitch_hz: if self.plan.play.has_pitch() {
@@ -183,9 +187,27 @@ impl AttackMaker {
                 },
                 seed: self.plan.seed(&job),
             };
-            self.inverting.begin(&self.columns, key);
+            self.inverting.begin(&self.columns, &self.phases, key);
         }
         self.job = Some(job);
+    }
+
+    /// Takes the phases of the loudest layer, up to the first frame that does not know them.
+    fn keep_phases(&mut self, job: &Job) {
+        if job.rows == 0 {
+            self.phases.clear();
+        }
+        let frames = self.plan.frames as usize;
+        let first = (self.plan.layers.len() - 1) * frames;
+        let rows = self.rows[..self.requests.len()].iter().enumerate();
+        for (row, frame) in rows {
+            let wanted = first + self.phases.len() / self.bins;
+            if job.rows + row == wanted
+                && let Some(phases) = frame.known_phases()
+            {
+                self.phases.extend_from_slice(phases);
+            }
+        }
     }
 
     fn deliver(&mut self, job: &Job, sound: Box<LayerSound>) {

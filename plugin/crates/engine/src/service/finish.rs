@@ -7,7 +7,6 @@ use afterimage_spectral::clean::clean_magnitudes;
 use afterimage_spectral::play::{EnvelopeSource, Shaper};
 
 use crate::contract::{DecodeError, Frame, FrameRequest};
-use crate::link::Delivery;
 use crate::play::SpectralPlay;
 use crate::spec::InstrumentSpec;
 use crate::voice::pitch_hz;
@@ -109,13 +108,12 @@ impl Finisher {
         self.requests.extend(requests.iter().flat_map(further));
         let (count, limit) = (self.requests.len(), max_rows.max(1));
         while self.frames.len() < count {
-            self.frames.push(Delivery::empty(self.bins).frame);
+            self.frames.push(Frame::silent(self.bins, false));
         }
         let frames = self.frames[..count].chunks_mut(limit);
         for (requests, frames) in self.requests.chunks(limit).zip(frames) {
             for (frame, request) in frames.iter_mut().zip(requests) {
-                frame.request = *request;
-                (frame.silent, frame.cleaned_values) = (false, 0);
+                frame.readdress(request);
             }
             decode(requests, frames)?;
             for frame in frames {
@@ -135,6 +133,8 @@ fn play<'a>(
 ) {
     let play = &request.conditions.spectral;
     row.cleaned_values += clean_magnitudes(&mut row.magnitudes);
+    // A gain for each bin leaves its phase alone; energy that comes to a bin from elsewhere has another.
+    row.phases_known &= !(play.morphs() || play.shifts() || play.shaping.blur > 0.0);
     if play.morphs()
         && let Some(far) = further.next()
     {

@@ -79,6 +79,7 @@ impl Shift {
             let ratio = exp2((request.pitch - self.root) / 12.0);
             shift_magnitudes(&row.magnitudes, ratio, &mut self.shifted);
             row.magnitudes.copy_from_slice(&self.shifted);
+            row.phases_known = false;
         }
     }
 }
@@ -275,8 +276,7 @@ impl WorkerLink {
             let Some(mut frame) = self.ends.pool.pop() else {
                 break;
             };
-            frame.request = *request;
-            (frame.silent, frame.cleaned_values) = (false, 0);
+            frame.readdress(request);
             self.rows.push(frame);
         }
     }
@@ -334,7 +334,7 @@ impl WorkerLink {
             );
         }
         for (mut frame, request) in self.rows.drain(..).zip(self.requests.drain(..)) {
-            frame.request = request; // a decoder fills magnitudes; it does not readdress frames
+            frame.request = request; // a decoder fills frames; it does not readdress frames
             if !failed {
                 frame.cleaned_values += clean_magnitudes(&mut frame.magnitudes);
                 count(

@@ -36,7 +36,7 @@ pub(crate) struct FrameQueue {
 impl FrameQueue {
     pub(crate) fn new(capacity: usize) -> Self {
         Self {
-            frames: touched::queue(capacity, || Delivery::empty(0)),
+            frames: touched::queue(capacity, Delivery::empty),
             capacity,
         }
     }

@@ -6,6 +6,7 @@
 
 mod frames;
 mod mix;
+mod moment;
 pub(crate) mod note;
 mod shape;
 
@@ -21,6 +22,7 @@ use crate::touched;
 use frames::{FrameQueue, FrameState};
 use mix::HopPart;
 pub(crate) use mix::pitch_hz;
+use moment::Moment;
 use note::Note;
 pub(crate) use shape::VoiceShape;
 
@@ -46,6 +48,8 @@ struct Playing {
     silent_frames: u32,
     /// Released and faded: nothing is left to hear.
     quiet: bool,
+    /// What the newest frame was asked for.
+    newest: Option<Moment>,
 }
 
 /// Where a voice's frames go back to, and what is told about them.
@@ -303,6 +307,7 @@ impl Voice {
                     held_frames: 0,
                     silent_frames: 0,
                     quiet: false,
+                    newest: None,
                 }
             }
         }
@@ -384,12 +389,24 @@ impl Voice {
         } else {
             0
         };
-        self.inverse.push(SynthesisFrame {
+        let moment = Moment::of(&frame.request);
+        let goes_on = playing
+            .newest
+            .is_none_or(|newest| moment.goes_on_from(&newest, self.shape.hop_s));
+        let phases = frame
+            .known_phases()
+            .filter(|_| goes_on || self.shape.phases_carried);
+        let column = SynthesisFrame {
             magnitudes: &frame.magnitudes,
             pitch_hz: self.shape.pitch_hz(frame.request.pitch),
             spread: self.shape.spread,
             gain: 1.0,
-        });
+        };
+        match phases {
+            Some(phases) => self.inverse.push_known(column, phases),
+            None => self.inverse.push(column),
+        }
+        playing.newest = Some(moment);
         *lane.newest = Some(frame.request.conditions);
         playing.frames_pushed += 1;
         playing.held_frames = 0;

@@ -1,6 +1,6 @@
 //! What all voices of a program share: sizes and constants, counted once when it is built.
 
-use crate::spec::InstrumentSpec;
+use crate::spec::{GivenPhases, InstrumentSpec};
 use crate::timeline::ms_to_samples;
 
 /// A held last frame fades to silence within this time, in milliseconds: long enough to bridge a
@@ -20,6 +20,10 @@ pub(crate) struct VoiceShape {
     pub(crate) spread: f32,
     /// The key's pitch is the sound's.
     has_pitch: bool,
+    /// Phases that frames bring go on whatever moves.
+    pub(crate) phases_carried: bool,
+    /// Seconds from frame to frame.
+    pub(crate) hop_s: f32,
     /// Hops that begin after a note was cut take no new frames: what is there fades by itself, faster
     /// than the note does. Only where a cut is known before such a hop could be prepared.
     pub(crate) drops_cut_frames: bool,
@@ -41,6 +45,8 @@ impl VoiceShape {
             conceal_fade: ms_to_samples(CONCEAL_FADE_MS, spec.sample_rate_hz, 1),
             spread: spec.spread,
             has_pitch: spec.play.has_pitch(),
+            phases_carried: spec.given_phases == GivenPhases::Carried,
+            hop_s: hop as f32 / spec.sample_rate_hz as f32,
             drops_cut_frames: false,
             // What a voice asks for while the rest is in flight, and two fresh notes beside it.
             frames: in_flight.div_ceil(hop as u64) as usize + 3 * (frames_ahead as usize + 1),

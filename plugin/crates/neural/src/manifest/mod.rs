@@ -249,6 +249,7 @@ pub enum Role {
     Uniform,
     Temperature,
     Taps,
+    Phase,
 }
 
 impl Role {
@@ -289,6 +290,9 @@ pub struct Play {
     pub gain_db: f32,
     /// Seconds a note sounds on after its key is let go.
     pub release_s: f32,
+    /// Least time that the decoder is given, in milliseconds: what Exact mode then reports at least.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lead_ms: Option<f32>,
     /// What each key plays, for `one-shot`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub hits: Vec<PlayHit>,

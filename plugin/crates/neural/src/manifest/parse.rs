@@ -13,7 +13,7 @@ use super::{
 use crate::error::PackError;
 
 /// Words of [`Role`], in its order.
-pub(super) const ROLE_WORDS: [&str; 21] = [
+pub(super) const ROLE_WORDS: [&str; 22] = [
     "latent",
     "noise",
     "pitch",
@@ -35,8 +35,9 @@ pub(super) const ROLE_WORDS: [&str; 21] = [
     "uniform",
     "temperature",
     "taps",
+    "phase",
 ];
-const ROLES: [Role; 21] = [
+const ROLES: [Role; 22] = [
     Role::Latent,
     Role::Noise,
     Role::Pitch,
@@ -58,6 +59,7 @@ const ROLES: [Role; 21] = [
     Role::Uniform,
     Role::Temperature,
     Role::Taps,
+    Role::Phase,
 ];
 const TASK_WORDS: [&str; 5] = ["play", "continue", "imagine", "continue-midi", "transform"];
 const TASKS: [Task; 5] = [

@@ -20,6 +20,8 @@ const MAX_LATENT_SIZE: u64 = 4096;
 const MAX_RELEASE_S: f64 = 60.0;
 /// Longest hit.
 const MAX_HIT_S: f64 = 60.0;
+/// Longer, and it is no instrument.
+const MAX_LEAD_MS: f64 = 1000.0;
 
 pub(super) fn parse_play(
     field: &Field<'_>,
@@ -59,6 +61,11 @@ pub(super) fn parse_play(
             field.at("release_s").number_in(0.0, MAX_RELEASE_S)? as f32
         } else {
             0.3 // A hall-less instrument's release: long enough not to click, short enough for staccato.
+        },
+        lead_ms: if field.at("lead_ms").is_there() {
+            Some(field.at("lead_ms").number_in(0.0, MAX_LEAD_MS)? as f32)
+        } else {
+            None
         },
         hits: each(&field.at("hits"), |hit| parse_hit(hit, conditions))?,
         length_s: if field.at("length_s").is_there() {

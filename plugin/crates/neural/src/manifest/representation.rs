@@ -107,7 +107,7 @@ impl RepresentationKind {
         !matches!(self, Self::Waveform | Self::Events)
     }
 
-    fn has_stft_bins(self) -> bool {
+    pub(crate) fn has_stft_bins(self) -> bool {
         matches!(self, Self::Linear | Self::LogAmplitude)
     }
 }

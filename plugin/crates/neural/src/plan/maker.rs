@@ -4,7 +4,7 @@ use afterimage_engine::contract::{MAX_CLASSES, MAX_DESCRIPTORS};
 
 use super::{Fill, MAX_ROWS, PlannedInput};
 use crate::error::PackError;
-use crate::manifest::{Axis, ConditionKind, PlayMode, Role, TensorSpec};
+use crate::manifest::{Axis, ConditionKind, Phase, PlayMode, Role, TensorSpec};
 use crate::onnx::{Dim, Element};
 use crate::pack::{Pack, PackGraph};
 use crate::steps::{Carried, Place};
@@ -230,18 +230,19 @@ impl<'a> Maker<'a> {
         })
     }
 
-    pub(super) fn output(&self) -> Result<String, PackError> {
+    /// The output of a role that gives all bins of a call's frames.
+    fn columns(&self, role: Role, unit: &str) -> Result<String, PackError> {
         let bins = self.pack.manifest().representation.bins * self.frames_per_call();
         let frame = self
             .outputs
             .iter()
-            .find(|spec| spec.role == Role::Frame)
+            .find(|spec| spec.role == role)
             .ok_or_else(|| PackError::Field {
                 pack: self.pack.name().to_owned(),
                 field: "graphs.decode.outputs".into(),
-                expected: "a list with a tensor of the role 'frame'".into(),
+                expected: format!("a list with a tensor of the role '{}'", role.word()),
                 found: "none".into(),
-                advice: "name the decoder's spectrum output there".into(),
+                advice: "name that output of the decoder there".into(),
             })?;
         let width: usize = self.tail(frame)?.iter().product();
         if width != bins {
@@ -254,16 +255,38 @@ impl<'a> Maker<'a> {
                 "correct 'representation.bins' or export the graph with that many",
             ));
         }
-        let unit = self.pack.manifest().representation.unit.word();
         if !frame.unit.is_empty() && frame.unit != unit {
             return Err(self.complain(
                 frame,
-                format!("have the unit '{unit}', as 'representation.unit' says"),
+                format!("have the unit '{unit}'"),
                 format!("its unit is '{}'", frame.unit),
                 "make the two agree",
             ));
         }
         Ok(frame.tensor.clone())
+    }
+
+    /// The spectrum.
+    pub(super) fn output(&self) -> Result<String, PackError> {
+        let unit = self.pack.manifest().representation.unit.word();
+        self.columns(Role::Frame, unit)
+    }
+
+    /// The phases, where they are the model's; from frame to frame they then have to advance by something.
+    pub(super) fn phase(&self, inputs: &[PlannedInput]) -> Result<Option<String>, PackError> {
+        let representation = &self.pack.manifest().representation;
+        if representation.phase != Phase::Model {
+            return Ok(None);
+        }
+        let advances = |input: &PlannedInput| matches!(input.fill, Fill::TimeOn | Fill::State(_));
+        if self.frames_per_call() == 1 && !inputs.iter().any(advances) {
+            return Err(self.unsupported(
+                "'representation.phase'",
+                "'rtpghi' for a decoder that hears no time, or an input of the role 'time_on'",
+                "'model'",
+            ));
+        }
+        self.columns(Role::Phase, "rad").map(Some)
     }
 
     pub(super) fn fixed_rows(&self) -> Result<Option<usize>, PackError> {

@@ -89,12 +89,8 @@ impl FrameTransformer {
             input: InputEncoder::open(pack, plan, (runtime, kind), (&stft, pitched))?,
             knobs: [0.0; MAX_LATENT],
             decoder: loaded.decoder,
-            decoded: vec![Frame {
-                request: request(),
-                magnitudes: vec![0.0; stft.bins()].into(),
-                silent: true,
-                cleaned_values: 0,
-            }],
+            // In time with an input no frame's phases follow from the one before's: they are integrated.
+            decoded: vec![Frame::silent(stft.bins(), false)],
             inverse,
             side: vec![0.0; stft.hop()],
             onset_fit: OnsetFit::new(rate_hz, stft.hop(), delay_samples, 1.0 / LOWEST_HZ),
@@ -211,17 +207,10 @@ fn moved(knob: f32, axis: usize, tick: Tick<'_>) -> f32 {
 
 fn request() -> FrameRequest {
     FrameRequest {
-        epoch: 0,
-        voice: 0,
-        note: 0,
-        frame_index: 0,
-        due_sample: 0,
         pitch: FIRST_PITCH,
         velocity: VELOCITY,
-        time_on_s: 0.0,
-        time_off_s: -1.0,
-        conditions: Conditions::default(),
         seed: SEED,
+        ..FrameRequest::NONE
     }
 }
 
