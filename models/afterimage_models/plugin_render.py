@@ -13,15 +13,16 @@ RENDERS = 3  # tries, on a machine that does other things too
 LATE_SHARE = 0.005  # of a render's hops; concealed frames below that move no mean, and their count is recorded
 
 
-def render_plugin(xtask: list[str], pack: Path, automation: Path, seconds: float, wav: Path) -> int:
+def render_plugin(xtask: list[str], pack: Path, automation: Path, seconds: float, wav: Path, *more: str) -> int:
     """Play a score through the built bundle, again where too many frames were late; returns how many still were.
 
-    `xtask`: the words that start it, `cargo xtask`, or one that is built already. Raises RuntimeError when too
+    `xtask`: the words that start it, `cargo xtask`, or one that is built already. `more`: further words of the command.
+    Raises RuntimeError when too
     many are late every time, CalledProcessError when a render fails.
     """
     command = [*xtask, "render", "--pack", str(pack.resolve()), "--automation", str(automation.resolve())]
     command += ["--seconds", f"{seconds:.1f}", "--rate", str(SAMPLE_RATE), "--block", "512"]
-    command += ["--out", str(wav.resolve())]
+    command += ["--out", str(wav.resolve()), *more]
     for _ in range(RENDERS):
         done = subprocess.run(command, check=True, cwd=REPOSITORY, stdout=subprocess.PIPE, text=True)
         late = late_frames(done.stdout)

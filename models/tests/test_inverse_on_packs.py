@@ -4,9 +4,11 @@ import numpy as np
 import pytest
 
 from afterimage_models.decoded_notes import PackDecoder, PlayedNote
-from afterimage_models.inverse_on_packs import Heard, drums, played_packs, score, table, tone_and_time
+from afterimage_models.inverse_on_packs import Heard, drums, levels_off, played_packs, score, table, tone_and_time
+from afterimage_models.reference.stft import Spec, stft
 from afterimage_models.spectrum import SAMPLE_RATE
 
+SPEC = Spec(1024, 256)
 PACKS = {folder.name: folder for folder in played_packs()}
 
 
@@ -53,12 +55,19 @@ def test_a_steady_tone_is_not_off_and_one_that_wavers_is() -> None:
     time = np.arange(2 * SAMPLE_RATE) / SAMPLE_RATE
     tone = 0.1 * np.sign(np.sin(2.0 * np.pi * 220.0 * time)) + 1e-4 * np.random.default_rng(1).normal(size=len(time))
     same = tone_and_time(_heard(tone, tone, 1.5))
-    assert same["octave contrast"] == same["modulation"] == same["decay, dB/s"] == 0.0
-    wavers = tone_and_time(_heard(tone * (1.0 + 0.3 * np.sin(2.0 * np.pi * 6.0 * time)), tone, 1.5))
-    assert wavers["modulation"] > 0.15
+    assert same["octave contrast"] == same["decay, dB/s"] == 0.0
+    frames = np.abs(stft(SPEC, tone))
+    for audio, least, most in (
+        (tone, 0.0, 1e-6),
+        (tone * (1.0 + 0.3 * np.sin(2.0 * np.pi * 6.0 * time)), 1.2, 3.0),
+        (tone * np.minimum(1.0, time / 0.05), 0.0, 0.2),  # swells, then is steady
+    ):
+        held = levels_off(frames, SPEC, SAMPLE_RATE, 1.5, audio)["held"]
+        assert least <= held <= most
+    assert levels_off(frames, SPEC, SAMPLE_RATE, 1.5, tone * np.minimum(1.0, time / 0.05))["attack"] > 1.2
 
 
 def test_only_shares_beyond_fifteen_percent_are_marked() -> None:
-    text = table("pack", [{"crest, dB": 9.0, "kurtosis": 0.2, "haze": 0.1}])
+    text = table("pack", [{"crest, dB": 9.0, "kurtosis": 0.2, "haze": 0.1, "level, held, dB": 1.0}])
     marked = [line.split()[0] for line in text.splitlines() if "over 15 %" in line]
     assert marked == ["kurtosis"]
