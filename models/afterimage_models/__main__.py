@@ -116,7 +116,9 @@ def parser() -> argparse.ArgumentParser:
     recordings.add_argument("--cache", type=Path, default=MODELS / "data" / "clips", help="where packages are kept")
     recordings.set_defaults(run=_corpus)
     table = commands.add_parser("continuations", help="what the effect plays after prompts that no model heard")
-    table.add_argument("continuers", nargs="*", default=["memory"], help="memory, or packs as `render` takes them")
+    table.add_argument(
+        "continuers", nargs="*", default=["memory"], help="memory, or packs as `render` takes them, @ID=VALUE behind"
+    )
     table.add_argument("--prompts", type=Path, default=MODELS / "data" / "prompts")
     table.add_argument("--tunes", type=Path, default=MODELS / "data" / "tunes")
     table.add_argument("--out", type=Path, default=MODELS / "build" / "continuations")

@@ -1,7 +1,8 @@
 """The table of continuations: what the plugin plays after prompts that no model heard, beside what truly follows.
 
 `python -m afterimage_models continuations` renders every prompt through the audio effect with every continuer, and
-judges the WAVs. Agreement is only worth what was not copied, so both stand side by side.
+judges the WAVs. Agreement is only worth what was not copied, so both stand side by side. A continuer may name settings:
+`juke@continue_likeness=0` is the net without the memory of what was heard.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from .plugin_render import REPOSITORY
 AFTER_S = 16.0
 HOST_RATIO = 2
 """The effect runs at twice the prompts' rate, 44.1 kHz: at their own, its resampler's edge would mark the switch."""
-TRUTH, MEMORY = "true next bars", "memory"
+TRUTH, MEMORY, SETTING = "true next bars", "memory", "@"
 SEGMENT_S = 2.0
 LEFT_S = 0.03
 MEASURES = {
@@ -47,8 +48,11 @@ def through_plugin(xtask: list[str]) -> Renderer:
     def render(heard: Path, prompt: Prompt, continuer: str, out: Path) -> None:
         command = [*xtask, "render", "--input", str(heard), "--continue-at", f"{prompt.switch_s:.6f}s"]
         command += ["--length", f"{AFTER_S:g}s", "--out", str(out)]
-        if continuer != MEMORY:
-            command += ["--continuer", continuer]
+        pack, *settings = continuer.split(SETTING)
+        if pack != MEMORY:
+            command += ["--continuer", pack]
+        for setting in settings:
+            command += ["--set", setting]
         subprocess.run(command, check=True, cwd=REPOSITORY, stdout=subprocess.DEVNULL)
 
     return render
@@ -133,5 +137,8 @@ def format_table(table: dict[str, dict]) -> str:
             cells.append(f"{values.mean():.2f} ({low:.2f} to {high:.2f})")
         lines.append(f"| {measure} | " + " | ".join(cells) + " |")
     lines.append("| seam found, AUC | " + " | ".join(f"{table[n]['seam_auc']:.2f}" for n in names) + " |")
+    steps = {name: np.mean([row["seam level dB"] for row in table[name]["rows"]]) for name in names}
+    over = " | ".join(f"{steps[name] - steps[TRUTH]:+.2f}" for name in names)
+    lines.append(f"| seam level over the true bars', dB | {over} |")
     counts = [f"{len(table[n]['collapsed'])} of {len(table[n]['rows'])}" for n in names]
     return "\n".join([*lines, "| collapsed | " + " | ".join(counts) + " |"])

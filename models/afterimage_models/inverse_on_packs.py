@@ -38,6 +38,7 @@ KNOB_LIMIT = 3.0
 WITHIN = 0.15  # of the original, in tone, time and drums
 WITHIN_DB = 20.0 * float(np.log10(1.0 + WITHIN))  # the same of a level
 ATTACK_S, HELD_FROM_S = 0.1, 0.2
+LAYERS = 2
 HEARD_LEVEL = 1e-2  # of the loudest frame: below, a level has no say
 INSTANT = ("--set", "latency_mode=1")
 PICTURE_S, PICTURE_ROWS = 6.0, 400
@@ -79,14 +80,20 @@ def levels_off(magnitudes: np.ndarray, spec: Spec, rate: int, hold_s: float, aud
     return {"attack": rms(0.0, ATTACK_S), "held": rms(HELD_FROM_S, hold_s)}
 
 
-def score(decoder: PackDecoder) -> tuple[list[PlayedNote], float]:
-    """The notes that a pack is judged by, and how long each is held."""
+def score(decoder: PackDecoder, instant: bool = False) -> tuple[list[PlayedNote], float]:
+    """The notes that a pack is judged by, and how long each is held.
+
+    Hits that are made ahead draw their noise by key and layer, as `attack/maker.rs` numbers them.
+    """
     play = decoder.manifest["play"]
     if play["mode"] == "one-shot":
         labels = next(c["labels"] for c in decoder.manifest["conditions"] if c["kind"] == "class")
         keys = {hit["label"]: hit["key"] for hit in reversed(play["hits"])}
         frames = decoder.graph["frames_per_call"]
-        return [PlayedNote(n, keys[name], labels.index(name), frames) for n, name in enumerate(keys)], HIT_HOLD_S
+        layer = int(any(tensor["role"] == "velocity" for tensor in decoder.graph["inputs"]))
+        ordinals = [LAYERS * key + layer if instant else n for n, key in enumerate(keys.values())]
+        hits = zip(ordinals, keys.items(), strict=True)
+        return [PlayedNote(n, key, labels.index(name), frames) for n, (name, key) in hits], HIT_HOLD_S
     drone = play["mode"] != "pitched"
     hold_s = DRONE_HOLD_S if drone else PITCHED_HOLD_S
     frames = int(hold_s * decoder.rate / decoder.spec.hop) + 1
@@ -100,7 +107,7 @@ def hear(folder: Path, xtask: list[str], out: Path, instant: bool = False) -> li
     `instant`: in Instant mode, from attacks made ahead.
     """
     decoder = PackDecoder(folder)
-    notes, hold_s = score(decoder)
+    notes, hold_s = score(decoder, instant)
     slot_s = max(hold_s, notes[0].frames * decoder.spec.hop / decoder.rate) + GAP_S
     starts = [LEAD_IN_S + n * slot_s for n in range(len(notes))]
     automation = out / f"{folder.name}.automation.json"
@@ -223,7 +230,7 @@ def judge(folder: Path, xtask: list[str], out: Path, instant: bool = False) -> s
     """The table of one pack; its WAV and picture come to lie in `out`."""
     heard = hear(folder, xtask, out, instant)
     decoder = PackDecoder(folder)
-    notes, _ = score(decoder)
+    notes, _ = score(decoder, instant)
     measure: Callable[[Heard], dict[str, float]] = (
         drums if decoder.manifest["play"]["mode"] == "one-shot" else tone_and_time
     )
