@@ -38,7 +38,6 @@ KNOB_LIMIT = 3.0
 WITHIN = 0.15  # of the original, in tone, time and drums
 WITHIN_DB = 20.0 * float(np.log10(1.0 + WITHIN))  # the same of a level
 ATTACK_S, HELD_FROM_S = 0.1, 0.2
-LAYERS = 2
 HEARD_LEVEL = 1e-2  # of the loudest frame: below, a level has no say
 INSTANT = ("--set", "latency_mode=1")
 PICTURE_S, PICTURE_ROWS = 6.0, 400
@@ -83,22 +82,21 @@ def levels_off(magnitudes: np.ndarray, spec: Spec, rate: int, hold_s: float, aud
 def score(decoder: PackDecoder, instant: bool = False) -> tuple[list[PlayedNote], float]:
     """The notes that a pack is judged by, and how long each is held.
 
-    Hits that are made ahead draw their noise by key and layer, as `attack/maker.rs` numbers them.
+    In Instant mode a stochastic pack's draw is the key's, else the note's ordinal (`FrameRequest::draw`).
     """
     play = decoder.manifest["play"]
     if play["mode"] == "one-shot":
         labels = next(c["labels"] for c in decoder.manifest["conditions"] if c["kind"] == "class")
         keys = {hit["label"]: hit["key"] for hit in reversed(play["hits"])}
         frames = decoder.graph["frames_per_call"]
-        layer = int(any(tensor["role"] == "velocity" for tensor in decoder.graph["inputs"]))
-        ordinals = [LAYERS * key + layer if instant else n for n, key in enumerate(keys.values())]
+        ordinals = [key if instant else n for n, key in enumerate(keys.values())]
         hits = zip(ordinals, keys.items(), strict=True)
         return [PlayedNote(n, key, labels.index(name), frames) for n, (name, key) in hits], HIT_HOLD_S
     drone = play["mode"] != "pitched"
     hold_s = DRONE_HOLD_S if drone else PITCHED_HOLD_S
     frames = int(hold_s * decoder.rate / decoder.spec.hop) + 1
     keys = (DRONE_KEY,) if drone else PITCHED_KEYS
-    return [PlayedNote(n, key, 0, frames) for n, key in enumerate(keys)], hold_s
+    return [PlayedNote(key if instant else n, key, 0, frames) for n, key in enumerate(keys)], hold_s
 
 
 def hear(folder: Path, xtask: list[str], out: Path, instant: bool = False) -> list[Heard]:

@@ -74,6 +74,8 @@ pub struct FrameRequest {
     pub conditions: Conditions,
     /// Seed of the instance.
     pub seed: u64,
+    /// Which draw of its noise a stochastic pack takes: notes of one seed and draw have the same.
+    pub draw: u32,
 }
 
 /// One spectrum column on its way to the audio thread. The buffer is allocated once and recycled.
@@ -108,6 +110,7 @@ impl FrameRequest {
         time_off_s: -1.0,
         conditions: Conditions::NEUTRAL,
         seed: 0,
+        draw: 0,
     };
 }
 

@@ -4,6 +4,7 @@
 //! takes, when it is stolen and when it ends follow from the events alone: nothing here looks at
 //! what has arrived or what was played, but to stop asking for what cannot be heard.
 
+use crate::attack::attack_draw;
 use crate::contract::FrameRequest;
 use crate::desk::Desk;
 use crate::envelope::cut_fade_samples;
@@ -197,6 +198,11 @@ impl RequestHead {
             },
             conditions,
             seed: desk.controls.seed,
+            draw: match desk.shelf {
+                // As the attack had it that was made ahead of the note.
+                Some(_) => attack_draw(slot.key),
+                None => slot.ordinal,
+            },
         };
         slot.next_frame += 1;
         match desk.link.requests.push(request) {

@@ -3,8 +3,15 @@
 
 mod support;
 
-use afterimage_engine::{ControlChange, Event, HostConfig, Instrument, LatencyMode, RenderMode};
+use std::sync::Arc;
+
+use afterimage_engine::contract::{ATTACK_VOICE, DecodeError, Decoder, Frame, FrameRequest};
+use afterimage_engine::{
+    ControlChange, DecoderHandle, DecoderKey, Event, HostConfig, Instrument, LatencyMode,
+    RenderMode,
+};
 use afterimage_spectral::PhaseMethod;
+use parking_lot::Mutex;
 use support::{
     Behaviour, MODEL_RATE_HZ, Rig, Sound, Working, control, instrument, music, note_off, note_on,
     peak,
@@ -97,6 +104,70 @@ fn the_voice_takes_over_without_a_seam() {
             let hop = 256 * rate_hz as usize / MODEL_RATE_HZ as usize;
             let ratio = seam_roughness(&sound, at as usize, lead.next_multiple_of(hop));
             assert!(ratio < 1.5, "{phase:?} {rate_hz} Hz {velocity}: {ratio}");
+        }
+    }
+}
+
+/// Says what it was asked for.
+struct Asked(Arc<Mutex<Vec<FrameRequest>>>);
+
+impl Decoder for Asked {
+    fn decode(
+        &mut self,
+        requests: &[FrameRequest],
+        frames: &mut [Frame],
+    ) -> Result<(), DecodeError> {
+        self.0.lock().extend_from_slice(requests);
+        for frame in frames {
+            frame.magnitudes.fill(1.0);
+            frame.silent = false;
+        }
+        Ok(())
+    }
+
+    fn max_rows(&self) -> usize {
+        16
+    }
+}
+
+#[test]
+fn a_note_takes_the_draw_of_its_attack_and_in_exact_mode_its_own() {
+    for mode in [LatencyMode::Instant, LatencyMode::Exact] {
+        let asked = Arc::default();
+        let mut pack = pack(PhaseMethod::Rtpghi, 60.0, 61.0);
+        let key = DecoderKey {
+            pack_hash: "asked".into(),
+            backend: "test".into(),
+        };
+        pack.decoder = DecoderHandle::unshared(key, Box::new(Asked(Arc::clone(&asked))));
+        let host = HostConfig {
+            latency_mode: mode,
+            ..host(48_000, 64)
+        };
+        let mut rig = Rig::with(host, Some(pack));
+        let events = [60, 61, 60].map(|key| (u64::from(key) * 400, note_on(key, 1.0)));
+        let mut events: Vec<_> = events.into();
+        events[2].0 += 12_000;
+        rig.play(&events, 60_000, 64);
+        let asked = asked.lock();
+        let of = |key: f32, attack: bool| {
+            let rows = asked.iter().filter(|request| request.pitch == key);
+            let mut draws: Vec<_> = rows
+                .filter(|request| (request.voice == ATTACK_VOICE) == attack)
+                .map(|request| request.draw)
+                .collect();
+            draws.sort_unstable();
+            draws.dedup();
+            draws
+        };
+        match mode {
+            LatencyMode::Instant => {
+                assert!(of(60.0, true) == of(60.0, false) && of(60.0, true).len() == 1);
+                assert!(of(61.0, true) == of(61.0, false) && of(60.0, true) != of(61.0, true));
+            }
+            LatencyMode::Exact => {
+                assert_eq!((of(60.0, false).len(), of(61.0, false).len()), (2, 1));
+            }
         }
     }
 }

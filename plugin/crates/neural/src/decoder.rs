@@ -106,7 +106,7 @@ impl Feed {
                 let stream = Stream::new(
                     request.seed,
                     Purpose::LATENT,
-                    u64::from(request.note),
+                    u64::from(request.draw),
                     NOISE_CHANNEL,
                 );
                 conditions.temperature * stream.gaussian_at(column as u64)

@@ -158,7 +158,7 @@ impl Hits {
 
 #[cfg(test)]
 mod tests {
-    use afterimage_engine::contract::{Conditions, FrameRequest};
+    use afterimage_engine::contract::FrameRequest;
 
     use super::Hits;
 
@@ -168,13 +168,7 @@ mod tests {
             voice,
             note,
             frame_index,
-            due_sample: 0,
-            pitch: 60.0,
-            velocity: 1.0,
-            time_on_s: 0.0,
-            time_off_s: -1.0,
-            conditions: Conditions::default(),
-            seed: 1,
+            ..FrameRequest::NONE
         }
     }
 

@@ -118,6 +118,7 @@ pub(crate) fn probes(manifest: &Manifest) -> Vec<FrameRequest> {
                 time_off_s: if probe % 3 == 2 { 0.1 * along } else { -1.0 },
                 conditions,
                 seed: 1,
+                draw: probe as u32,
             }
         })
         .collect()

@@ -186,7 +186,7 @@ fn knobs_labels_noise_and_descriptors_reach_the_graph() {
     variants[1].conditions.class[0] += 1;
     variants[2].conditions.descriptor[1] += 0.5;
     variants[3].seed += 1;
-    variants[4].note += 1;
+    variants[4].draw += 1;
     for (index, variant) in variants.into_iter().enumerate() {
         assert_ne!(
             heard(&mut loaded, variant),
@@ -195,7 +195,7 @@ fn knobs_labels_noise_and_descriptors_reach_the_graph() {
         );
     }
     let mut same = base;
-    (same.voice, same.epoch, same.due_sample) = (9, 8, 7);
+    (same.voice, same.epoch, same.due_sample, same.note) = (9, 8, 7, 6);
     assert_eq!(
         heard(&mut loaded, same),
         reference,

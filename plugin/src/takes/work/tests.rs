@@ -90,6 +90,76 @@ fn a_full_disk_loses_nothing_and_is_tried_again() {
     assert!(bench.desk.list().sentence.is_empty());
 }
 
+/// Where the test below, started again, finds its disk of 256 kB.
+const SMALL_DISK: &str = "AFTERIMAGE_SMALL_DISK";
+
+#[test]
+#[cfg(target_os = "linux")]
+#[allow(clippy::disallowed_macros, reason = "a test says why it cannot run")]
+fn a_disk_that_fills_up_in_the_middle_of_a_take_loses_nothing() {
+    let Some(disk) = std::env::var_os(SMALL_DISK) else {
+        let folder = Folder::new("small-disk");
+        std::fs::create_dir_all(&folder.0).unwrap();
+        // A disk of this process's own, which needs no rights where the system lets users have such.
+        let script =
+            "mount -t tmpfs -o size=256k tmpfs \"$AFTERIMAGE_SMALL_DISK\" || exit 77; exec \"$@\"";
+        let this = std::env::current_exe().unwrap();
+        let name = "takes::work::tests::a_disk_that_fills_up_in_the_middle_of_a_take_loses_nothing";
+        let done = std::process::Command::new("unshare")
+            .args([
+                "--user",
+                "--map-root-user",
+                "--mount",
+                "sh",
+                "-c",
+                script,
+                "sh",
+            ])
+            .arg(this)
+            .args(["--exact", name])
+            .env(SMALL_DISK, &folder.0)
+            .output();
+        match done {
+            Ok(done) if done.status.success() => {
+                let said = String::from_utf8_lossy(&done.stdout);
+                assert!(said.contains("1 passed"), "{said}");
+            }
+            Ok(done) if done.status.code() == Some(101) => {
+                panic!("{}", String::from_utf8_lossy(&done.stdout))
+            }
+            _ => println!("SKIPPED: no disk of its own could be mounted (unshare, tmpfs)"),
+        }
+        return;
+    };
+    let disk = std::path::PathBuf::from(disk);
+    let takes = disk.join("takes");
+    // All but 6 kB: a take's folder and its record fit, its sound of 4 kB and what was heard do not.
+    let filler = disk.join("filler");
+    let mut bench = bench(&Folder(disk.clone()), Store::new(takes.clone(), u64::MAX));
+    std::fs::write(&filler, vec![1; 248 << 10]).unwrap();
+    bench.finished.lock().push(take("0001"));
+    bench.work.step();
+    let sentence = bench.desk.list().sentence.clone();
+    assert!(sentence.contains("cannot be written"), "{sentence}");
+    assert_eq!(bench.names(), ["take 0001"], "it waits in memory");
+    let left: Vec<_> = std::fs::read_dir(&takes)
+        .map(|entries| {
+            entries
+                .filter_map(Result::ok)
+                .map(|entry| entry.file_name())
+                .collect()
+        })
+        .unwrap_or_default();
+    assert!(left.is_empty(), "pieces of a take stay: {left:?}");
+    std::fs::remove_file(&filler).unwrap();
+    for _ in 0..=RETRY_STEPS {
+        bench.work.step();
+    }
+    let written = Store::new(takes, u64::MAX).read("0001").unwrap();
+    assert_eq!(written, take("0001"));
+    assert!(bench.desk.list().sentence.is_empty());
+}
+
 #[test]
 fn what_is_kept_travels_in_the_session_to_another_machine() {
     let here = Folder::new("here");

@@ -7,7 +7,7 @@ use afterimage_spectral::clean::clean_magnitudes;
 use afterimage_spectral::counter_rng::{Purpose, Stream};
 
 use super::inverting::{Inverting, KeySound, LayerSound};
-use super::{Attack, AttackPlan, MakerEnds, SetRequest};
+use super::{Attack, AttackPlan, MakerEnds, SetRequest, attack_draw};
 use crate::contract::{ATTACK_VOICE, DecodeError, Frame, FrameRequest};
 use crate::error::EngineError;
 use crate::play::NoteClock;
@@ -249,6 +249,7 @@ impl AttackPlan {
             time_off_s: -1.0,
             conditions,
             seed: set.seed,
+            draw: attack_draw(job.keys[job.next]),
         }
     }
 

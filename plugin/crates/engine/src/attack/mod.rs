@@ -34,6 +34,11 @@ const ATTACKS_IN_FLIGHT: usize = 64;
 /// The same for whole hits, each of which takes as much memory as forty attacks.
 const HITS_IN_FLIGHT: usize = 4;
 
+/// The draw of a stochastic pack's noise in Instant mode, for the attack of a key and the frames that go on from it.
+pub(crate) fn attack_draw(key: u8) -> u32 {
+    u32::from(key)
+}
+
 /// Asks for the attacks of all keys. Emitted by the Processor on a tick.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct SetRequest {
