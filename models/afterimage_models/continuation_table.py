@@ -19,7 +19,7 @@ from scipy.signal import resample_poly
 from .corpus.prompts import Prompt
 from .judges import copying, free_run, rhythm, seam
 from .judges.sets import separability
-from .plugin_render import REPOSITORY
+from .plugin_render import REPOSITORY, told
 
 AFTER_S = 16.0
 HOST_RATIO = 2
@@ -53,7 +53,12 @@ def through_plugin(xtask: list[str]) -> Renderer:
             command += ["--continuer", pack]
         for setting in settings:
             command += ["--set", setting]
-        subprocess.run(command, check=True, cwd=REPOSITORY, stdout=subprocess.DEVNULL)
+        done = subprocess.run(command, check=True, cwd=REPOSITORY, stdout=subprocess.PIPE, text=True)
+        late = told(done.stdout, "late samples")
+        if late:
+            raise RuntimeError(
+                f"{out}: {late} samples came late, which is no fault of the model; the machine is too busy"
+            )
 
     return render
 

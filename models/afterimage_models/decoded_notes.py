@@ -1,7 +1,7 @@
 """What a shipped decoder gives for a note, run here: magnitudes as the plugin's own code would read them.
 
 Inputs are filled by their roles as `plugin/crates/neural/src/decoder.rs` fills them: the default preset, full velocity,
-conditions at their defaults, and noise by the counter RNG from seed and note.
+conditions at their defaults, and noise by the counter RNG from seed and draw.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ HEAD = 2  # values before the partials of a harmonic-noise frame: f0 and inharmo
 
 @dataclass(frozen=True)
 class PlayedNote:
-    """A note of a score: its ordinal, key, class label and how many frames are wanted."""
+    """A note of a score: its draw, key, class label and how many frames are wanted."""
 
-    ordinal: int
+    draw: int
     key: int
     label: int
     frames: int
@@ -71,7 +71,7 @@ class PackDecoder:
 
     def _inputs(self, note: PlayedNote, rows: int) -> dict[str, NDArray]:
         continuous = [c for c in self.manifest["conditions"] if c["kind"] == "continuous"]
-        noise = Stream(SEED, LATENT, note.ordinal, NOISE_CHANNEL)
+        noise = Stream(SEED, LATENT, note.draw, NOISE_CHANNEL)
         time_on = np.arange(rows) * self.spec.hop / self.rate
         by_role = {
             "latent": lambda width: self.latent()[:width],

@@ -89,8 +89,8 @@ def score(decoder: PackDecoder, instant: bool = False) -> tuple[list[PlayedNote]
         labels = next(c["labels"] for c in decoder.manifest["conditions"] if c["kind"] == "class")
         keys = {hit["label"]: hit["key"] for hit in reversed(play["hits"])}
         frames = decoder.graph["frames_per_call"]
-        ordinals = [key if instant else n for n, key in enumerate(keys.values())]
-        hits = zip(ordinals, keys.items(), strict=True)
+        draws = [key if instant else n for n, key in enumerate(keys.values())]
+        hits = zip(draws, keys.items(), strict=True)
         return [PlayedNote(n, key, labels.index(name), frames) for n, (name, key) in hits], HIT_HOLD_S
     drone = play["mode"] != "pitched"
     hold_s = DRONE_HOLD_S if drone else PITCHED_HOLD_S
@@ -178,7 +178,7 @@ def table(title: str, rows: list[dict[str, float]]) -> str:
         if not len(values):
             continue
         mean, worst = float(values.mean()), float(np.percentile(values, 90))
-        is_level = name.startswith("level")
+        is_level = name.startswith("level") and "reference" not in name
         off = "  over 15 %" if mean > (WITHIN_DB if is_level else WITHIN) and ("," not in name or is_level) else ""
         lines.append(f"  {name:<26}{mean:>9.2f}{worst:>11.2f}{off}")
     return "\n".join(lines)

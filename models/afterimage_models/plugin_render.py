@@ -38,3 +38,11 @@ def late_frames(report: str) -> int:
     if found is None:
         raise ValueError(f"no count of late frames in the report of the render:\n{report}")
     return int(found.group(1))
+
+
+def told(report: str, name: str) -> int:
+    """A whole number of a render's report. Raises ValueError where it is not told."""
+    found = re.search(rf"^\s*{re.escape(name)}\s+(\d+)", report, re.MULTILINE)
+    if found is None:
+        raise ValueError(f"the report of the render does not tell '{name}':\n{report}")
+    return int(found.group(1))

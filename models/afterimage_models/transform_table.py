@@ -7,7 +7,6 @@ pack, offline and paced as live, and judges the WAVs: when it sounds, its pitch,
 from __future__ import annotations
 
 import json
-import re
 import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -22,7 +21,7 @@ from .judges.layout import Slice, cut, level_gain
 from .judges.notes import compare_all
 from .loudness import max_momentary_lufs
 from .midi_file import Note
-from .plugin_render import REPOSITORY
+from .plugin_render import REPOSITORY, told
 from .spectrum import GATE_DB, SAMPLE_RATE, note_to_hz, spectrogram
 
 LEAD_IN_S, GAP_S, LATE_S = 0.5, 0.35, 1.0
@@ -111,14 +110,6 @@ def through_plugin(xtask: list[str]) -> Renderer:
         return subprocess.run(command, check=True, cwd=REPOSITORY, stdout=subprocess.PIPE, text=True).stdout
 
     return render
-
-
-def told(report: str, name: str) -> int:
-    """A whole number of a render's report. Raises ValueError where it is not told."""
-    found = re.search(rf"^\s*{re.escape(name)}\s+(\d+)", report, re.MULTILINE)
-    if found is None:
-        raise ValueError(f"the report of the render does not tell '{name}':\n{report}")
-    return int(found.group(1))
 
 
 def judge(sounds: list[Sound], heard: list[Slice], made: list[Slice]) -> list[dict[str, float]]:

@@ -39,7 +39,7 @@ def test_every_kind_of_hit_is_struck_once() -> None:
     decoder = PackDecoder(PACKS["spectral-gan"])
     notes, _ = score(decoder)
     assert sorted(note.label for note in notes) == list(range(12))
-    assert [note.ordinal for note in notes] == list(range(12))
+    assert [note.draw for note in notes] == list(range(12))
 
 
 def test_what_is_the_same_is_not_off_and_what_is_smeared_is() -> None:
@@ -69,5 +69,7 @@ def test_a_steady_tone_is_not_off_and_one_that_wavers_is() -> None:
 
 def test_only_shares_beyond_fifteen_percent_are_marked() -> None:
     text = table("pack", [{"crest, dB": 9.0, "kurtosis": 0.2, "haze": 0.1, "level, held, dB": 1.0}])
+    levels = table("pack", [{"level, attack, dB": 1.3, "level, attack, reference, dB": 1.3}])
+    assert [line.split("  ")[1] for line in levels.splitlines() if "over 15 %" in line] == ["level, attack, dB"]
     marked = [line.split()[0] for line in text.splitlines() if "over 15 %" in line]
     assert marked == ["kurtosis"]

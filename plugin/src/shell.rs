@@ -134,16 +134,16 @@ impl<R> Shell<R> {
 
     /// The latency that the host should be told instead of the one it was told at activation: transforming needs
     /// time, and gives it back; so does a pack that asks for a longer lead. The host then activates again. Real-time safe.
-    fn wanted_latency(&self) -> Option<u32> {
+    fn wanted_latency(&self, passes_input: bool) -> Option<u32> {
         let told = self.processor.latency().reported_samples;
         let own = self.engine.wanted_latency_samples();
-        let wanted = if !self.view.params.transform.transforms() {
+        let wanted = if !(passes_input && self.view.params.transform.transforms()) {
             own
         } else {
             match self.engine.transform_delay_samples() {
                 Some(needed) => needed.max(own),
                 // Nothing was loaded yet: any other latency brings the activation that loads it.
-                None if told == own && !self.asked_to_load => own + 1,
+                None if !self.asked_to_load => own.max(told + 1),
                 None => told,
             }
         };
@@ -266,9 +266,7 @@ impl<R: Role> Plugin for Shell<R> {
         _: &mut AuxiliaryBuffers,
         context: &mut impl ProcessContext<Self>,
     ) -> ProcessStatus {
-        if R::PASSES_INPUT
-            && let Some(latency) = self.wanted_latency()
-        {
+        if let Some(latency) = self.wanted_latency(R::PASSES_INPUT) {
             context.set_latency_samples(latency);
         }
         self.collect(buffer.samples(), context);

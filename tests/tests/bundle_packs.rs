@@ -97,6 +97,21 @@ fn a_session_that_names_an_installed_pack_by_id_gets_its_sound() {
 }
 
 #[test]
+fn a_pack_of_hits_asks_the_host_for_a_longer_lead_and_gets_it() {
+    let mut of_keys = session();
+    let keys = play(&mut of_keys);
+    // A session's own pack is loaded once the host has activated, and been told of ten milliseconds.
+    let mut of_hits = session();
+    choose(&mut of_hits, &by_id("afterimage.drum-gan"));
+    let hits = play(&mut of_hits);
+    let asked = (of_keys.restarts_requested(), of_hits.restarts_requested());
+    assert!(asked.1 > asked.0, "the host was not asked: {asked:?}");
+    let lead_ms = |rendered: &Rendered| 1e3 * f64::from(rendered.latency_samples) / RATE_HZ;
+    let (keys, hits) = (lead_ms(&keys), lead_ms(&hits));
+    assert!(keys < 20.0 && hits >= 20.0, "{keys} and {hits} ms");
+}
+
+#[test]
 fn an_installed_pack_that_no_session_names_leaves_the_opening_sound() {
     let opening = play(&mut session());
     let copy = BundleCopy::new("second-unnamed").unwrap();

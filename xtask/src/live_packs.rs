@@ -195,7 +195,7 @@ fn play(clap: &Path, name: &str, material: &Material, seconds: f64, out: &Path) 
     let (rendered, _) = job(pack, task, material, seconds)?.run(clap)?;
     let stolen = stolen_before.zip(stolen_ms());
     let stolen = stolen.map_or("-".to_owned(), |(before, after)| {
-        (after - before).to_string()
+        after.saturating_sub(before).to_string()
     });
     let status = rendered.status.clone().unwrap_or_default();
     let late = status.late_frames + status.late_notes + status.late_samples;

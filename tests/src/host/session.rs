@@ -89,6 +89,12 @@ impl Session {
         &self.parameters
     }
 
+    /// How often the plugin has asked the host to activate it again.
+    pub fn restarts_requested(&self) -> u32 {
+        self.instance
+            .access_shared_handler(|shared| shared.restarts_requested.load(Ordering::Relaxed))
+    }
+
     /// Sets a parameter by id while the plugin is inactive; `normalised` 0 to 1.
     ///
     /// # Errors

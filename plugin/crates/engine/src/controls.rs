@@ -9,7 +9,7 @@ use crate::envelope::EnvelopeKnobs;
 use crate::event::{CHANNELS, ControlChange};
 use crate::evolve::{EvolveChange, Evolved, Turn};
 use crate::play::PlayKnobs;
-use crate::spec::InstrumentSpec;
+use crate::spec::{GivenPhases, InstrumentSpec};
 
 /// The slow latent movement of held notes.
 const DRIFT: Purpose = Purpose(64);
@@ -205,7 +205,8 @@ impl Controls {
             if let Some(direction) = &spec.pressure_direction {
                 *value += direction[axis] * pressure;
             }
-            if self.drift > 0.0 {
+            // Phases that hang on the latent would not follow from frame to frame.
+            if self.drift > 0.0 && spec.given_phases != GivenPhases::OfMoment {
                 *value += self.drift * drift(self.seed, note, axis as u32, seconds);
             }
         }

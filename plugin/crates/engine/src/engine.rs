@@ -306,8 +306,10 @@ impl Engine {
         let mut state = self.state.lock();
         let fresh = match &state.host {
             Some(setup) => {
-                self.want_latency(setup, &instrument.spec)?;
-                Some(self.build(setup, &instrument)?)
+                let wanted = wanted_latency(setup, &instrument.spec)?;
+                let fresh = self.build(setup, &instrument)?;
+                self.wanted_latency.store(wanted, Ordering::Release);
+                Some(fresh)
             }
             None => None,
         };
@@ -398,18 +400,6 @@ impl Engine {
         producer
     }
 
-    /// Another rate alone is no reason to ask the host for another activation: the lead makes up for it.
-    fn want_latency(&self, setup: &HostSetup, spec: &InstrumentSpec) -> Result<(), EngineError> {
-        let lead_ms = lead_ms(&setup.config, spec);
-        let latency = match lead_ms == setup.lead_ms {
-            true => setup.latency,
-            false => program::latency_for(&setup.config, spec.sample_rate_hz, lead_ms)?,
-        };
-        self.wanted_latency
-            .store(latency.reported_samples, Ordering::Release);
-        Ok(())
-    }
-
     fn build(
         &self,
         setup: &HostSetup,
@@ -421,9 +411,24 @@ impl Engine {
     }
 }
 
-/// The session's lead, or the pack's if that is longer.
+/// The session's lead, or the pack's if that is longer and the host can be told. In Instant mode it cannot, and the
+/// lead, which is heard there, must not hang on whether the pack was loaded before the host activated.
 fn lead_ms(config: &HostConfig, spec: &InstrumentSpec) -> f32 {
-    config.lead_ms.max(spec.lead_ms)
+    match config.latency_mode {
+        LatencyMode::Exact => config.lead_ms.max(spec.lead_ms),
+        LatencyMode::Instant => config.lead_ms,
+    }
+}
+
+/// What the host should be told for a pack, in samples. Another rate alone is no reason to ask for another
+/// activation: the lead makes up for it.
+fn wanted_latency(setup: &HostSetup, spec: &InstrumentSpec) -> Result<u32, EngineError> {
+    let lead_ms = lead_ms(&setup.config, spec);
+    let latency = match lead_ms == setup.lead_ms {
+        true => setup.latency,
+        false => program::latency_for(&setup.config, spec.sample_rate_hz, lead_ms)?,
+    };
+    Ok(latency.reported_samples)
 }
 
 /// Host samples from an input to what becomes of it: the way there and back, and the lead for the work.

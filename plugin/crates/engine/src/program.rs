@@ -6,7 +6,7 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use afterimage_spectral::{Resampler, VoiceTables};
+use afterimage_spectral::{PhaseMethod, Resampler, VoiceTables};
 
 use crate::attack::{AttackMaker, AttackPlan, Shelf, make_ends};
 use crate::contract::MAX_LATENT;
@@ -105,6 +105,14 @@ pub(crate) fn check(spec: &InstrumentSpec) -> Result<(), EngineError> {
     }
     if !HOP_RANGE.contains(&spec.stft.hop()) {
         return refuse("hop", spec.stft.hop().to_string(), "32 to 8192 samples");
+    }
+    let takes_phases = matches!(spec.phase, PhaseMethod::Rtpghi | PhaseMethod::Spsi);
+    if spec.given_phases != GivenPhases::No && !takes_phases {
+        return refuse(
+            "phase method beside given phases",
+            format!("{:?}", spec.phase),
+            "one without a look-ahead or a pitch",
+        );
     }
     if !(0.0..=MAX_LEAD_MS).contains(&spec.lead_ms) {
         return refuse("lead", spec.lead_ms.to_string(), "0 to 1000 ms");

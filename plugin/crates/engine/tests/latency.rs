@@ -225,6 +225,18 @@ fn a_pack_that_asks_for_a_longer_lead_gets_it_at_the_next_activation_and_sounds_
     assert!(wanted(&rig) < 960);
     rig.engine.load(crested(MODEL_RATE_HZ)).unwrap();
     assert_eq!(wanted(&rig), 512);
+    // Instant mode reports nothing, and the lead is heard there: whoever came first, it is the session's.
+    let instant = HostConfig {
+        latency_mode: LatencyMode::Instant,
+        ..config
+    };
+    let (before, mut after) = (
+        Rig::with(instant, Some(slow())),
+        Rig::with(instant, Some(crested(MODEL_RATE_HZ))),
+    );
+    after.engine.load(slow()).unwrap();
+    assert_eq!(before.latency, after.processor.activate(instant).unwrap());
+    assert_eq!(before.latency.lead_samples, 512);
     // The session's own, where that is longer.
     rig.engine.load(slow()).unwrap();
     let patient = HostConfig {

@@ -237,28 +237,82 @@ fn without_the_phases_it_does_not() {
 }
 
 #[test]
-fn a_gain_for_each_bin_keeps_them_and_what_moves_time_or_pitch_does_not() {
+fn a_gain_for_each_bin_keeps_them() {
     let tilted = [PlayChange::TiltDbPerOctave(0.001)];
     let error = error_db(&played(drone(), LatencyMode::Exact, &tilted, 64));
     assert!(error < -50.0, "{error} dB");
-    // Integrated frames are the same whether phases came along or not.
-    for change in [
-        PlayChange::Freeze(true),
-        PlayChange::Stretch(2.0),
-        PlayChange::Blur(0.5),
-    ] {
-        let with = played(drone(), LatencyMode::Exact, &[change], 64);
-        let without = Pack {
-            given_phases: GivenPhases::No,
-            ..drone()
-        };
-        let without = played(without, LatencyMode::Exact, &[change], 64);
-        let power = |samples: &[f32]| samples.iter().map(|x| f64::from(x * x)).sum::<f64>();
-        let ratio_db = 10.0 * (power(&with) / power(&without)).log10();
-        // A freeze takes hold after the attack, whose frames are as they came.
-        assert!(ratio_db.abs() < 1.0, "{change:?}: {ratio_db} dB");
-        let hum = hop_hum(&with);
-        assert!(hum < 3.0 * hop_hum(&without) + 0.05, "{change:?}: {hum}");
+}
+
+#[test]
+fn what_moves_time_or_pitch_is_integrated_in_both_modes() {
+    let without = || Pack {
+        given_phases: GivenPhases::No,
+        ..drone()
+    };
+    let both = |mode, change| {
+        let with = played(drone(), mode, &[change], 64);
+        (with, played(without(), mode, &[change], 64))
+    };
+    for mode in [LatencyMode::Exact, LatencyMode::Instant] {
+        // Every frame is blurred: nothing is left of the phases that came.
+        let (with, without) = both(mode, PlayChange::Blur(0.5));
+        assert!(with == without, "{mode:?}");
+        for change in [
+            PlayChange::Freeze(true),
+            PlayChange::Stretch(2.0),
+            PlayChange::Stretch(1.04),
+            PlayChange::Stretch(0.97),
+        ] {
+            let (with, without) = both(mode, change);
+            let power = |samples: &[f32]| samples.iter().map(|x| f64::from(x * x)).sum::<f64>();
+            let ratio_db = 10.0 * (power(&with) / power(&without)).log10();
+            // A freeze takes hold after the attack, whose frames are as they came.
+            assert!(ratio_db.abs() < 1.0, "{mode:?} {change:?}: {ratio_db} dB");
+            let hum = hop_hum(&with);
+            let least = hop_hum(&without);
+            assert!(hum < 3.0 * least + 0.05, "{mode:?} {change:?}: {hum}");
+        }
+    }
+}
+
+#[test]
+fn a_moving_knob_is_integrated_and_drift_leaves_the_latent_alone() {
+    let moves = |axis_value: f32| ControlChange::Latent {
+        axis: 0,
+        value: axis_value,
+    };
+    let play = |drift: f32, knob: bool, pack: Pack| {
+        let mut rig = rig(pack, LatencyMode::Exact, 64);
+        let mut events = vec![
+            (0, control(ControlChange::AttackMs(0.0))),
+            (0, control(ControlChange::Drift(drift))),
+            (STRUCK, note_on(KEY, 1.0)),
+        ];
+        let steps = (0..LENGTH as u64 / 200).map(|n| STRUCK + 1_000 + n * 200);
+        let steps = steps.map(|at| (at, control(moves((at % 700) as f32 / 700.0))));
+        events.extend(steps.filter(|_| knob));
+        let lead = rig.latency.reported_samples as usize;
+        let sound = rig.play(&events, STRUCK as usize + lead + LENGTH, 64);
+        error_db(&sound.left[STRUCK as usize + lead..])
+    };
+    assert!(play(0.3, false, drone()) < -100.0, "drift moved the phases");
+    assert!(play(0.0, true, drone()) > -20.0, "a knob did not");
+    // Those that a decoder carries on itself stay.
+    let carried = Pack {
+        given_phases: GivenPhases::Carried,
+        ..drone()
+    };
+    assert!(play(0.3, true, carried) < -100.0);
+}
+
+#[test]
+fn a_method_that_could_not_take_them_is_refused() {
+    let rig = rig(drone(), LatencyMode::Exact, 64);
+    for phase in [PhaseMethod::F0Lock, PhaseMethod::RtpghiLookahead] {
+        let mut pack = instrument(drone());
+        pack.spec.phase = phase;
+        let error = rig.engine.load(pack).unwrap_err().to_string();
+        assert!(error.contains("given phases"), "{error}");
     }
 }
 

@@ -29,6 +29,8 @@ use crate::trial::probes;
 
 /// Largest difference of two runtimes, relative to the loudest bin, that counts as agreement.
 pub const AGREEMENT: f32 = 1e-4;
+/// The same of what phases alone make: those of a high tone after seconds are turns enough for rounding to show.
+const PHASE_AGREEMENT: f32 = 0.05;
 
 /// What was found out about a pack.
 #[derive(Clone, Debug, PartialEq)]
@@ -92,6 +94,12 @@ fn check_pack(pack: &Pack, runtime: &Runtime) -> ModelCheck {
     if let [first, second] = decoded.as_slice() {
         let difference = difference(first, second);
         is_sound &= difference <= AGREEMENT;
+        if let Some(apart) = phases_apart(first, second) {
+            is_sound &= apart <= PHASE_AGREEMENT;
+            text.push_str(&format!(
+                "  largest difference by phases {apart:.1e} of the loudest bin, limit {PHASE_AGREEMENT:.0e}\n"
+            ));
+        }
         let verdict = if difference <= AGREEMENT {
             "they agree"
         } else {
@@ -145,6 +153,23 @@ fn difference(first: &[Frame], second: &[Frame]) -> f32 {
         .iter()
         .fold(f32::MIN_POSITIVE, |peak, value| peak.max(*value));
     both::largest_of_pairs(first.iter().zip(&second)) / peak
+}
+
+/// Largest difference that phases alone make, relative to the loudest bin; `None` where none are known.
+fn phases_apart(first: &[Frame], second: &[Frame]) -> Option<f32> {
+    let (mut peak, mut largest, mut any) = (f32::MIN_POSITIVE, 0.0_f32, false);
+    for (first, second) in first.iter().zip(second) {
+        let (Some(one), Some(other)) = (first.known_phases(), second.known_phases()) else {
+            continue;
+        };
+        any = true;
+        for ((magnitude, one), other) in first.magnitudes.iter().zip(one).zip(other) {
+            let turns = one.wrapping_sub(*other) as i32 as f32 / 4_294_967_296.0;
+            peak = peak.max(*magnitude);
+            largest = largest.max(magnitude * 2.0 * (std::f32::consts::PI * turns).sin().abs());
+        }
+    }
+    any.then_some(largest / peak)
 }
 
 /// What can be said about a file that does not open.

@@ -17,8 +17,11 @@ pub(crate) fn fill(
     frame: &mut Frame,
 ) {
     frame.request = *request;
-    // Silence has whatever phases.
+    // Silence has whatever phases: 0, so that nothing of an earlier frame is left.
     frame.phases_known = values.is_none() && !frame.phases.is_empty();
+    if frame.phases_known {
+        frame.phases.fill(0);
+    }
     (frame.silent, frame.cleaned_values) = match values {
         Some(values) => {
             let converted = magnitudes.convert(values, &mut frame.magnitudes);

@@ -199,7 +199,7 @@ impl NeuralDecoder {
             buffers,
             rows,
             feed,
-            hits: (frames > 1).then(|| Hits::new(frames, magnitudes.values())),
+            hits: (frames > 1).then(|| Hits::new(frames, magnitudes.values(), gives_phases)),
             streams: (!states.is_empty()).then(|| Streams::new(states, frame_s)),
             magnitudes,
             gives_phases,

@@ -44,9 +44,9 @@ pub(crate) fn holder(request: &FrameRequest) -> Holder {
 }
 
 impl Hits {
-    /// For calls that give `frames` frames of `width` values a row.
-    pub(crate) fn new(frames: usize, width: usize) -> Self {
-        let bytes = frames * width * size_of::<f32>();
+    /// For calls that give `frames` frames of `width` values a row, and as many phases if it gives them.
+    pub(crate) fn new(frames: usize, width: usize, gives_phases: bool) -> Self {
+        let bytes = frames * width * size_of::<f32>() * (1 + usize::from(gives_phases));
         Self {
             frames,
             width,
@@ -174,7 +174,7 @@ mod tests {
 
     #[test]
     fn a_chord_is_answered_call_by_call_and_what_is_kept_goes_along() {
-        let mut hits = Hits::new(2, 1);
+        let mut hits = Hits::new(2, 1, false);
         hits.keep(&request(9, 4, 0), &[0.0; 2]);
         // A frame of a hit that rings, and three new hits of two frames each.
         let mut chord = vec![request(9, 4, 1)];

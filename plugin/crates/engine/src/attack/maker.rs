@@ -12,6 +12,7 @@ use crate::contract::{ATTACK_VOICE, DecodeError, Frame, FrameRequest};
 use crate::error::EngineError;
 use crate::play::NoteClock;
 use crate::spec::{GivenPhases, InstrumentSpec};
+use crate::voice::moment::Moment;
 use crate::voice::pitch_hz;
 
 /// Keys an attack's phases, noise and width.
@@ -48,7 +49,7 @@ pub(crate) struct AttackMaker {
     rows: Vec<Frame>,
     /// Magnitudes of the key at hand, `[layer][frame][bin]`.
     columns: Vec<f32>,
-    /// Phases of its loudest layer, `[frame][bin]`, where the pack gives them; those that it knows come first.
+    /// Phases of its loudest layer, `[frame][bin]`, where the pack gives them.
     phases: Vec<u32>,
     bins: usize,
 }
@@ -155,6 +156,9 @@ impl AttackMaker {
         self.requests.clear();
         self.requests
             .extend((job.rows..job.rows + count).map(|row| self.plan.request(job, row)));
+        for (row, request) in self.rows.iter_mut().zip(&self.requests) {
+            row.readdress(request);
+        }
         Some(Batch {
             requests: &self.requests,
             rows: &mut self.rows[..count],
@@ -192,7 +196,14 @@ impl AttackMaker {
         self.job = Some(job);
     }
 
-    /// Takes the phases of the loudest layer, up to the first frame that does not know them.
+    /// What a frame of the loudest layer shows.
+    fn moment(&self, job: &Job, frame: usize) -> Moment {
+        let first = (self.plan.layers.len() - 1) * self.plan.frames as usize;
+        Moment::of(&self.plan.request(job, first + frame))
+    }
+
+    /// Takes the phases of the loudest layer, up to the first frame that does not know them, or whose phases do
+    /// not go on from the one before, as a voice would. Only all of them are of use.
     fn keep_phases(&mut self, job: &Job) {
         if job.rows == 0 {
             self.phases.clear();
@@ -204,10 +215,20 @@ impl AttackMaker {
             let wanted = first + self.phases.len() / self.bins;
             if job.rows + row == wanted
                 && let Some(phases) = frame.known_phases()
+                && self.goes_on(job, wanted - first)
             {
                 self.phases.extend_from_slice(phases);
             }
         }
+    }
+
+    fn goes_on(&self, job: &Job, frame: usize) -> bool {
+        let hop_s = self.plan.hop as f32 / self.plan.model_rate_hz as f32;
+        self.plan.phases_carried
+            || frame == 0
+            || self
+                .moment(job, frame)
+                .goes_on_from(&self.moment(job, frame - 1), hop_s)
     }
 
     fn deliver(&mut self, job: &Job, sound: Box<LayerSound>) {
@@ -219,6 +240,7 @@ impl AttackMaker {
             left: sound.left,
             right: sound.right,
             stood: sound.stood,
+            last: self.moment(job, self.plan.frames as usize - 1),
         };
         let sent = self.ends.attacks.push(Box::new(attack));
         debug_assert!(sent.is_ok(), "a batch is limited to the free places");

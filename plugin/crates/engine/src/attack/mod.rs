@@ -20,6 +20,7 @@ use rtrb::{Consumer, Producer};
 use crate::contract::Conditions;
 use crate::play::PlayKnobs;
 use crate::touched;
+use crate::voice::moment::Moment;
 pub(crate) use maker::AttackMaker;
 pub(crate) use plan::AttackPlan;
 pub(crate) use shelf::{Opening, Shelf};
@@ -69,6 +70,8 @@ pub(crate) struct Attack {
     pub(crate) right: Vec<f32>,
     /// `None` where nothing comes after it.
     pub(crate) stood: Option<VoiceSnapshot>,
+    /// What its last frame shows.
+    pub(crate) last: Moment,
 }
 
 /// The worker's ends.

@@ -1,7 +1,7 @@
 //! How the attacks of a program are made, fixed when it is built: for which keys, how long, in how much memory.
 
 use super::GENERATIONS;
-use crate::spec::{InstrumentSpec, PlayStyle};
+use crate::spec::{GivenPhases, InstrumentSpec, PlayStyle};
 use crate::timeline::ms_to_samples;
 
 /// Moves of a knob reach the attacks at this pace.
@@ -33,6 +33,8 @@ pub(crate) struct AttackPlan {
     pub(crate) frames: u32,
     /// An attack is a whole hit: nothing comes after it.
     pub(crate) whole: bool,
+    /// Phases that frames bring go on whatever moves.
+    pub(crate) phases_carried: bool,
     pub(crate) hop: usize,
     pub(crate) tick: u64,
     pub(crate) model_rate_hz: u32,
@@ -93,6 +95,7 @@ impl AttackPlan {
             hops,
             frames,
             whole,
+            phases_carried: spec.given_phases == GivenPhases::Carried,
             hop,
             tick: u64::from(ms_to_samples(TICK_MS, spec.sample_rate_hz, 1)),
             model_rate_hz: spec.sample_rate_hz,

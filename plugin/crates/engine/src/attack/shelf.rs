@@ -6,6 +6,7 @@ use super::{Attack, AttackPlan, GENERATIONS, SetRequest, ShelfEnds};
 use crate::contract::Conditions;
 use crate::play::PlayKnobs;
 use crate::request::SLOTS;
+use crate::voice::moment::Moment;
 use crate::voice::note::Note;
 
 /// Sets that the timeline remembers: enough that the one valid at the request head is among them.
@@ -86,6 +87,16 @@ pub(crate) enum Opening {
     Whole { hops: u32 },
     /// There is none: the note begins late, with its frame 0.
     Cold,
+}
+
+/// Where a note's attack leaves its voice.
+pub(crate) struct Stood<'a> {
+    /// The inverse of the layer whose phases go on.
+    pub(crate) near: &'a VoiceSnapshot,
+    /// That of the other layer, and its share.
+    pub(crate) other: Option<(&'a VoiceSnapshot, f32)>,
+    /// What the attack's last frame shows.
+    pub(crate) last: Moment,
 }
 
 impl Shelf {
@@ -307,19 +318,17 @@ impl Shelf {
         (opening, stale)
     }
 
-    /// Where the inverse stood that made a note's attack: to go on from.
-    pub(crate) fn stood(
-        &self,
-        ordinal: u32,
-    ) -> Option<(&VoiceSnapshot, Option<(&VoiceSnapshot, f32)>)> {
+    /// Where the inverse stood that made a note's attack, and after which moment: to go on from.
+    pub(crate) fn stood(&self, ordinal: u32) -> Option<Stood<'_>> {
         let mut players = self.players.iter().flatten();
         let pair = players.find(|player| player.note.ordinal == ordinal)?.pair;
         let stood = |spot: Spot| self.attack(spot)?.stood.as_ref();
         let second = stood(pair.second).filter(|_| pair.share > 0.0);
-        Some((
-            stood(pair.first)?,
-            second.map(|second| (second, pair.share)),
-        ))
+        Some(Stood {
+            near: stood(pair.first)?,
+            other: second.map(|second| (second, pair.share)),
+            last: self.attack(pair.first)?.last,
+        })
     }
 
     /// Notes that play from memory alone and sound now.

@@ -6,7 +6,7 @@
 
 mod frames;
 mod mix;
-mod moment;
+pub(crate) mod moment;
 pub(crate) mod note;
 mod shape;
 
@@ -293,12 +293,16 @@ impl Voice {
         match self.playing {
             Some(playing) if playing.ordinal == note.ordinal => playing,
             _ => {
-                match shelf.and_then(|shelf| shelf.stood(note.ordinal)) {
-                    Some((stood, other)) if note.first_frame > 0 => {
-                        self.inverse.restore(stood, other);
+                let newest = match shelf.and_then(|shelf| shelf.stood(note.ordinal)) {
+                    Some(stood) if note.first_frame > 0 => {
+                        self.inverse.restore(stood.near, stood.other);
+                        Some(stood.last)
                     }
-                    _ => self.inverse.start(note.seed),
-                }
+                    _ => {
+                        self.inverse.start(note.seed);
+                        None
+                    }
+                };
                 Playing {
                     ordinal: note.ordinal,
                     frames_pushed: note.first_frame,
@@ -307,7 +311,7 @@ impl Voice {
                     held_frames: 0,
                     silent_frames: 0,
                     quiet: false,
-                    newest: None,
+                    newest,
                 }
             }
         }
