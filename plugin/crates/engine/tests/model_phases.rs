@@ -264,6 +264,10 @@ fn what_moves_time_or_pitch_is_integrated_in_both_modes() {
             PlayChange::Stretch(0.97),
         ] {
             let (with, without) = both(mode, change);
+            if let (LatencyMode::Instant, PlayChange::Stretch(_)) = (mode, change) {
+                // The attack, which was made ahead without them.
+                assert!(with[..HOP] == without[..HOP], "{change:?}");
+            }
             let power = |samples: &[f32]| samples.iter().map(|x| f64::from(x * x)).sum::<f64>();
             let ratio_db = 10.0 * (power(&with) / power(&without)).log10();
             // A freeze takes hold after the attack, whose frames are as they came.
