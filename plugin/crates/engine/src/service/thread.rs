@@ -5,7 +5,23 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{Builder, JoinHandle, Thread, park};
 
+use thread_priority::{ThreadPriority, ThreadPriorityValue, set_current_thread_priority};
+
 use super::worker::{Step, Worker};
+
+/// How much before ordinary threads the worker goes, of 99; they have 50. Far enough that a browser beside the session
+/// does not make frames late, and on Linux a niceness, not a real-time class: a model that takes all of a core must
+/// never keep an audio thread or the desktop waiting.
+const PRECEDENCE: u8 = 85;
+
+/// Asks the system to run this thread before ordinary ones; whether it does. Where it does not, as on a Linux whose
+/// users may not (`nice` in limits.conf), frames come as they can.
+fn ask_for_precedence() -> bool {
+    let Ok(value) = ThreadPriorityValue::try_from(PRECEDENCE) else {
+        return false;
+    };
+    set_current_thread_priority(ThreadPriority::Crossplatform(value)).is_ok()
+}
 
 /// A running worker thread. Stop it with [`stop_and_join`](Self::stop_and_join).
 pub(super) struct WorkerThread {
@@ -24,6 +40,7 @@ impl WorkerThread {
         let handle = Builder::new()
             .name("afterimage-worker".to_owned())
             .spawn(move || {
+                let _ = ask_for_precedence();
                 on_start();
                 while !stop_seen.load(Ordering::Acquire) {
                     if worker.step() == Step::Idle {
@@ -46,5 +63,32 @@ impl WorkerThread {
         self.handle.thread().unpark();
         // A worker that panicked has nothing left to say: its instances conceal and report.
         let _ = self.handle.join();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{PRECEDENCE, ask_for_precedence};
+
+    /// The niceness of this thread on Linux, 0 elsewhere.
+    fn niceness() -> i32 {
+        std::fs::read_to_string("/proc/thread-self/stat")
+            .ok()
+            .and_then(|stat| {
+                // What follows the name, which may hold spaces: the state is field 3, the niceness 19.
+                let fields = stat.rsplit(')').next()?.split_whitespace();
+                fields.skip(16).next()?.parse().ok()
+            })
+            .unwrap_or_default()
+    }
+
+    #[test]
+    fn the_worker_goes_before_ordinary_threads_where_it_may_and_leaves_others_alone() {
+        let asked = std::thread::spawn(|| (ask_for_precedence(), niceness())).join();
+        let (granted, nice) = asked.unwrap_or_default();
+        if cfg!(target_os = "linux") {
+            assert_eq!(granted, nice < 0, "asked for {PRECEDENCE}, niceness {nice}");
+        }
+        assert!(niceness() >= 0);
     }
 }
