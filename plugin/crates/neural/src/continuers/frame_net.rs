@@ -1,9 +1,10 @@
 //! The net of a frame model: it hears frames, and draws the next one.
 
-use afterimage_engine::continuation::Style;
+use afterimage_engine::continuation::{SoundStart, Style};
 use afterimage_engine::contract::MAX_CLASSES;
 use afterimage_spectral::counter_rng::{Purpose, Stream};
 
+use super::frame_memory::{FrameMemory, FrameShape};
 use super::frame_plan::FramePlan;
 use super::frames::{Draw, FrameSource};
 use crate::backend::BackendKind;
@@ -22,6 +23,7 @@ pub(crate) struct Known {
     newest: Vec<f32>,
     /// Frames drawn so far.
     drawn: u64,
+    memory: FrameMemory,
 }
 
 /// Both graphs of a frame model.
@@ -31,6 +33,8 @@ pub(crate) struct FrameNet {
     window_values: usize,
     /// A silent frame: what stands before the first.
     silence: Vec<f32>,
+    shape: FrameShape,
+    hop: usize,
     class: [u16; MAX_CLASSES],
     uniform: Vec<f32>,
 }
@@ -51,6 +55,13 @@ impl FrameNet {
             prime: plan.prime.as_ref().map(open).transpose()?,
             window_values: plan.prime_frames * representation.bins,
             silence: vec![representation.floor; representation.bins],
+            shape: FrameShape {
+                bins: representation.bins,
+                unit: representation.unit,
+                floor: representation.floor,
+                frame_s: representation.hop as f32 / representation.sample_rate as f32,
+            },
+            hop: representation.hop,
             class: default_classes(pack),
             uniform: vec![0.0; plan.uniforms],
         })
@@ -84,12 +95,14 @@ impl FrameSource for FrameNet {
             waiting: Vec::new(),
             newest: self.silence.clone(),
             drawn: 0,
+            memory: FrameMemory::new(self.shape),
         }
     }
 
     fn hear(&mut self, frame: &[f32], known: &mut Known) -> Result<(), String> {
         known.waiting.extend_from_slice(&known.newest);
         known.newest.copy_from_slice(frame);
+        known.memory.hear(frame);
         if known.waiting.len() < self.window_values {
             return Ok(());
         }
@@ -104,6 +117,12 @@ impl FrameSource for FrameNet {
         let outcome = model.run(&values, &mut known.states);
         known.waiting.clear();
         outcome
+    }
+
+    fn begin(&self, start: &SoundStart, known: &mut Known) {
+        let stream = Stream::new(start.seed, Purpose::SAMPLING, 1, 0);
+        let quarter_frames = f64::from(start.quarter_samples) / self.hop as f64;
+        known.memory.begin(stream, quarter_frames);
     }
 
     fn go_on(
@@ -125,11 +144,14 @@ impl FrameSource for FrameNet {
             ..StepValues::default()
         };
         self.predict.run(&values, &mut known.states)?;
-        known.newest.copy_from_slice(self.predict.output());
+        let mut drawn = self.predict.output().to_vec();
         known.drawn += 1;
-        if known.newest.iter().any(|value| !value.is_finite()) {
+        if drawn.iter().any(|value| !value.is_finite()) {
             return Err("it drew values that are no numbers".into());
         }
+        let likeness = draw.style.likeness;
+        known.memory.pull(likeness, &known.newest, &mut drawn);
+        known.newest = drawn;
         give(&known.newest);
         Ok(())
     }

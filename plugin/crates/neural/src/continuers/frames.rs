@@ -36,6 +36,9 @@ pub(super) trait FrameSource: Send {
     /// The runtime's own words.
     fn hear(&mut self, frame: &[f32], known: &mut Self::Known) -> Result<(), String>;
 
+    /// Goes on from what is known; what was heard so far stays in mind.
+    fn begin(&self, start: &SoundStart, known: &mut Self::Known);
+
     /// Draws what follows and hands it on frame by frame, `[values]` each; perhaps none at a call.
     ///
     /// # Errors
@@ -276,11 +279,12 @@ impl<N: FrameSource> Continuer for FrameContinuer<N> {
         let follows = start.follows_heard;
         self.inverse
             .begin(follows.then_some(&self.sound), start.seed);
-        let known = if follows {
+        let mut known = if follows {
             self.known.clone()
         } else {
             self.net.nothing()
         };
+        self.net.begin(start, &mut known);
         self.piece = Some(Piece {
             started: known.clone(),
             known,

@@ -2,6 +2,7 @@
 //!
 //! [`load_continuer`] makes one ready for the engine, whatever its items are. Loader and worker threads only.
 
+mod frame_memory;
 mod frame_net;
 mod frame_plan;
 mod frames;

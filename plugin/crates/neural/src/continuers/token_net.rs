@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use afterimage_engine::continuation::Style;
+use afterimage_engine::continuation::{SoundStart, Style};
 use afterimage_engine::contract::MAX_CLASSES;
 
 use super::frame_net::default_classes;
@@ -272,6 +272,9 @@ impl FrameSource for TokenNet {
         known.groups.drain(..known.groups.len() - before);
         Ok(())
     }
+
+    /// Its memories follow what is drawn by themselves.
+    fn begin(&self, _: &SoundStart, _: &mut Known) {}
 
     fn go_on(
         &mut self,
