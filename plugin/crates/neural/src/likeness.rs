@@ -147,17 +147,8 @@ impl SuffixModel {
         let likeness = f64::from(likeness.clamp(0.0, 1.0));
         let (_, escape) = self.recall();
         let net_share = 1.0 - likeness * (1.0 - escape);
-        let most = logits.iter().copied().fold(f32::MIN, f32::max);
-        let weight = |logit: f32| match temperature > 0.0 {
-            true => f64::from((logit - most) / temperature).exp(),
-            false => f64::from(u8::from(logit == most)),
-        };
-        let sum: f64 = logits.iter().map(|logit| weight(*logit)).sum();
-        let scale = if temperature > 0.0 { temperature } else { 1.0 };
-        for ((mixed, logit), chance) in self.mixed.iter_mut().zip(logits).zip(&self.chances) {
-            let chance = net_share * weight(*logit) / sum + likeness * chance;
-            *mixed = scale * chance.max(f64::from(f32::MIN_POSITIVE)).ln() as f32;
-        }
+        let memory = |token: usize| likeness * self.chances[token];
+        mix(logits, temperature, net_share, memory, &mut self.mixed);
         &self.mixed
     }
 
@@ -179,9 +170,41 @@ impl SuffixModel {
     }
 }
 
+/// Logits whose softmax at `temperature` gives `share`, 0 to 1, to one word, and the rest to what a net says.
+///
+/// Tokens whose logits say that they may not stand there keep a chance of next to nothing.
+pub(crate) fn with_word(logits: &[f32], temperature: f32, share: f32, word: u32) -> Vec<f32> {
+    let share = f64::from(share.clamp(0.0, 1.0));
+    let memory = |token: usize| if token == word as usize { share } else { 0.0 };
+    let mut mixed = vec![0.0; logits.len()];
+    mix(logits, temperature, 1.0 - share, memory, &mut mixed);
+    mixed
+}
+
+/// The net's chances at a temperature times its share, and the memory's beside them, as logits of that temperature.
+fn mix(
+    logits: &[f32],
+    temperature: f32,
+    net_share: f64,
+    memory: impl Fn(usize) -> f64,
+    mixed: &mut [f32],
+) {
+    let most = logits.iter().copied().fold(f32::MIN, f32::max);
+    let weight = |logit: f32| match temperature > 0.0 {
+        true => f64::from((logit - most) / temperature).exp(),
+        false => f64::from(u8::from(logit == most)),
+    };
+    let sum: f64 = logits.iter().map(|logit| weight(*logit)).sum();
+    let scale = if temperature > 0.0 { temperature } else { 1.0 };
+    for (token, (mixed, logit)) in mixed.iter_mut().zip(logits).enumerate() {
+        let chance = net_share * weight(*logit) / sum + memory(token);
+        *mixed = scale * chance.max(f64::from(f32::MIN_POSITIVE)).ln() as f32;
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::SuffixModel;
+    use super::{SuffixModel, with_word};
 
     const SIZE: usize = 6;
 
@@ -291,5 +314,24 @@ mod tests {
     fn a_token_that_is_none_is_not_heard() {
         let mut memory = memory(&[0, 99, 1], &[0], 1);
         assert!(memory.recall().0[1] > 0.0);
+    }
+
+    #[test]
+    fn a_word_gets_its_share_and_the_net_the_rest() {
+        let logits = [1.0, 0.0, -1.0, 2.0];
+        for (temperature, share) in [(1.0, 0.25), (0.7, 0.5), (1.5, 0.0), (1.0, 1.0)] {
+            let scaled = |logits: &[f32]| {
+                softmax(&logits.iter().map(|l| l / temperature).collect::<Vec<_>>())
+            };
+            let (net, mixed) = (
+                scaled(&logits),
+                scaled(&with_word(&logits, temperature, share, 2)),
+            );
+            for (token, (net, mixed)) in net.iter().zip(mixed).enumerate() {
+                let word = if token == 2 { f64::from(share) } else { 0.0 };
+                let wanted = (1.0 - f64::from(share)) * net + word;
+                assert!((mixed - wanted).abs() < 1e-6, "{token}: {mixed}, {wanted}");
+            }
+        }
     }
 }

@@ -10,6 +10,7 @@ mod liveliness;
 mod token_net;
 mod token_plan;
 mod trial;
+mod walk;
 mod waves;
 
 use std::sync::Arc;

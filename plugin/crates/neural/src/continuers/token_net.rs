@@ -4,13 +4,15 @@ use std::collections::VecDeque;
 
 use afterimage_engine::continuation::{SoundStart, Style};
 use afterimage_engine::contract::MAX_CLASSES;
+use afterimage_spectral::counter_rng::{Purpose, Stream};
 
 use super::frame_net::default_classes;
 use super::frames::{Draw, FrameSource};
 use super::token_plan::TokenPlan;
+use super::walk::Walk;
 use crate::backend::BackendKind;
 use crate::events::Sampler;
-use crate::likeness::SuffixModel;
+use crate::likeness::{SuffixModel, with_word};
 use crate::manifest::TokenVocabulary;
 use crate::pack::Pack;
 use crate::runtime::Runtime;
@@ -38,8 +40,10 @@ pub(crate) struct Known {
     waiting_frames: usize,
     /// The tokens that `decode` will see, whole groups first.
     groups: VecDeque<u32>,
-    /// What was heard, by the first token of each group: fine tokens hardly ever come again.
-    outline: SuffixModel,
+    /// What was heard, group by group, and where a piece reads in it.
+    walk: Walk<u32>,
+    /// The group that it reads now; empty where too little was heard.
+    read: Vec<u32>,
     /// What was heard, by all tokens: how a group went on that began like the one at hand.
     detail: SuffixModel,
     drawn: u64,
@@ -55,6 +59,7 @@ pub(crate) struct TokenNet {
     vocabulary: TokenVocabulary,
     decoded_groups: usize,
     bins: usize,
+    group_samples: f64,
     class: [u16; MAX_CLASSES],
     sampler: Sampler,
     logits: Vec<f32>,
@@ -77,6 +82,7 @@ impl TokenNet {
         let prime = plan.prime.as_ref().map(open).transpose()?;
         let group_states = prime.as_ref().map(|prime| prime.initial().clone());
         let values = plan.window_frames * representation.bins;
+        let group_samples = (vocabulary.group_frames * representation.hop) as f64;
         let mut net = Self {
             encode: open(&plan.encode)?,
             decode: open(&plan.decode)?,
@@ -88,7 +94,12 @@ impl TokenNet {
                 window: vec![representation.floor; values].into(),
                 waiting_frames: 0,
                 groups: VecDeque::new(),
-                outline: SuffixModel::new(vocabulary.allowed(0).len(), MEMORY_GROUPS, LEAST_ORDER),
+                walk: Walk::new(
+                    vocabulary.places(),
+                    representation.bins,
+                    (group_samples / f64::from(representation.sample_rate)) as f32,
+                ),
+                read: Vec::new(),
                 detail: SuffixModel::new(
                     vocabulary.size(),
                     MEMORY_GROUPS * vocabulary.places(),
@@ -103,6 +114,7 @@ impl TokenNet {
             vocabulary,
             decoded_groups: plan.decoded_groups,
             bins: representation.bins,
+            group_samples,
             class: default_classes(pack),
             sampler: Sampler::default(),
         };
@@ -169,13 +181,27 @@ impl TokenNet {
 
     /// Makes a token the newest, which the states do not know yet.
     fn take(&self, token: u32, known: &mut Known) {
-        if known.place == 0 {
-            known.outline.follow(token);
-        }
         known.detail.follow(token);
         known.newest = token;
         known.place = (known.place + 1) % self.vocabulary.places();
         known.groups.push_back(token);
+    }
+
+    /// Mixes what was heard into the logits.
+    fn remember(&mut self, temperature: f32, likeness: f32, known: &mut Known) {
+        // The whole group so far must agree: each token says what those before it left.
+        if known.place > 0 {
+            known.detail.require(known.place as u16);
+            let mixed = known.detail.mixed(&self.logits, temperature, likeness);
+            self.logits.copy_from_slice(mixed);
+        }
+        let so_far = known.groups.range(known.groups.len() - known.place..);
+        if let Some(word) = known.read.get(known.place)
+            && so_far.eq(&known.read[..known.place])
+        {
+            let share = likeness.clamp(0.0, 1.0).sqrt();
+            self.logits = with_word(&self.logits, temperature, share, *word);
+        }
     }
 
     /// Draws the next token.
@@ -195,20 +221,16 @@ impl TokenNet {
             ..
         } = draw.style;
         let temperature = temperature * self.vocabulary.temperature;
-        let logits = if likeness <= 0.0 {
-            &self.logits
-        } else if known.place == 0 {
-            let logits = &self.logits[allowed.start as usize..allowed.end as usize];
-            known.outline.mixed(logits, temperature, likeness)
-        } else {
-            // The whole group so far must agree: each token says what those before it left.
-            known.detail.require(known.place as u16);
-            known.detail.mixed(&self.logits, temperature, likeness)
-        };
+        if known.place == 0 {
+            known.read = read_on(&mut known.walk);
+        }
+        if likeness > 0.0 {
+            self.remember(temperature, likeness, known);
+        }
         let uniform = draw.stream.uniform_at(known.drawn);
         known.drawn += 1;
         let token = self.sampler.draw(
-            logits,
+            &self.logits,
             |token| allowed.contains(&token),
             temperature,
             top_p * self.vocabulary.top_p,
@@ -266,15 +288,21 @@ impl FrameSource for TokenNet {
             self.take(*token, known);
             known.detail.hear(*token);
         }
-        known.outline.hear(group[0]);
+        let newest = known.window.make_contiguous();
+        let frames = newest.len() / self.bins;
+        let newest = &newest[(frames - self.vocabulary.group_frames) * self.bins..];
+        known.walk.hear(&group, &mean_frame(newest, self.bins));
         self.end_group(&group, &class, known)?;
         let before = self.vocabulary.before_groups * self.vocabulary.places();
         known.groups.drain(..known.groups.len() - before);
         Ok(())
     }
 
-    /// Its memories follow what is drawn by themselves.
-    fn begin(&self, _: &SoundStart, _: &mut Known) {}
+    fn begin(&self, start: &SoundStart, known: &mut Known) {
+        let stream = Stream::new(start.seed, Purpose::SAMPLING, 1, 0);
+        let quarter_groups = f64::from(start.quarter_samples) / self.group_samples;
+        known.walk.begin(stream, quarter_groups);
+    }
 
     fn go_on(
         &mut self,
@@ -302,6 +330,7 @@ impl FrameSource for TokenNet {
     fn again(&self, started: &Known, now: &Known) -> Option<Known> {
         Some(Known {
             drawn: now.drawn,
+            walk: now.walk.clone(),
             ..started.clone()
         })
     }
@@ -322,4 +351,26 @@ impl FrameSource for TokenNet {
         said.push(self.decode.output().to_vec());
         Ok(())
     }
+}
+
+/// The group that the memory reads next. Places follow by when they were heard: what is made of a group is known only
+/// some groups later.
+fn read_on(walk: &mut Walk<u32>) -> Vec<u32> {
+    let Some(at) = walk.next() else {
+        return Vec::new();
+    };
+    walk.note_place(at);
+    walk.item(at).to_vec()
+}
+
+/// The mean of frames `[frames][bins]`.
+fn mean_frame(frames: &[f32], bins: usize) -> Vec<f32> {
+    let count = (frames.len() / bins) as f32;
+    let mut mean = vec![0.0; bins];
+    for frame in frames.chunks_exact(bins) {
+        mean.iter_mut()
+            .zip(frame)
+            .for_each(|(m, v)| *m += v / count);
+    }
+    mean
 }

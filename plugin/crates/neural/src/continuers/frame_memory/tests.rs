@@ -1,7 +1,7 @@
 //! The memory of frames, with nets that draw silence.
 
-use super::reading::LONGEST_READ_S;
-use super::{FrameMemory, FrameShape, MEMORY_S};
+use super::super::walk::{LONGEST_READ_S, MEMORY_S};
+use super::{FrameMemory, FrameShape};
 use crate::manifest::Unit;
 use afterimage_spectral::counter_rng::{Purpose, Stream};
 
@@ -119,7 +119,7 @@ fn only_the_last_minute_counts_and_no_more_is_kept() {
     let mut long = taught(0..minute, 31);
     (0..2 * minute).for_each(|at| long.hear(&frame(at, 20)));
     let mut short = taught(minute..2 * minute, 20);
-    assert!(long.heard.len() <= minute + minute / 4);
+    assert!(long.walk.kept() <= minute + minute / 4);
     assert_eq!(
         played(&mut long, 0.5, 4, 900),
         played(&mut short, 0.5, 4, 900)
@@ -142,7 +142,7 @@ fn where_a_tempo_is_known_it_goes_whole_quarters_away() {
     memory.begin(Stream::new(1, Purpose::SAMPLING, 1, 0), 50.0);
     let mut before = None;
     for step in 0..1000 {
-        let at = memory.reading.as_ref().map_or(0, |reading| reading.place());
+        let at = memory.walk.place().unwrap_or_default();
         assert_eq!(at % 50, (900 + step) % 50, "step {step}");
         assert!(before.is_none_or(|before| before != at));
         before = Some(at);

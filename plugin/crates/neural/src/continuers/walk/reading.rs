@@ -1,10 +1,10 @@
-//! The way through the frames that were heard: reads on, and jumps to places whose past is like the present.
+//! The way through what was heard: reads on, and jumps to places whose past is like the present.
 
 use std::collections::VecDeque;
 
 use afterimage_spectral::counter_rng::Stream;
 
-use super::{Heard, MEMORY_S, difference, mean_rise};
+use super::{MEMORY_S, Outlines, difference};
 
 /// The past that is compared, and the least of it that must lie before a place, in seconds.
 const CONTEXT_S: f32 = 1.5;
@@ -18,7 +18,7 @@ const AHEAD_S: f32 = 0.75;
 /// Places nearer than this are one, in seconds.
 const NEIGHBOURHOOD_S: f32 = 0.15;
 /// Reading does not go on in one place for longer, in seconds: eight quarters at 120 a minute.
-pub(super) const LONGEST_READ_S: f32 = 4.0;
+pub(in crate::continuers) const LONGEST_READ_S: f32 = 4.0;
 /// Places among which one is drawn.
 const CHOICES: usize = 6;
 /// In mean squared differences of what was heard from its mean: what makes a place e times less likely, and what it
@@ -31,7 +31,7 @@ const LEAST_SPREAD: f32 = 1e-3;
 /// Where a piece reads.
 #[derive(Clone, Debug)]
 pub(super) struct Reading {
-    /// Places are those of [`Heard`], from here on.
+    /// Places are those of [`Outlines`], from here on.
     first: usize,
     /// The frame that is read next, and the exact place on the beat, where there is one.
     at: usize,
@@ -45,7 +45,7 @@ pub(super) struct Reading {
     since_jump: usize,
     /// Mean squared difference of an outline from the mean one.
     spread: f32,
-    /// Mean rise of a bin from frame to frame.
+    /// Mean rise from item to item.
     usual_rise: f32,
     stream: Stream,
     drawn: u64,
@@ -53,23 +53,21 @@ pub(super) struct Reading {
 
 impl Reading {
     /// Begins right after the newest frame; none where too little was heard.
-    pub(super) fn new(heard: &Heard, stream: Stream, quarter: f64) -> Option<Self> {
-        let (count, most) = (heard.len(), heard.frames_in(MEMORY_S));
+    pub(super) fn new(heard: &Outlines, stream: Stream, quarter: f64) -> Option<Self> {
+        let (count, most) = (heard.len(), heard.items_in(MEMORY_S));
         let first = count.saturating_sub(most);
-        let least = heard.frames_in(LEAST_CONTEXT_S) + heard.frames_in(AHEAD_S);
+        let least = heard.items_in(LEAST_CONTEXT_S) + heard.items_in(AHEAD_S);
         if count - first < least {
             return None;
         }
-        let rises = (first + 1..count).map(|at| mean_rise(heard.frame(at - 1), heard.frame(at)));
-        let context = count.saturating_sub(heard.frames_in(CONTEXT_S)).max(first);
+        let rises = (first + 1..count).map(|at| heard.rise(at));
+        let context = count.saturating_sub(heard.items_in(CONTEXT_S)).max(first);
         let mut reading = Self {
             first,
             at: count,
             exact: count as f64,
             quarter,
-            past: (context..count)
-                .map(|at| heard.outline(at).to_vec())
-                .collect(),
+            past: (context..count).map(|at| heard.at(at).to_vec()).collect(),
             used: vec![0; count],
             since_jump: 0,
             spread: heard.spread(first).max(LEAST_SPREAD),
@@ -81,7 +79,7 @@ impl Reading {
         Some(reading)
     }
 
-    /// Mean rise of a bin from frame to frame.
+    /// Mean rise from item to item.
     pub(super) fn usual_rise(&self) -> f32 {
         self.usual_rise
     }
@@ -93,9 +91,9 @@ impl Reading {
     }
 
     /// The next place to read.
-    pub(super) fn next(&mut self, heard: &Heard) -> Option<usize> {
+    pub(super) fn next(&mut self, heard: &Outlines) -> Option<usize> {
         if self.at >= heard.len().min(self.used.len())
-            || self.since_jump >= heard.frames_in(LONGEST_READ_S)
+            || self.since_jump >= heard.items_in(LONGEST_READ_S)
         {
             self.jump(heard);
         }
@@ -115,7 +113,7 @@ impl Reading {
     }
 
     /// Goes on at one of the places whose past is most like the present; stays where there is none.
-    fn jump(&mut self, heard: &Heard) {
+    fn jump(&mut self, heard: &Outlines) {
         let mut places = self.places(heard);
         places.sort_by(|a, b| a.1.total_cmp(&b.1));
         places.truncate(CHOICES);
@@ -136,11 +134,11 @@ impl Reading {
     }
 
     /// Places and what it costs to go there: whole quarters away, or anywhere where no tempo is known.
-    fn places(&self, heard: &Heard) -> Vec<(f64, f32)> {
+    fn places(&self, heard: &Outlines) -> Vec<(f64, f32)> {
         let end = self.used.len();
         let (low, high) = (
-            self.first + heard.frames_in(LEAST_CONTEXT_S),
-            end.saturating_sub(heard.frames_in(AHEAD_S)),
+            self.first + heard.items_in(LEAST_CONTEXT_S),
+            end.saturating_sub(heard.items_in(AHEAD_S)),
         );
         if self.quarter >= 1.0 {
             let most = (end as f64 / self.quarter) as i64 + 1;
@@ -153,7 +151,7 @@ impl Reading {
         }
         let costs: Vec<f32> = (low..=high).map(|at| self.cost(heard, at)).collect();
         // A frame beside the best place of its neighbourhood is that place, but off the beat.
-        let near = heard.frames_in(NEIGHBOURHOOD_S);
+        let near = heard.items_in(NEIGHBOURHOOD_S);
         let is_best = |place: &usize| {
             let around = place.saturating_sub(near)..costs.len().min(place + near + 1);
             around.clone().all(|other| costs[*place] <= costs[other])
@@ -165,8 +163,8 @@ impl Reading {
     }
 
     /// How unlike the present the past of a place is, and how often what follows it was read.
-    fn cost(&self, heard: &Heard, place: usize) -> f32 {
-        let half_life = HALF_LIFE_S / heard.shape.frame_s;
+    fn cost(&self, heard: &Outlines, place: usize) -> f32 {
+        let half_life = HALF_LIFE_S / heard.item_s;
         let (mut sum, mut weights) = (0.0, 0.0);
         for (age, past) in self.past.iter().rev().enumerate().step_by(CONTEXT_STEP) {
             let Some(then) = place
@@ -176,10 +174,10 @@ impl Reading {
                 break;
             };
             let weight = (-(age as f32) / half_life).exp2();
-            sum += weight * difference(past, heard.outline(then));
+            sum += weight * difference(past, heard.at(then));
             weights += weight;
         }
-        let soon = &self.used[place..][..heard.frames_in(AHEAD_S)];
+        let soon = &self.used[place..][..heard.items_in(AHEAD_S)];
         let used = soon.iter().map(|count| f32::from(*count)).sum::<f32>() / soon.len() as f32;
         sum / weights + USED_COST * self.spread * used
     }
