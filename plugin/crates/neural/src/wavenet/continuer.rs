@@ -18,7 +18,7 @@ const GRID: f32 = 1.0 / 32_768.0;
 
 /// Continues sound sample by sample.
 ///
-/// It hears all the time: a sample heard costs half as much as one made, some tenth of the time there is, and a
+/// It hears all the time: a sample heard costs little more than half of one made, some tenth of the time there is, and a
 /// beginning costs nothing. Heard after the fact, the context would hold the worker for tens of milliseconds.
 pub(crate) struct WaveContinuer {
     spec: ContinuerSpec,

@@ -145,7 +145,7 @@ impl WaveNet {
         push.dispatch();
     }
 
-    /// Takes samples in, many at once: the same as [`Self::push`] for each, to the bit, in less than half the time.
+    /// Takes samples in, many at once: the same as [`Self::push`] for each, to the bit, in little more than half the time.
     pub(crate) fn hear(&mut self, state: &mut WaveState, samples: &[f32], label: usize) {
         hearing::hear(self, state, samples, label);
     }
