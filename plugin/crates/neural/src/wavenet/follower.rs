@@ -6,6 +6,8 @@
 //! autocorrelation indeed, so the taps are stable whatever the sound is. `afterimage_models.wave_continue.adaptive`
 //! does the same for all blocks at once.
 
+use rten_simd::{Isa, SimdOp};
+
 /// Samples between two fits.
 pub(super) const BLOCK: usize = 64;
 /// Newest samples, under a quarter of a sine: two blocks.
@@ -97,8 +99,7 @@ impl Follower {
         self.recent[self.taps.len() + 2 * BLOCK + self.filled] = f64::from(value);
         self.filled += 1;
         if self.filled == BLOCK {
-            self.remember();
-            self.fit();
+            Renewal(self).dispatch();
             self.recent.copy_within(BLOCK.., 0);
             self.filled = 0;
         }
@@ -106,6 +107,7 @@ impl Follower {
     }
 
     /// The autocorrelation of the window that ends here.
+    #[inline(always)]
     fn remember(&mut self) {
         let Self {
             recent,
@@ -125,6 +127,7 @@ impl Follower {
     }
 
     /// Solves for the taps with the least error, by Levinson's recursion.
+    #[inline(always)]
     fn fit(&mut self) {
         let [solution, shorter] = &mut self.solutions;
         let correlation = &self.correlation;
@@ -150,7 +153,21 @@ impl Follower {
     }
 }
 
+/// A block's work, on the widest vectors there are.
+struct Renewal<'a>(&'a mut Follower);
+
+impl SimdOp for Renewal<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn eval<I: Isa>(self, _: I) {
+        self.0.remember();
+        self.0.fit();
+    }
+}
+
 /// Adds to `sums` `[taps + 1]` the products of each weighted value after the first `taps` with those 0.. steps before it.
+#[inline(always)]
 fn add_products(recent: &[f64], weights: &[f64], weighted: &mut [f64], sums: &mut [f64]) {
     let taps = sums.len() - 1;
     // Newest first, so that what lies further back comes after: sums and values then run the same way.
@@ -170,6 +187,7 @@ fn add_products(recent: &[f64], weights: &[f64], weighted: &mut [f64], sums: &mu
     }
 }
 
+#[inline(always)]
 fn product(a: &[f64], b: &[f64]) -> f64 {
     let mut sums = [0.0; LANES];
     let (whole, rest) = (a.chunks_exact(LANES), a.chunks_exact(LANES).remainder());

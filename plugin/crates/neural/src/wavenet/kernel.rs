@@ -5,16 +5,15 @@
 
 use std::ops::{Deref, DerefMut};
 
-use rten_simd::ops::{BitOps, Extend, FloatOps, NumOps};
-use rten_simd::{Isa, SimdOp, SimdUnaryOp, f16};
-use rten_vecmath::Exp;
+use rten_simd::ops::{BitOps, Extend, NumOps};
+use rten_simd::{Isa, SimdOp, f16};
 
 /// Outputs of a layer are padded to a multiple of this: the widest vector there is.
 pub(super) const LANES: usize = 16;
 /// Halves that a load of the widest vector takes beyond those that are widened.
 const PAST_END: usize = LANES;
-/// Past these `tanh` and the sigmoid are at their ends in float32; `exp` stays finite.
-const LARGEST: f32 = 20.0;
+/// Rows of inputs that share the fetching of a weight.
+pub(super) const ROWS: usize = 4;
 
 /// Bytes of a cache line: a vector that lies across two costs twice its time, and the weights are all that is read.
 const LINE_BYTES: usize = 64;
@@ -105,12 +104,74 @@ impl Dense {
         Self { weights, bias }
     }
 
-    /// Adds the weights times `inputs` to `outputs`, padded. The same bits however the weights are kept.
+    /// Adds the weights times `inputs` to `outputs`: the first of them, as many vectors as there are. The same bits
+    /// however the weights are kept, and in whatever company.
     #[inline(always)]
     pub(super) fn accumulate<I: Isa>(&self, isa: I, inputs: &[f32], outputs: &mut [f32]) {
         match &self.weights {
-            Weights::Single(weights) => accumulate(isa, weights, inputs, outputs),
-            Weights::Half(weights) => accumulate_half(isa, weights, inputs, outputs),
+            Weights::Single(weights) => one_row(isa, self.table(weights), inputs, outputs),
+            Weights::Half(weights) => one_row(isa, self.table(weights), inputs, outputs),
+        }
+    }
+
+    /// The same on the widest vectors there are.
+    pub(super) fn accumulate_one(&self, inputs: &[f32], outputs: &mut [f32]) {
+        One(self, inputs, outputs).dispatch();
+    }
+
+    /// The same for `rows` of inputs and of outputs, a multiple of [`ROWS`]: each weight is fetched and widened once
+    /// for as many.
+    pub(super) fn accumulate_rows(&self, rows: usize, inputs: &[f32], outputs: &mut [f32]) {
+        let many = Many {
+            dense: self,
+            rows,
+            inputs,
+            outputs,
+        };
+        many.dispatch();
+    }
+
+    fn table<'a, W>(&self, weights: &'a [W]) -> Table<'a, W> {
+        Table {
+            weights,
+            row: self.bias.len(),
+        }
+    }
+}
+
+/// [`Dense::accumulate`] where nothing else is done on vectors.
+struct One<'a>(&'a Dense, &'a [f32], &'a mut [f32]);
+
+impl SimdOp for One<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn eval<I: Isa>(self, isa: I) {
+        self.0.accumulate(isa, self.1, self.2);
+    }
+}
+
+/// Products of many rows: a function of its own, because in a long one the compiler stops to inline vectors.
+pub(super) struct Many<'a> {
+    pub(super) dense: &'a Dense,
+    pub(super) rows: usize,
+    pub(super) inputs: &'a [f32],
+    pub(super) outputs: &'a mut [f32],
+}
+
+impl SimdOp for Many<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn eval<I: Isa>(self, isa: I) {
+        let (rows, dense) = (self.rows, self.dense);
+        match &dense.weights {
+            Weights::Single(weights) => {
+                all_rows(isa, dense.table(weights), rows, self.inputs, self.outputs);
+            }
+            Weights::Half(weights) => {
+                all_rows(isa, dense.table(weights), rows, self.inputs, self.outputs);
+            }
         }
     }
 }
@@ -135,120 +196,142 @@ fn widens_quickly() -> bool {
     cfg!(target_arch = "aarch64") || Lanes.dispatch() >= 8
 }
 
-/// Adds `weights` times `inputs` to `outputs`, whose length is a multiple of [`LANES`].
-#[inline(always)]
-fn accumulate<I: Isa>(isa: I, weights: &[f32], inputs: &[f32], outputs: &mut [f32]) {
-    let vectors = outputs.len() / isa.f32().len();
-    // As many sums as fit in registers, and as hide the latency of one.
-    match (1..=8).rev().find(|tile| vectors.is_multiple_of(*tile)) {
-        Some(8) => in_tiles::<I, 8>(isa, weights, inputs, outputs),
-        Some(7) => in_tiles::<I, 7>(isa, weights, inputs, outputs),
-        Some(6) => in_tiles::<I, 6>(isa, weights, inputs, outputs),
-        Some(5) => in_tiles::<I, 5>(isa, weights, inputs, outputs),
-        Some(4) => in_tiles::<I, 4>(isa, weights, inputs, outputs),
-        Some(3) => in_tiles::<I, 3>(isa, weights, inputs, outputs),
-        _ => in_tiles::<I, 1>(isa, weights, inputs, outputs),
+/// Weights, and how many there are of one input.
+#[derive(Clone, Copy)]
+struct Table<'a, W> {
+    weights: &'a [W],
+    row: usize,
+}
+
+/// What a weight is kept as.
+trait Kept: Copy {
+    /// A vector of them, widened; `weights` may have to be longer than what is taken, by [`PAST_END`] at most.
+    fn load<I: Isa>(isa: I, weights: &[Self]) -> I::F32;
+
+    /// Values that [`Kept::load`] wants to see.
+    fn seen<I: Isa>(isa: I) -> usize;
+}
+
+impl Kept for f32 {
+    #[inline(always)]
+    fn load<I: Isa>(isa: I, weights: &[Self]) -> I::F32 {
+        isa.f32().load(weights)
+    }
+
+    #[inline(always)]
+    fn seen<I: Isa>(isa: I) -> usize {
+        isa.f32().len()
     }
 }
 
+impl Kept for f16 {
+    #[inline(always)]
+    fn load<I: Isa>(isa: I, weights: &[Self]) -> I::F32 {
+        let halves = isa.f16();
+        halves.extend_low(halves.load(weights))
+    }
+
+    #[inline(always)]
+    fn seen<I: Isa>(isa: I) -> usize {
+        isa.f16().len()
+    }
+}
+
+/// Sums side by side that one row may have: as many as make the weights one stream, and as fit into registers.
+const TILES: [usize; 7] = [12, 8, 7, 6, 4, 3, 2];
+
+/// Adds the products of one row of inputs.
 #[inline(always)]
-fn in_tiles<I: Isa, const TILE: usize>(
+fn one_row<I: Isa, W: Kept>(isa: I, table: Table<'_, W>, inputs: &[f32], outputs: &mut [f32]) {
+    let vectors = outputs.len() / isa.f32().len();
+    match TILES.iter().find(|tile| vectors.is_multiple_of(**tile)) {
+        Some(12) => in_tiles::<I, W, 1, 12>(isa, table, inputs, outputs),
+        Some(8) => in_tiles::<I, W, 1, 8>(isa, table, inputs, outputs),
+        Some(7) => in_tiles::<I, W, 1, 7>(isa, table, inputs, outputs),
+        Some(6) => in_tiles::<I, W, 1, 6>(isa, table, inputs, outputs),
+        Some(4) => in_tiles::<I, W, 1, 4>(isa, table, inputs, outputs),
+        Some(3) => in_tiles::<I, W, 1, 3>(isa, table, inputs, outputs),
+        Some(2) => in_tiles::<I, W, 1, 2>(isa, table, inputs, outputs),
+        _ => in_tiles::<I, W, 1, 1>(isa, table, inputs, outputs),
+    }
+}
+
+/// Adds those of `rows`. Of [`ROWS`] rows the twelve sums, three weights and an input are the sixteen registers of AVX2.
+#[inline(always)]
+fn all_rows<I: Isa, W: Kept>(
     isa: I,
-    weights: &[f32],
+    table: Table<'_, W>,
+    rows: usize,
+    inputs: &[f32],
+    outputs: &mut [f32],
+) {
+    let (input, output) = (inputs.len() / rows, outputs.len() / rows);
+    let vectors = output / isa.f32().len();
+    let from = inputs.chunks_exact(ROWS * input);
+    for (inputs, outputs) in from.zip(outputs.chunks_exact_mut(ROWS * output)) {
+        if vectors.is_multiple_of(3) {
+            in_tiles::<I, W, ROWS, 3>(isa, table, inputs, outputs);
+        } else {
+            in_tiles::<I, W, ROWS, 1>(isa, table, inputs, outputs);
+        }
+    }
+}
+
+/// Every sum in the order of its inputs, whatever the tile. Loops and no closures: what is not inlined here is
+/// compiled for no vectors at all.
+#[inline(always)]
+fn in_tiles<I: Isa, W: Kept, const COUNT: usize, const TILE: usize>(
+    isa: I,
+    table: Table<'_, W>,
     inputs: &[f32],
     outputs: &mut [f32],
 ) {
     let ops = isa.f32();
-    let (row, width) = (outputs.len(), TILE * ops.len());
-    for (tile, outputs) in outputs.chunks_exact_mut(width).enumerate() {
-        let mut sums = ops.load_many::<TILE>(outputs);
-        for (input, weights) in inputs.iter().zip(weights.chunks_exact(row)) {
-            let input = ops.splat(*input);
-            let weights = ops.load_many::<TILE>(&weights[tile * width..(tile + 1) * width]);
-            for (sum, weight) in sums.iter_mut().zip(weights) {
-                *sum = ops.mul_add(weight, input, *sum);
+    let lanes = ops.len();
+    let (input, output) = (inputs.len() / COUNT, outputs.len() / COUNT);
+    let width = TILE * lanes;
+    let mut rows = [inputs; COUNT];
+    for (row, inputs) in rows.iter_mut().enumerate() {
+        *inputs = &inputs[row * input..][..input];
+    }
+    // The last load may reach into the next row, or into the zeros after the last.
+    let reach = width - lanes + W::seen(isa);
+    for tile in 0..output / width {
+        let first = tile * width;
+        let mut sums = [[ops.zero(); TILE]; COUNT];
+        for (row, sums) in sums.iter_mut().enumerate() {
+            let outputs = &outputs[row * output + first..][..width];
+            for (sum, outputs) in sums.iter_mut().zip(outputs.chunks_exact(lanes)) {
+                *sum = ops.load(outputs);
             }
         }
-        for (sum, outputs) in sums.into_iter().zip(outputs.chunks_exact_mut(ops.len())) {
-            ops.store(sum, outputs);
-        }
-    }
-}
-
-/// The same for halves.
-#[inline(always)]
-fn accumulate_half<I: Isa>(isa: I, weights: &[f16], inputs: &[f32], outputs: &mut [f32]) {
-    let vectors = outputs.len() / isa.f32().len();
-    match (1..=8).rev().find(|tile| vectors.is_multiple_of(*tile)) {
-        Some(8) => half_in_tiles::<I, 8>(isa, weights, inputs, outputs),
-        Some(7) => half_in_tiles::<I, 7>(isa, weights, inputs, outputs),
-        Some(6) => half_in_tiles::<I, 6>(isa, weights, inputs, outputs),
-        Some(5) => half_in_tiles::<I, 5>(isa, weights, inputs, outputs),
-        Some(4) => half_in_tiles::<I, 4>(isa, weights, inputs, outputs),
-        Some(3) => half_in_tiles::<I, 3>(isa, weights, inputs, outputs),
-        _ => half_in_tiles::<I, 1>(isa, weights, inputs, outputs),
-    }
-}
-
-#[inline(always)]
-fn half_in_tiles<I: Isa, const TILE: usize>(
-    isa: I,
-    weights: &[f16],
-    inputs: &[f32],
-    outputs: &mut [f32],
-) {
-    let (ops, halves) = (isa.f32(), isa.f16());
-    let (row, width) = (outputs.len(), TILE * ops.len());
-    // The last load of a row reaches into the next one, or into the zeros after the last.
-    let reach = width - ops.len() + halves.len();
-    for (tile, outputs) in outputs.chunks_exact_mut(width).enumerate() {
-        let mut sums = ops.load_many::<TILE>(outputs);
-        for (number, input) in inputs.iter().enumerate() {
-            let input = ops.splat(*input);
-            let weights = &weights[number * row + tile * width..][..reach];
-            for (place, sum) in sums.iter_mut().enumerate() {
-                let weight = halves.extend_low(halves.load(&weights[place * ops.len()..]));
-                *sum = ops.mul_add(weight, input, *sum);
+        for number in 0..input {
+            let weights = &table.weights[number * table.row + first..][..reach];
+            let mut tile = [ops.zero(); TILE];
+            for (place, weight) in tile.iter_mut().enumerate() {
+                *weight = W::load(isa, &weights[place * lanes..]);
+            }
+            for (inputs, sums) in rows.iter().zip(&mut sums) {
+                let input = ops.splat(inputs[number]);
+                for (sum, weight) in sums.iter_mut().zip(tile) {
+                    *sum = ops.mul_add(weight, input, *sum);
+                }
             }
         }
-        for (sum, outputs) in sums.into_iter().zip(outputs.chunks_exact_mut(ops.len())) {
-            ops.store(sum, outputs);
+        for (row, sums) in sums.into_iter().enumerate() {
+            let outputs = &mut outputs[row * output + first..][..width];
+            for (sum, outputs) in sums.into_iter().zip(outputs.chunks_exact_mut(lanes)) {
+                ops.store(sum, outputs);
+            }
         }
-    }
-}
-
-/// `gated[i] = tanh(made[i]) * sigmoid(made[n + i])`, where `n` is the length of `gated`, a multiple of [`LANES`].
-///
-/// With `a = exp(-2x)`, `b = exp(-y)` it is `(1 - a) / ((1 + a) (1 + b))`: one division instead of two.
-#[inline(always)]
-pub(super) fn gate<I: Isa>(isa: I, made: &[f32], gated: &mut [f32]) {
-    let ops = isa.f32();
-    let one = ops.splat(1.0);
-    let limit = |x| ops.min(ops.max(x, ops.splat(-LARGEST)), ops.splat(LARGEST));
-    let (filtered, gates) = made.split_at(gated.len());
-    let parts = filtered.chunks_exact(ops.len());
-    let parts = parts.zip(gates.chunks_exact(ops.len()));
-    for ((x, y), gated) in parts.zip(gated.chunks_exact_mut(ops.len())) {
-        let x = limit(ops.load(x));
-        let a = Exp::apply(isa, ops.neg(ops.add(x, x)));
-        let b = Exp::apply(isa, ops.neg(limit(ops.load(y))));
-        let below = ops.mul(ops.add(one, a), ops.add(one, b));
-        ops.store(ops.div(ops.sub(one, a), below), gated);
-    }
-}
-
-/// Leaves out what is below zero.
-#[inline(always)]
-pub(super) fn rectify(values: &mut [f32]) {
-    for value in values {
-        *value = value.max(0.0);
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Aligned, Dense, LINE_BYTES, Weights};
+    use super::{Aligned, Dense, LINE_BYTES, Many, ROWS, Weights};
     use afterimage_spectral::counter_rng::{Purpose, Stream};
+    use rten_simd::isa::GenericIsa;
     use rten_simd::{Isa, SimdOp};
 
     /// What a layer makes of inputs, on the widest vectors there are.
@@ -279,6 +362,34 @@ mod tests {
             let bias = vec![0.25; outputs];
             let [single, half] = [false, true].map(|half| Dense::kept(&rows, &bias, half));
             assert_eq!(Made(&single, &x).dispatch(), Made(&half, &x).dispatch());
+        }
+    }
+
+    #[test]
+    fn a_row_is_the_same_bits_in_company_and_nearly_those_of_the_portable_path() {
+        let noise = Stream::new(2, Purpose::NOISE, 0, 0);
+        for (inputs, outputs) in [(48, 96), (48, 48), (67, 48), (16, 32), (5, 80)] {
+            let value = |n: usize| noise.bipolar_at(n as u64);
+            let rows: Vec<f32> = (0..inputs * outputs).map(value).collect();
+            let dense = Dense::new(&rows, &vec![0.5; outputs]);
+            let count = 3 * ROWS;
+            let x: Vec<f32> = (0..count * inputs).map(|n| value(n + 7)).collect();
+            let alone: Vec<f32> = x
+                .chunks(inputs)
+                .flat_map(|x| Made(&dense, x).dispatch())
+                .collect();
+            let [mut found, mut portable] = [0; 2].map(|_| dense.bias.repeat(count));
+            dense.accumulate_rows(count, &x, &mut found);
+            assert_eq!(found, alone);
+            let many = Many {
+                dense: &dense,
+                rows: count,
+                inputs: &x,
+                outputs: &mut portable,
+            };
+            many.eval(GenericIsa::new());
+            let near = |(a, b): (&f32, &f32)| (a - b).abs() < 1e-5;
+            assert!(found.iter().zip(&portable).all(near));
         }
     }
 

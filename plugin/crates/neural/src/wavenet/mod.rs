@@ -8,15 +8,19 @@
 
 mod continuer;
 mod follower;
+mod gate;
+mod hearing;
 mod kernel;
 mod mixture;
 mod net;
 mod read;
+mod state;
 mod tape;
 #[cfg(test)]
 mod tests;
 
 pub(crate) use continuer::WaveContinuer;
 pub(crate) use mixture::Mixture;
-pub(crate) use net::{WaveNet, WaveState};
+pub(crate) use net::WaveNet;
 pub(crate) use read::read_net;
+pub(crate) use state::WaveState;

@@ -1,6 +1,7 @@
 //! From a pack's `predict` graph to a net: which weights there must be, and how large.
 
 use std::collections::HashMap;
+use std::ops::Range;
 
 use super::kernel::{Dense, LANES};
 use super::net::{Layer, Scratch, Shape, WaveNet};
@@ -87,6 +88,14 @@ fn weights_of(pack: &Pack, graph: &PackGraph) -> Result<HashMap<String, Weight>,
     })
 }
 
+/// Some of the columns of a square.
+fn columns(weight: &Weight, columns: Range<usize>) -> Vec<f32> {
+    let rows = weight.values.chunks_exact(weight.dims[1]);
+    rows.flat_map(|row| &row[columns.clone()])
+        .copied()
+        .collect()
+}
+
 impl Weights<'_> {
     fn layer(&self, layer: usize, shape: &Shape) -> Result<Layer, PackError> {
         let (name, channels) = (format!("layers.{layer}"), shape.channels);
@@ -94,10 +103,27 @@ impl Weights<'_> {
             &format!("{name}.label.weight"),
             &[shape.labels, 2 * channels],
         )?;
+        let gate = self.sized(
+            &format!("{name}.gate.weight"),
+            &[2 * channels, 2 * channels],
+        )?;
+        let bias = self.sized(&format!("{name}.gate.bias"), &[2 * channels])?;
+        let outputs = channels + shape.skip;
+        let out = self.sized(&format!("{name}.out.weight"), &[outputs, channels])?;
+        let out_bias = self.sized(&format!("{name}.out.bias"), &[outputs])?;
+        let no_bias = vec![0.0; 2 * channels];
         Ok(Layer {
-            gate: self.dense(&format!("{name}.gate"), 2 * channels, 2 * channels)?,
+            earlier: Dense::new(&columns(gate, 0..channels), &bias.values),
+            present: Dense::new(&columns(gate, channels..2 * channels), &no_bias),
             label: label.values.clone(),
-            out: self.dense(&format!("{name}.out"), channels + shape.skip, channels)?,
+            residual: Dense::new(
+                &out.values[..channels * channels],
+                &out_bias.values[..channels],
+            ),
+            skip: Dense::new(
+                &out.values[channels * channels..],
+                &out_bias.values[channels..],
+            ),
         })
     }
 

@@ -7,10 +7,12 @@ use rten_simd::SimdOp;
 use rten_simd::isa::GenericIsa;
 use serde_json::Value;
 
-use super::kernel::{Dense, LANES, gate};
+use super::gate::gate;
+use super::kernel::{Dense, LANES};
 use super::mixture::Mixture;
-use super::net::{Foretell, Push, WaveNet, WaveState};
+use super::net::{Foretell, Push, WaveNet, look_ahead};
 use super::read::read_net;
+use super::state::{AHEAD, WaveState};
 use crate::pack::Pack;
 
 fn folder() -> std::path::PathBuf {
@@ -42,6 +44,9 @@ fn foretold(net: &mut WaveNet, audio: &[f32], label: usize, portable: bool) -> V
     for sample in [0.0].iter().chain(audio) {
         if portable {
             let (isa, state) = (GenericIsa::new(), &mut state);
+            if state.ahead.left == 0 {
+                look_ahead(net, state);
+            }
             Push {
                 net,
                 state,
@@ -101,7 +106,7 @@ fn a_wrong_weight_is_seen_by_the_golden() {
     let golden = golden();
     let audio = numbers(&golden["audio"]);
     let mut net = net();
-    net.layers[6].gate.bias[0] += 0.05;
+    net.layers[6].earlier.bias[0] += 0.05;
     let wanted: Vec<Vec<f32>> = golden["steps"]["0"]
         .as_array()
         .unwrap()
@@ -119,6 +124,68 @@ fn the_portable_path_agrees_with_the_widest() {
     let portable = foretold(&mut net(), &audio, 1, true);
     let difference = largest_difference(&wide, &portable);
     assert!(difference < 1e-4, "{difference}");
+}
+
+/// What a net foretells after all of `audio`, and of what it then hears of itself.
+fn after(net: &mut WaveNet, state: &mut WaveState) -> Vec<Vec<f32>> {
+    let mut mixture = Mixture::new(net.shape().mixtures());
+    let mut rows = Vec::new();
+    for _ in 0..40 {
+        net.foretell(state, &mut mixture);
+        rows.push(row(&mixture));
+        net.push(state, 0.5 * mixture.mean[0], 1);
+    }
+    rows
+}
+
+#[test]
+fn what_is_heard_at_once_is_to_the_bit_what_is_heard_sample_by_sample() {
+    let audio = numbers(&golden()["audio"]);
+    let mut net = net();
+    for cut in [1, 2, 3, 4, 7, 15, 16, 17, 31, 64, 128, audio.len()] {
+        let [mut pushed, mut heard] = [0; 2].map(|_| WaveState::new(net.shape()));
+        for (number, samples) in audio.chunks(cut).enumerate() {
+            samples
+                .iter()
+                .for_each(|sample| net.push(&mut pushed, *sample, 2));
+            // Now and then one by one, as a continuation begins.
+            if number % 5 == 4 {
+                samples
+                    .iter()
+                    .for_each(|sample| net.push(&mut heard, *sample, 2));
+            } else {
+                net.hear(&mut heard, samples, 2);
+            }
+        }
+        let [pushed, heard] = [pushed, heard].map(|mut state| after(&mut net, &mut state));
+        assert_eq!(pushed, heard, "cut into {cut}");
+    }
+}
+
+#[test]
+fn a_sample_that_is_not_heard_is_seen() {
+    let audio = numbers(&golden()["audio"]);
+    let mut net = net();
+    let [mut all, mut fewer] = [0; 2].map(|_| WaveState::new(net.shape()));
+    net.hear(&mut all, &audio, 0);
+    net.hear(&mut fewer, &audio[..audio.len() - 1], 0);
+    assert_ne!(after(&mut net, &mut all), after(&mut net, &mut fewer));
+}
+
+#[test]
+fn a_label_that_changes_counts_from_the_next_sample_on() {
+    let audio = numbers(&golden()["audio"]);
+    let mut net = net();
+    // What was made ahead of a change, in any place of the samples it is for, is not the former label's.
+    for changed in 100..100 + 2 * AHEAD {
+        let [mut pushed, mut heard] = [0; 2].map(|_| WaveState::new(net.shape()));
+        for (n, sample) in audio[..200].iter().enumerate() {
+            net.push(&mut pushed, *sample, usize::from(n >= changed));
+        }
+        net.hear(&mut heard, &audio[..changed], 0);
+        net.hear(&mut heard, &audio[changed..200], 1);
+        assert_eq!(after(&mut net, &mut pushed), after(&mut net, &mut heard));
+    }
 }
 
 #[test]
