@@ -14,7 +14,7 @@ from afterimage_models.drum_gan.axes import Space  # noqa: E402
 from afterimage_models.drum_gan.calibration import Loss, fit_loss  # noqa: E402
 from afterimage_models.drum_gan.descriptors import NAMES, Scale, length  # noqa: E402
 from afterimage_models.drum_gan.export import INPUTS, PackGenerator, export_onnx  # noqa: E402
-from afterimage_models.drum_gan.finishing import SETTINGS, Finisher  # noqa: E402
+from afterimage_models.drum_gan.finishing import RECORDED, SETTINGS, BandMisfit, Finisher, even_misfit  # noqa: E402
 from afterimage_models.drum_gan.frames import BINS, FRAMES, KNOTS, LENGTH, hit_frames  # noqa: E402
 from afterimage_models.drum_gan.hit_score import Played  # noqa: E402
 from afterimage_models.drum_gan.hit_set import Batch  # noqa: E402
@@ -125,10 +125,10 @@ def test_made_up_hits_are_drawn_where_the_classes_lie():
 
 def test_finishing_moves_the_generator_and_leaves_the_encoder(tmp_path):
     rng = np.random.default_rng(8)
-    count, classes = 4, len(LABELS)
+    count, classes = RECORDED + 4, len(LABELS)
     scale = Scale(np.zeros((classes, len(NAMES))), np.ones((classes, len(NAMES))))
     level = torch.tensor(rng.uniform(-80.0, -20.0, (count, len(KNOTS), BINS)), dtype=torch.float32)
-    label = torch.arange(count)
+    label = torch.arange(count) % classes
     hits = Batch(level, torch.rand(count, len(KNOTS), GRAIN_BANDS), label, torch.rand(count, len(NAMES)))
     finisher = Finisher(None, SETTINGS, tmp_path / "checkpoint.pt", Regressor(scale).eval())
     before = [copy.deepcopy(network.state_dict()) for network in (finisher.encoder, finisher.generator)]
@@ -152,6 +152,28 @@ def test_the_misfit_forgives_what_lies_under_the_gate_and_nothing_else():
     weight = torch.ones(1, 1, 1)
     assert misfit(torch.full_like(target, -140.0), target, weight) < 1e-3
     assert misfit(torch.full_like(target, -70.0), target, weight) > 1.0
+
+
+def test_a_tail_that_is_off_costs_as_much_as_an_attack_that_is():
+    target = torch.full((1, len(KNOTS), BINS), -20.0)
+    target[:, 1:] = -75.0
+    weight = torch.ones(1, 1, 1)
+    quiet, loud = target.clone(), target.clone()
+    quiet[:, 1] += 8.0
+    loud[:, 0] += 8.0
+    assert abs(even_misfit(quiet, target, weight) / even_misfit(loud, target, weight) - 1.0) < 0.02
+    assert misfit(quiet, target, weight) < 0.6 * misfit(loud, target, weight)
+
+
+def test_bands_take_other_noise_of_one_power_for_nearly_the_same_and_another_power_for_another():
+    rng, bands = np.random.default_rng(9), BandMisfit()
+    one, other = (
+        torch.tensor(10.0 * np.log10(rng.exponential(1e-4, (1, len(KNOTS), BINS))), dtype=torch.float32)
+        for _ in range(2)
+    )
+    assert bands(one, one) == 0.0
+    assert bands(one + 12.0, one) > 1.5 * bands(other, one)
+    assert (one - other).abs().mean() > 1.2 * 4.0 * bands(other, one)
 
 
 def test_a_posterior_like_the_prior_costs_nothing_and_axes_have_free_nats():

@@ -98,8 +98,8 @@ def test_brightness_length_and_boominess_do_what_they_say(session):
         knobs[NAMES.index(name)] = place
         return power(play(session, latent, label, knobs))
 
-    def bright(p):
-        return (p.sum(1) @ HZ) / p.sum((1, 2))
+    def bright(p):  # as the ear weighs it: a tom that gets brighter may have a deeper ground, too
+        return (p.sum(1) @ (HZ * k_weight_power(HZ))) / (p.sum(1) @ k_weight_power(HZ))
 
     def boomy(p):
         return p[:, :, :6].sum((1, 2)) / (p.sum(1) @ k_weight_power(HZ))

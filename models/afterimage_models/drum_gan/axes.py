@@ -21,7 +21,7 @@ from .regressor import Regressor
 VARIANT_WEIGHT = 12.0
 # Knobs reach this much further than encodings do: hits drawn from a normal distribution over twelve axes lie nearer to
 # each other than recordings do, whose axes go together.
-REACH = 1.4
+REACH = 1.8
 HZ = np.fft.rfftfreq(N_FFT, 1.0 / SAMPLE_RATE)
 STEPS = np.gradient(KNOTS.astype(np.float64))
 MS = KNOTS * HOP * 1000.0 / SAMPLE_RATE

@@ -48,11 +48,11 @@ class Loss(nn.Module):
         return (features @ self.weight).view(-1, 1, 1)
 
 
-def calibration_score(seed: int = SEED, size: int = LATENT) -> HitScore:
-    """Random hits of all classes, of latents of `size` axes."""
+def calibration_score(seed: int = SEED, size: int = LATENT, count: int = HITS, margin: float = 0.1) -> HitScore:
+    """Random hits of all classes, of latents of `size` axes, whose descriptors keep `margin` from the knobs' ends."""
     rng, score = np.random.default_rng(seed), HitScore()
-    for index in range(HITS):
-        score.add(index % len(LABELS), rng.standard_normal(size), rng.uniform(0.1, 0.9, len(NAMES)))
+    for index in range(count):
+        score.add(index % len(LABELS), rng.standard_normal(size), rng.uniform(margin, 1.0 - margin, len(NAMES)))
     return score
 
 

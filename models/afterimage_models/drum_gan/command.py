@@ -29,7 +29,7 @@ from .regression import load_regressor
 from .training import Settings, Trainer
 
 CHECKPOINT, SHIPPED_CHECKPOINT = "checkpoint.pt", "drum-gan.pt"
-CORRECTED, CORRECTION_SEED = "regressor.pt", 42
+CORRECTED, CORRECTION_SEED, CORRECTION_HITS = "regressor.pt", 42, 600
 SPACE = "space.npz"
 
 
@@ -56,8 +56,13 @@ def train(arguments: argparse.Namespace) -> None:
 
 
 def correct(arguments: argparse.Namespace) -> None:
-    """Measure hits of the exported pack on the plugin's WAV and fit the regressor to them too; then train on."""
-    score = calibration_score(CORRECTION_SEED)
+    """Measure hits of the exported pack on the plugin's WAV and fit the regressor to them too; then train on.
+
+    Every round adds to the hits of the rounds before, which the build folder keeps.
+    """
+    rounds = regression.corrections(arguments.build / CORRECTED)
+    seed = CORRECTION_SEED + sum(len(values) for _, values in rounds)  # other hits in every round
+    score = calibration_score(seed, count=CORRECTION_HITS, margin=0.0)
     played = stage_of(arguments).play(score, "correction")
     levels = torch.from_numpy(graph_frames(arguments.pack / pack.GRAPH, score)[:, KNOTS])
     levels = (levels + Leveller(KNOTS)(levels)).numpy()  # without what makes up for the inverse, as training sees them

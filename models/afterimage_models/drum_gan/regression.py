@@ -19,6 +19,7 @@ RATE = 2e-3
 CHECKED_SHARE = 0.15
 FEATURE_JITTER = 0.04
 SEED = 3
+CORRECTIONS = "corrections.pt"  # made hits that were measured, beside the regressor that was fitted to them
 
 
 def levels_of(folder: Path, rows: np.ndarray) -> Tensor:
@@ -88,12 +89,21 @@ def load_regressor(folder: Path, corrected: Path | None = None) -> Regressor:
     return regressor.eval()
 
 
+def corrections(path: Path) -> list[tuple[Tensor, Tensor]]:
+    """What earlier rounds of `correct` for the regressor at `path` heard: features and values [n, TIMBRAL] of each,
+    the last round first.
+    """
+    kept = path.with_name(CORRECTIONS)
+    return torch.load(kept, weights_only=True) if kept.exists() else []
+
+
 def correct(folder: Path, levels: np.ndarray, values: np.ndarray, path: Path) -> dict[str, tuple[float, float]]:
-    """Fit anew to the measured recordings and to made hits, and save it.
+    """Fit anew to the measured recordings and to made hits, of earlier rounds as well, and save it.
 
     `levels`: knots of made hits [n, knots, BINS] as the pack draws them; `values`: [n, TIMBRAL] measured on what the
-    plugin plays of them. What training holds made hits to is then what the judge hears. Returns the correlation of the
-    regressor on made hits before and after, the latter on a share that was not fitted.
+    plugin plays of them. What training holds made hits to is then what the judge hears; a round forgotten is a way to
+    cheat that is open again. Returns the correlation of the regressor on these made hits before and after, the latter
+    on a share that was not fitted.
     """
     regressor = load_regressor(folder)
     measured = np.load(folder / "measured.npy")[:, : len(TIMBRAL)]
@@ -102,8 +112,10 @@ def correct(folder: Path, levels: np.ndarray, values: np.ndarray, path: Path) ->
     with torch.no_grad():
         made = torch.cat([regressor.seen(torch.from_numpy(part)) for part in np.array_split(levels[made_sound], 8)])
         before = (regressor.layers(made) * regressor.spread + regressor.centre).numpy()
-    features = torch.cat([made, features_of(regressor, folder, rows)])
-    target = torch.tensor(np.concatenate([values[made_sound], measured[sound]]), dtype=torch.float32)
+    rounds = [(made, torch.tensor(values[made_sound], dtype=torch.float32)), *corrections(path)]
+    torch.save(rounds, path.with_name(CORRECTIONS))
+    recorded = (features_of(regressor, folder, rows), torch.tensor(measured[sound], dtype=torch.float32))
+    features, target = (torch.cat(both) for both in zip(*rounds, recorded, strict=True))
     after = fit(regressor, features, target)
     torch.save(regressor.state_dict(), path)
     return {
