@@ -33,13 +33,12 @@ def features_of(regressor: Regressor, folder: Path, rows: np.ndarray) -> Tensor:
     return torch.cat([regressor.seen(levels_of(folder, part)) for part in np.array_split(rows, len(rows) // 64 + 1)])
 
 
-def fit(regressor: Regressor, features: Tensor, values: Tensor) -> np.ndarray:
-    """Fit to values [n, TIMBRAL] in their own units; returns the correlation on the share that was not fitted."""
+def fit(regressor: Regressor, features: Tensor, values: Tensor, checked: int = 0) -> np.ndarray:
+    """Fit to values [n, TIMBRAL] in their own units, but for the first `checked`; returns the correlation on those."""
     torch.manual_seed(SEED)
     regressor.centre.copy_(values.mean(0))
     regressor.spread.copy_(values.std(0))
     target = (values - regressor.centre) / regressor.spread
-    checked = int(CHECKED_SHARE * len(values))
     optimiser = torch.optim.AdamW(regressor.layers.parameters(), RATE, weight_decay=0.02)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, EPOCHS)
     for _ in range(EPOCHS):
@@ -52,6 +51,8 @@ def fit(regressor: Regressor, features: Tensor, values: Tensor) -> np.ndarray:
             optimiser.step()
         schedule.step()
     regressor.eval()
+    if checked == 0:
+        return np.empty(0)
     with torch.no_grad():
         read = regressor.layers(features[:checked]).numpy()
     return np.array([np.corrcoef(read[:, i], target[:checked, i])[0, 1] for i in range(target.shape[1])])
@@ -66,7 +67,7 @@ def fit_and_apply(folder: Path) -> None:
     blank = np.zeros((len(LABELS), measured.shape[1]))
     regressor = Regressor(Scale(blank, blank + 1.0))
     values = torch.tensor(measured[sound, : len(TIMBRAL)], dtype=torch.float32)
-    agreement = fit(regressor, features_of(regressor, folder, rows[sound]), values)
+    agreement = fit(regressor, features_of(regressor, folder, rows[sound]), values, int(CHECKED_SHARE * len(values)))
     print("regressor against timbre models, unfitted hits:", dict(zip(TIMBRAL, agreement.round(3), strict=True)))
     everything = np.arange(len(table))
     with torch.no_grad():
@@ -103,7 +104,7 @@ def correct(folder: Path, levels: np.ndarray, values: np.ndarray, path: Path) ->
     `levels`: knots of made hits [n, knots, BINS] as the pack draws them; `values`: [n, TIMBRAL] measured on what the
     plugin plays of them. What training holds made hits to is then what the judge hears; a round forgotten is a way to
     cheat that is open again. Returns the correlation of the regressor on these made hits before and after, the latter
-    on a share that was not fitted.
+    on a share of them that was not fitted yet.
     """
     regressor = load_regressor(folder)
     measured = np.load(folder / "measured.npy")[:, : len(TIMBRAL)]
@@ -116,7 +117,10 @@ def correct(folder: Path, levels: np.ndarray, values: np.ndarray, path: Path) ->
     torch.save(rounds, path.with_name(CORRECTIONS))
     recorded = (features_of(regressor, folder, rows), torch.tensor(measured[sound], dtype=torch.float32))
     features, target = (torch.cat(both) for both in zip(*rounds, recorded, strict=True))
-    after = fit(regressor, features, target)
+    # A share of the newest hits says how well it reads what it was not fitted to; then all of them are fitted, since a
+    # hit left out is a way to cheat that stays open.
+    after = fit(regressor, features, target, int(CHECKED_SHARE * len(made)))
+    fit(regressor, features, target)
     torch.save(regressor.state_dict(), path)
     return {
         name: (float(np.corrcoef(before[:, i], values[made_sound, i])[0, 1]), float(after[i]))

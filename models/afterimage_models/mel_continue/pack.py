@@ -57,11 +57,11 @@ def manifest(labels: list[str], state_width: int, metrics: list[dict[str, Any]])
     """The whole manifest but the graphs' hashes. `metrics`: rows of name, value, set."""
     return {
         "schema": 1, "id": "afterimage.mel-continue", "name": "Mel Continue", "version": VERSION,
-        "authors": ["Afterimage contributors"], "tags": ["continuation", "texture", "drums", "lab"],
+        "authors": ["Afterimage contributors"], "tags": ["continuation", "texture", "drums"],
         "description": {
             "short": "Goes on from what it hears, spectrum by spectrum.",
-            "long": "Hears a few seconds and plays on in the same colours: drums keep drumming, textures stay, and a "
-            "tune dissolves into a shimmer of its notes. Or it imagines some of its own.",
+            "long": "Hears a few seconds and plays on: the beat stays, a tune goes on among its own notes, textures stay. "
+            "Likeness says how close it keeps; at 0 all dissolves into a shimmer. Or it imagines some of its own.",
             "technical": "MelNet-like: a GRU over mel frames, and inside a frame eight tiers of interleaved bands, "
             "coarse to fine, each drawn from a mixture over all of its bands given the tiers before it.",
         },

@@ -174,7 +174,11 @@ impl SuffixModel {
 ///
 /// Tokens whose logits say that they may not stand there keep a chance of next to nothing.
 pub(crate) fn with_word(logits: &[f32], temperature: f32, share: f32, word: u32) -> Vec<f32> {
-    let share = f64::from(share.clamp(0.0, 1.0));
+    // With no freedom there is one word: the likelier one, and the memory's where both are.
+    let share = match temperature > 0.0 {
+        true => f64::from(share.clamp(0.0, 1.0)),
+        false => f64::from(u8::from(share >= 0.5)),
+    };
     let memory = |token: usize| if token == word as usize { share } else { 0.0 };
     let mut mixed = vec![0.0; logits.len()];
     mix(logits, temperature, 1.0 - share, memory, &mut mixed);
@@ -314,6 +318,15 @@ mod tests {
     fn a_token_that_is_none_is_not_heard() {
         let mut memory = memory(&[0, 99, 1], &[0], 1);
         assert!(memory.recall().0[1] > 0.0);
+    }
+
+    #[test]
+    fn with_no_freedom_half_a_share_is_the_memorys() {
+        let likeliest = |share| {
+            let mixed = with_word(&[1.0, 0.0, 3.0], 0.0, share, 1);
+            (0..3).max_by(|a, b| mixed[*a].total_cmp(&mixed[*b]))
+        };
+        assert_eq!([0.4, 0.5, 0.9].map(likeliest), [Some(2), Some(1), Some(1)]);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! The share of what was heard in what a net of frames draws.
 //!
-//! Each drawn frame is moved a share of the way to the one that a [`Walk`] reads, and goes back to the net like that: the
+//! Each drawn frame is moved a share of the way to the one that a [`HeardWalk`] reads, and goes back to the net like that: the
 //! net makes what lies between, the memory says when and where. Worker thread.
 
 #[cfg(test)]
@@ -8,7 +8,7 @@ mod tests;
 
 use afterimage_spectral::counter_rng::Stream;
 
-use super::walk::Walk;
+use super::walk::HeardWalk;
 use crate::manifest::Unit;
 
 /// From this share of the memory on, what begins does so at once, and all is as loud as there: an attack that is moved a
@@ -22,7 +22,7 @@ const MOST_LEVEL_DB: f32 = 12.0;
 pub(super) struct FrameMemory {
     shape: FrameShape,
     /// Frames `[bins]` in the pack's unit.
-    walk: Walk<f32>,
+    walk: HeardWalk<f32>,
 }
 
 /// What a frame is.
@@ -41,7 +41,7 @@ impl FrameMemory {
     pub(super) fn new(shape: FrameShape) -> Self {
         Self {
             shape,
-            walk: Walk::new(shape.bins, shape.bins, shape.frame_s),
+            walk: HeardWalk::new(shape.bins, shape.bins, shape.frame_s),
         }
     }
 
@@ -55,6 +55,12 @@ impl FrameMemory {
         self.walk.begin(stream, quarter_frames);
     }
 
+    /// The place that is read next.
+    #[cfg(test)]
+    pub(super) fn place(&self) -> Option<usize> {
+        self.walk.place()
+    }
+
     /// Moves a drawn frame `[bins]` towards the memory's next one; `likeness`: 0 not at all, 1 all the way. `before`: the
     /// frame before it.
     pub(super) fn pull(&mut self, likeness: f32, before: &[f32], drawn: &mut [f32]) {
@@ -66,9 +72,9 @@ impl FrameMemory {
             let begins = self.walk.is_onset(at);
             for (bin, value) in drawn.iter_mut().enumerate() {
                 *value += share * (to[bin] - *value);
-                let risen = before[bin] + whole * (to[bin] - from[bin]);
                 if begins && to[bin] > from[bin] {
-                    *value = value.max(risen.min(to[bin]));
+                    let risen = (before[bin] + to[bin] - from[bin]).min(to[bin]);
+                    *value += whole * (risen - *value).max(0.0);
                 }
             }
             let shape = &self.shape;

@@ -26,6 +26,14 @@ pub(crate) struct Known {
     memory: FrameMemory,
 }
 
+impl Known {
+    /// Where the memory reads next.
+    #[cfg(test)]
+    pub(super) fn memory_place(&self) -> Option<usize> {
+        self.memory.place()
+    }
+}
+
 /// Both graphs of a frame model.
 pub(crate) struct FrameNet {
     predict: StepModel,

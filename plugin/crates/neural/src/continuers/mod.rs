@@ -119,3 +119,69 @@ fn graph_names(pack: &Pack) -> String {
         .collect();
     names.join(", ")
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test may stop")]
+mod tests {
+    use std::path::PathBuf;
+
+    use afterimage_engine::continuation::SoundStart;
+
+    use super::frames::FrameSource;
+    use super::{FrameNet, FramePlan, TokenNet, TokenPlan};
+    use crate::backend::BackendKind;
+    use crate::pack::Pack;
+    use crate::runtime::Runtime;
+
+    fn fixture(name: &str) -> Pack {
+        let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures");
+        Pack::open(&folder.join(name)).unwrap()
+    }
+
+    /// How far beyond a quarter's line the reader begins, in items, after `heard` of them; `item`: samples.
+    fn off_the_beat<N: FrameSource>(
+        net: &mut N,
+        (frames, bins): (usize, usize),
+        (heard, quarter, item): (usize, usize, usize),
+        place: impl Fn(&N::Known) -> Option<usize>,
+    ) -> usize {
+        let mut known = net.nothing();
+        for at in 0..heard * frames {
+            let level = if at / frames % 7 == 0 { -10.0 } else { -60.0 };
+            net.hear(&vec![level; bins], &mut known).unwrap();
+        }
+        let start = SoundStart {
+            quarter_samples: (quarter * item) as f32,
+            ..SoundStart::new(1)
+        };
+        net.begin(&start, &mut known);
+        (place(&known).unwrap() + quarter * heard - heard) % quarter
+    }
+
+    #[test]
+    fn quarters_are_those_of_items_for_frames_and_for_groups() {
+        let (runtime, kind) = (Runtime::embedded(), BackendKind::Embedded);
+        // What was heard came again after seven items, but the player counts in 150 and in 30.
+        let pack = fixture("frames");
+        let plan = FramePlan::new(&pack).unwrap();
+        let mut net = FrameNet::open(&pack, &plan, &runtime, kind).unwrap();
+        let representation = &pack.manifest().representation;
+        let (bins, hop) = (representation.bins, representation.hop);
+        let off = off_the_beat(&mut net, (1, bins), (9_000, 150, hop), |known| {
+            known.memory_place()
+        });
+        assert_eq!(off, 0);
+        let pack = fixture("tokens");
+        let plan = TokenPlan::new(&pack).unwrap();
+        let group = plan.vocabulary.group_frames;
+        let mut net = TokenNet::open(&pack, &plan, &runtime, kind).unwrap();
+        let (bins, hop) = (
+            pack.manifest().representation.bins,
+            pack.manifest().representation.hop,
+        );
+        let off = off_the_beat(&mut net, (group, bins), (1_200, 30, hop * group), |known| {
+            known.memory_place()
+        });
+        assert_eq!(off, 0);
+    }
+}

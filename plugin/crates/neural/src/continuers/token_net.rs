@@ -9,7 +9,7 @@ use afterimage_spectral::counter_rng::{Purpose, Stream};
 use super::frame_net::default_classes;
 use super::frames::{Draw, FrameSource};
 use super::token_plan::TokenPlan;
-use super::walk::Walk;
+use super::walk::HeardWalk;
 use crate::backend::BackendKind;
 use crate::events::Sampler;
 use crate::likeness::{SuffixModel, with_word};
@@ -20,8 +20,6 @@ use crate::steps::{States, StepModel, StepValues};
 
 /// Groups that the memory of what was heard holds: a minute of 46 ms each.
 const MEMORY_GROUPS: usize = 1_300;
-/// First tokens of groups that must agree before the memory has a word on the next one.
-const LEAST_ORDER: u16 = 2;
 /// What a token that may not stand at a place gets: its share is exactly zero.
 const NEVER: f32 = -1e30;
 
@@ -41,12 +39,20 @@ pub(crate) struct Known {
     /// The tokens that `decode` will see, whole groups first.
     groups: VecDeque<u32>,
     /// What was heard, group by group, and where a piece reads in it.
-    walk: Walk<u32>,
+    walk: HeardWalk<u32>,
     /// The group that it reads now; empty where too little was heard.
     read: Vec<u32>,
     /// What was heard, by all tokens: how a group went on that began like the one at hand.
     detail: SuffixModel,
     drawn: u64,
+}
+
+impl Known {
+    /// Where the memory reads next.
+    #[cfg(test)]
+    pub(super) fn memory_place(&self) -> Option<usize> {
+        self.walk.place()
+    }
 }
 
 /// All graphs of a token model.
@@ -94,17 +100,13 @@ impl TokenNet {
                 window: vec![representation.floor; values].into(),
                 waiting_frames: 0,
                 groups: VecDeque::new(),
-                walk: Walk::new(
+                walk: HeardWalk::new(
                     vocabulary.places(),
                     representation.bins,
                     (group_samples / f64::from(representation.sample_rate)) as f32,
                 ),
                 read: Vec::new(),
-                detail: SuffixModel::new(
-                    vocabulary.size(),
-                    MEMORY_GROUPS * vocabulary.places(),
-                    LEAST_ORDER,
-                ),
+                detail: SuffixModel::new(vocabulary.size(), MEMORY_GROUPS * vocabulary.places(), 1),
                 drawn: 0,
             },
             predict,
@@ -328,9 +330,14 @@ impl FrameSource for TokenNet {
     }
 
     fn again(&self, started: &Known, now: &Known) -> Option<Known> {
+        // The reader stays where the music is: groups that were drawn and will not sound are read again.
+        let drawn = now.groups.len() / self.vocabulary.places();
+        let mut walk = now.walk.clone();
+        walk.step_back(drawn.saturating_sub(self.vocabulary.before_groups));
         Some(Known {
             drawn: now.drawn,
-            walk: now.walk.clone(),
+            walk,
+            waiting_frames: 0,
             ..started.clone()
         })
     }
@@ -355,7 +362,7 @@ impl FrameSource for TokenNet {
 
 /// The group that the memory reads next. Places follow by when they were heard: what is made of a group is known only
 /// some groups later.
-fn read_on(walk: &mut Walk<u32>) -> Vec<u32> {
+fn read_on(walk: &mut HeardWalk<u32>) -> Vec<u32> {
     let Some(at) = walk.next() else {
         return Vec::new();
     };

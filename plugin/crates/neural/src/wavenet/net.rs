@@ -5,7 +5,7 @@ use rten_simd::{Isa, SimdOp};
 use super::follower::BLOCK;
 use super::gate::{add, gate, rectify};
 use super::hearing::{self, Block};
-use super::kernel::Dense;
+use super::kernel::{Dense, ROWS};
 use super::mixture::Mixture;
 use super::state::{AHEAD, WaveState, next_place};
 use super::tape::BLOCKS;
@@ -133,9 +133,7 @@ impl WaveNet {
 
     /// Takes a sample in. `label` is below the number of labels.
     pub(crate) fn push(&mut self, state: &mut WaveState, sample: f32, label: usize) {
-        if state.ahead.left == 0 {
-            look_ahead(self, state);
-        }
+        look_ahead(self, state);
         let push = Push {
             net: self,
             state,
@@ -161,30 +159,45 @@ impl WaveNet {
     }
 }
 
-/// Makes what can be made of queued channels, for the next [`AHEAD`] samples.
+/// Samples that the queued channels of a layer are multiplied ahead for; 0 where too few are queued.
+fn reach(dilation: usize) -> usize {
+    match dilation {
+        AHEAD.. => AHEAD,
+        ROWS.. => ROWS,
+        _ => 0,
+    }
+}
+
+/// Makes what can be made of queued channels for the next samples, where what was made of them is used up.
 pub(super) fn look_ahead(net: &mut WaveNet, state: &mut WaveState) {
     let at = &mut net.scratch;
     let (channels, width) = (net.shape.channels, 2 * net.shape.channels);
+    if state.ahead.left == 0 {
+        state.ahead.left = AHEAD;
+    }
+    let (left, first) = (state.ahead.left, AHEAD - state.ahead.left);
     let mut queues = &state.queues[..];
     let sums = state.ahead.sums.chunks_exact_mut(AHEAD * width);
     for (number, (layer, sums)) in net.layers.iter().zip(sums).enumerate() {
         let (dilation, place) = (net.shape.dilations[number], state.places[number]);
         let (queue, others) = queues.split_at(dilation * channels);
         queues = others;
-        if dilation < AHEAD {
+        let reach = reach(dilation);
+        if reach == 0 || !left.is_multiple_of(reach) {
             continue;
         }
         // The queue may end among them, and begins again.
-        let before_the_end = AHEAD.min(dilation - place) * channels;
-        let (last, first) = at.queued.split_at_mut(before_the_end);
+        let before_the_end = reach.min(dilation - place) * channels;
+        let queued = &mut at.queued[..reach * channels];
+        let (last, again) = queued.split_at_mut(before_the_end);
         last.copy_from_slice(&queue[place * channels..][..before_the_end]);
-        first.copy_from_slice(&queue[..first.len()]);
+        again.copy_from_slice(&queue[..again.len()]);
+        let sums = &mut sums[first * width..][..reach * width];
         for sums in sums.chunks_exact_mut(width) {
             sums.copy_from_slice(&layer.earlier.bias);
         }
-        layer.earlier.accumulate_rows(AHEAD, &at.queued, sums);
+        layer.earlier.accumulate_rows(reach, queued, sums);
     }
-    state.ahead.left = AHEAD;
 }
 
 /// Takes a sample in, when there is what was made of queued channels.
@@ -214,14 +227,18 @@ impl SimdOp for Push<'_> {
             let (queue, others) = queues.split_at_mut(dilation * channels);
             queues = others;
             let oldest = next_place(queue, &mut state.places[number], channels);
-            if *dilation < AHEAD {
+            let label = layer.label(self.label);
+            if reach(*dilation) == 0 {
                 at.made.copy_from_slice(&layer.earlier.bias);
                 layer.earlier.accumulate_one(oldest, &mut at.made);
+                add(&mut at.made, label);
             } else {
-                at.made.copy_from_slice(state.ahead.next(number));
+                let earlier = state.ahead.next(number).iter().zip(label);
+                for (made, (earlier, label)) in at.made.iter_mut().zip(earlier) {
+                    *made = earlier + label;
+                }
             }
             oldest.copy_from_slice(&state.stream);
-            add(&mut at.made, layer.label(self.label));
             layer.present.accumulate(isa, &state.stream, &mut at.made);
             gate(isa, &at.made, &mut at.gated);
             add(&mut state.stream, &layer.residual.bias);

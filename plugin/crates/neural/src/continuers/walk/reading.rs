@@ -9,8 +9,8 @@ use super::{MEMORY_S, Outlines, difference};
 /// The past that is compared, and the least of it that must lie before a place, in seconds.
 const CONTEXT_S: f32 = 1.5;
 const LEAST_CONTEXT_S: f32 = 0.4;
-/// Every second frame of it is looked at: neighbours share most of their window.
-const CONTEXT_STEP: usize = 2;
+/// It is looked at so often, in seconds: nearer frames share most of their window.
+const CONTEXT_STEP_S: f32 = 0.023;
 /// After so many seconds a difference counts half.
 const HALF_LIFE_S: f32 = 0.35;
 /// What must lie after a place, so that reading there is worth the jump, in seconds.
@@ -25,22 +25,22 @@ const CHOICES: usize = 6;
 /// costs more for each time that it was read.
 const COST_SCALE: f32 = 0.03;
 const USED_COST: f32 = 0.06;
-/// Where one and the same frame was heard, any place will do.
-const LEAST_SPREAD: f32 = 1e-3;
+/// Of the mean square. Where less differs, one and the same item was heard, and any place will do.
+const LEAST_SPREAD: f32 = 1e-6;
 
 /// Where a piece reads.
 #[derive(Clone, Debug)]
 pub(super) struct Reading {
     /// Places are those of [`Outlines`], from here on.
     first: usize,
-    /// The frame that is read next, and the exact place on the beat, where there is one.
+    /// The item that is read next, and the exact place on the beat, where there is one.
     at: usize,
     exact: f64,
-    /// Frames of a quarter note; 0 where no tempo is known.
+    /// Items of a quarter note; 0 where no tempo is known.
     quarter: f64,
     /// Outlines of what sounds, oldest first.
     past: VecDeque<Vec<f32>>,
-    /// How often each frame was read.
+    /// How often each item was read.
     used: Vec<u16>,
     since_jump: usize,
     /// Mean squared difference of an outline from the mean one.
@@ -52,7 +52,7 @@ pub(super) struct Reading {
 }
 
 impl Reading {
-    /// Begins right after the newest frame; none where too little was heard.
+    /// Begins right after the newest item; none where too little was heard.
     pub(super) fn new(heard: &Outlines, stream: Stream, quarter: f64) -> Option<Self> {
         let (count, most) = (heard.len(), heard.items_in(MEMORY_S));
         let first = count.saturating_sub(most);
@@ -60,6 +60,7 @@ impl Reading {
         if count - first < least {
             return None;
         }
+        let (spread, square) = heard.spread(first);
         let rises = (first + 1..count).map(|at| heard.rise(at));
         let context = count.saturating_sub(heard.items_in(CONTEXT_S)).max(first);
         let mut reading = Self {
@@ -70,7 +71,7 @@ impl Reading {
             past: (context..count).map(|at| heard.at(at).to_vec()).collect(),
             used: vec![0; count],
             since_jump: 0,
-            spread: heard.spread(first).max(LEAST_SPREAD),
+            spread: spread.max(LEAST_SPREAD * square).max(f32::MIN_POSITIVE),
             usual_rise: rises.sum::<f32>() / (count - first - 1) as f32,
             stream,
             drawn: 0,
@@ -84,7 +85,7 @@ impl Reading {
         self.usual_rise
     }
 
-    /// The frame that is read next, if no jump comes first.
+    /// The item that is read next, if no jump comes first.
     #[cfg(test)]
     pub(super) fn place(&self) -> usize {
         self.at
@@ -104,6 +105,14 @@ impl Reading {
         self.exact += 1.0;
         self.since_jump += 1;
         Some(at)
+    }
+
+    /// Reads the newest items again, as far as they were read in one go.
+    pub(super) fn step_back(&mut self, items: usize) {
+        let back = items.min(self.since_jump);
+        self.at -= back;
+        self.exact -= back as f64;
+        self.since_jump -= back;
     }
 
     /// Takes what sounds now.
@@ -133,7 +142,8 @@ impl Reading {
         self.since_jump = 0;
     }
 
-    /// Places and what it costs to go there: whole quarters away, or anywhere where no tempo is known.
+    /// Places and what it costs to go there: whole quarters away, or anywhere where no tempo is known or so little was
+    /// heard that no quarter lies in it.
     fn places(&self, heard: &Outlines) -> Vec<(f64, f32)> {
         let end = self.used.len();
         let (low, high) = (
@@ -144,13 +154,16 @@ impl Reading {
             let most = (end as f64 / self.quarter) as i64 + 1;
             let counts = (-most..=most).filter(|count| *count != 0);
             let on_the_beat = counts.map(|count| self.exact + count as f64 * self.quarter);
-            return on_the_beat
+            let on_the_beat: Vec<_> = on_the_beat
                 .filter(|place| (low..=high).contains(&(place.round() as usize)))
                 .map(|place| (place, self.cost(heard, place.round() as usize)))
                 .collect();
+            if !on_the_beat.is_empty() {
+                return on_the_beat;
+            }
         }
         let costs: Vec<f32> = (low..=high).map(|at| self.cost(heard, at)).collect();
-        // A frame beside the best place of its neighbourhood is that place, but off the beat.
+        // An item beside the best place of its neighbourhood is that place, but off the beat.
         let near = heard.items_in(NEIGHBOURHOOD_S);
         let is_best = |place: &usize| {
             let around = place.saturating_sub(near)..costs.len().min(place + near + 1);
@@ -166,7 +179,13 @@ impl Reading {
     fn cost(&self, heard: &Outlines, place: usize) -> f32 {
         let half_life = HALF_LIFE_S / heard.item_s;
         let (mut sum, mut weights) = (0.0, 0.0);
-        for (age, past) in self.past.iter().rev().enumerate().step_by(CONTEXT_STEP) {
+        for (age, past) in self
+            .past
+            .iter()
+            .rev()
+            .enumerate()
+            .step_by(heard.items_in(CONTEXT_STEP_S))
+        {
             let Some(then) = place
                 .checked_sub(1 + age)
                 .filter(|then| *then >= self.first)
