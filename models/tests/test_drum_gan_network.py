@@ -12,7 +12,7 @@ torch = pytest.importorskip("torch", reason="the networks need torch, which CI's
 from afterimage_models.drum_gan import pack  # noqa: E402
 from afterimage_models.drum_gan.axes import Space  # noqa: E402
 from afterimage_models.drum_gan.calibration import Loss, fit_loss  # noqa: E402
-from afterimage_models.drum_gan.descriptors import NAMES, Scale, length  # noqa: E402
+from afterimage_models.drum_gan.descriptors import NAMES, TIMBRAL, Scale, length  # noqa: E402
 from afterimage_models.drum_gan.export import INPUTS, PackGenerator, export_onnx  # noqa: E402
 from afterimage_models.drum_gan.finishing import RECORDED, SETTINGS, BandMisfit, Finisher, even_misfit  # noqa: E402
 from afterimage_models.drum_gan.frames import BINS, FRAMES, KNOTS, LENGTH, hit_frames  # noqa: E402
@@ -23,7 +23,8 @@ from afterimage_models.drum_gan.network import Critic, Encoder, Generator, Level
 from afterimage_models.drum_gan.noisiness import GRAIN_BANDS  # noqa: E402
 from afterimage_models.drum_gan.preparation import TARGET_LUFS, normalise  # noqa: E402
 from afterimage_models.drum_gan.presets import RECIPES, named_knobs  # noqa: E402
-from afterimage_models.drum_gan.regressor import Regressor, Standing  # noqa: E402
+from afterimage_models.drum_gan.regression import fit  # noqa: E402
+from afterimage_models.drum_gan.regressor import Features, Regressor, Standing  # noqa: E402
 from afterimage_models.drum_gan.training import FREE_NATS, Trainer, divergence, misfit  # noqa: E402
 from afterimage_models.spectrum import SAMPLE_RATE  # noqa: E402
 
@@ -96,6 +97,23 @@ def test_the_regressor_reads_length_as_the_wave_has_it():
     for decay in (8.0, 20.0, 60.0):
         frames = torch.from_numpy(hit_frames(hit(decay))[KNOTS])[None]
         assert abs(regressor.values(frames)[0, -1].item() - length(hit(decay))) < 0.35
+
+
+def test_a_regressor_is_fitted_to_every_hit_but_those_that_check_it():
+    blank = np.zeros((len(LABELS), len(NAMES)))
+    seen = torch.randn(40, Features().size + Standing().size, generator=torch.Generator().manual_seed(1))
+    values = seen[:, : len(TIMBRAL)] * 2.0 + 1.0
+
+    def fitted(first: float, checked: int) -> torch.Tensor:
+        torch.manual_seed(2)
+        regressor = Regressor(Scale(blank, blank + 1.0))
+        features = seen.clone()
+        features[:8] *= first
+        fit(regressor, features, values, checked)
+        return regressor.layers[0].weight
+
+    assert torch.equal(fitted(1.0, 8), fitted(-1.0, 8))
+    assert not torch.equal(fitted(1.0, 0), fitted(-1.0, 0))
 
 
 def test_what_stands_near_the_loudest_cell_is_counted_and_loudness_is_not():

@@ -60,8 +60,9 @@ def manifest(labels: list[str], state_width: int, metrics: list[dict[str, Any]])
         "authors": ["Afterimage contributors"], "tags": ["continuation", "texture", "drums"],
         "description": {
             "short": "Goes on from what it hears, spectrum by spectrum.",
-            "long": "Hears a few seconds and plays on: the beat stays, a tune goes on among its own notes, textures stay. "
-            "Likeness says how close it keeps; at 0 all dissolves into a shimmer. Or it imagines some of its own.",
+            "long": "Hears a few seconds and plays on: the beat stays, a tune goes on among its own notes, "
+            "textures stay. Likeness says how close it keeps; at 0 all dissolves into a shimmer. Or it imagines "
+            "some of its own.",
             "technical": "MelNet-like: a GRU over mel frames, and inside a frame eight tiers of interleaved bands, "
             "coarse to fine, each drawn from a mixture over all of its bands given the tiers before it.",
         },

@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use afterimage_engine::ask_for_precedence;
 use rten::{Model, ModelOptions, NodeId, RunOptions, ThreadPool, Value, ValueOrView, ValueView};
 use rten_tensor::prelude::AsView;
 use rten_tensor::{NdTensor, TensorView};
@@ -13,10 +14,14 @@ use super::{Backend, BackendKind, InputBuffer, Values, without_panic, words};
 use crate::native::set_flush_denormals;
 use crate::onnx::steady_softplus;
 
-/// A pool of one thread that treats denormals as zero, as the worker does.
+/// A pool of one thread that treats denormals as zero and goes before ordinary threads, as the worker does, who waits for
+/// it.
 pub(crate) fn pool() -> Arc<ThreadPool> {
     let pool = ThreadPool::with_num_threads(1);
-    pool.run(set_flush_denormals);
+    pool.run(|| {
+        set_flush_denormals();
+        ask_for_precedence()
+    });
     Arc::new(pool)
 }
 
