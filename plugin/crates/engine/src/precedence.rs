@@ -3,8 +3,8 @@
 use thread_priority::{ThreadPriority, ThreadPriorityValue, set_current_thread_priority};
 
 /// How much before ordinary threads it goes, of 99; those have 50. It is a niceness of -7 on Linux, five times an ordinary
-/// thread's share: beside three busy programs on two cores 6000 frames of ten thousand were late without it, 6 to 465 with
-/// it. On Windows it is a class above normal. Never a real-time class: a model that takes all of a core must not keep an
+/// thread's share: beside three busy programs on two cores some 6000 frames were late in 8 s without it, 6 to 465 with
+/// it (ARCHITECTURE, "What comes late"). On Windows it is a class above normal. Never a real-time class: a model that takes all of a core must not keep an
 /// audio thread or the desktop waiting.
 const PRECEDENCE: u8 = 67;
 

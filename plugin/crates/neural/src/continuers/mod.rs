@@ -138,7 +138,11 @@ mod tests {
         Pack::open(&folder.join(name)).unwrap()
     }
 
-    /// How far beyond a quarter's line the reader begins, in items, after `heard` of them; `item`: samples.
+    /// Items between bursts in what is heard.
+    const BURSTS: usize = 7;
+
+    /// How far the reader begins, in items, beyond a place that is both whole quarters and whole bursts away, after `heard`
+    /// items; `item`: samples. Of quarters that were a whole number of times too long, none would be.
     fn off_the_beat<N: FrameSource>(
         net: &mut N,
         (frames, bins): (usize, usize),
@@ -147,7 +151,11 @@ mod tests {
     ) -> usize {
         let mut known = net.nothing();
         for at in 0..heard * frames {
-            let level = if at / frames % 7 == 0 { -10.0 } else { -60.0 };
+            let level = if at / frames % BURSTS == 0 {
+                -10.0
+            } else {
+                -60.0
+            };
             net.hear(&vec![level; bins], &mut known).unwrap();
         }
         let start = SoundStart {
@@ -155,7 +163,7 @@ mod tests {
             ..SoundStart::new(1)
         };
         net.begin(&start, &mut known);
-        (place(&known).unwrap() + quarter * heard - heard) % quarter
+        (heard - place(&known).unwrap()) % (BURSTS * quarter)
     }
 
     #[test]
