@@ -1,9 +1,11 @@
 //! `bench --packs`: every pack that ships does its task in the built bundle, live by the clock, on one
 //! core, on both runtimes, and what came late is counted. The audio thread asks for real-time priority, as
 //! it has in hosts, so that the worker it wakes does not take the core from it in the middle of a block. What a
-//! virtual machine's own machine took meanwhile is printed beside: frames that were due then are late.
+//! virtual machine's own machine took meanwhile is printed beside: frames that were due then are late. With `--tries`
+//! a pack plays again when much was taken; whether it plays again does not depend on what was late.
 
 use std::path::{Path, PathBuf};
+use std::time::Instant;
 
 use afterimage_tests::bundle::{target_folder, workspace_root};
 use afterimage_tests::bundle_copy::BundleCopy;
@@ -27,16 +29,20 @@ const SECONDS: f64 = 10.0;
 const HEARD_S: f64 = 6.0;
 const PIECE: &str = "models/pieces/jesu-meine-freude.mid";
 
-/// `cargo xtask bench --packs [--seconds S] [--only PACK] [--out DIR]`.
+/// Share of a run that the machine below may have taken without its being played again.
+const STOLEN_SHARE: f64 = 0.005;
+
+/// `cargo xtask bench --packs [--seconds S] [--only PACK] [--tries N] [--out DIR]`.
 pub fn command(mut arguments: Arguments) -> Result<()> {
     let seconds = arguments.parsed("--seconds")?.unwrap_or(SECONDS);
     let only = arguments.value("--only")?;
+    let tries: usize = arguments.parsed("--tries")?.unwrap_or(1);
     let out = arguments.path("--out")?;
     let out = out.unwrap_or_else(|| target_folder().join("live-packs"));
     arguments.finish()?;
     let clap = bundle::build(Kind::Release)?.join(format!("{NAME}.clap"));
     if let Some(core) = core_to_take() {
-        return again_on(core, seconds, only.as_deref(), &out);
+        return again_on(core, seconds, only.as_deref(), tries, &out);
     }
     std::fs::create_dir_all(&out).with_context(|| format!("cannot make {}", out.display()))?;
     let material = Material::make(&clap, &out)?;
@@ -51,6 +57,7 @@ pub fn command(mut arguments: Arguments) -> Result<()> {
         "pack", "task", "runtime", "late", "held", "p99.9 us", "its work", "peak", "stolen ms"
     );
     let (mut late, mut is_real_time) = (0, true);
+    let (mut undisturbed, mut undisturbed_late) = (0, Vec::new());
     for embedded_runtime in [false, true] {
         // Under one name the second would be the first, which the process still holds.
         let copy = BundleCopy::new(if embedded_runtime {
@@ -65,13 +72,23 @@ pub fn command(mut arguments: Arguments) -> Result<()> {
         }
         let clap = copy.folder().join(format!("{NAME}.clap"));
         for name in &names {
-            // One that fails must not keep the others' figures back.
-            match play(&clap, name, &material, seconds, &out) {
-                Ok(played) => {
-                    late += played.late;
-                    is_real_time &= played.is_real_time;
+            for _ in 0..tries {
+                // One that fails must not keep the others' figures back.
+                match play(&clap, name, &material, seconds, &out) {
+                    Ok(played) => {
+                        late += played.late;
+                        is_real_time &= played.is_real_time;
+                        if played.stolen_share.is_none_or(|share| share > STOLEN_SHARE) {
+                            continue;
+                        }
+                        undisturbed += 1;
+                        if played.late > 0 {
+                            undisturbed_late.push(format!("{name} {}", played.late));
+                        }
+                    }
+                    Err(error) => println!("{name:<18}does not play: {error:#}"),
                 }
-                Err(error) => println!("{name:<18}does not play: {error:#}"),
+                break;
             }
         }
     }
@@ -80,6 +97,15 @@ pub fn command(mut arguments: Arguments) -> Result<()> {
             "the system gave the audio thread no real-time priority, which hosts have: the worker may have kept it waiting",
         );
     }
+    say(&format!(
+        "of {undisturbed} runs from which at most {}% was taken, {} had late frames{}",
+        100.0 * STOLEN_SHARE,
+        undisturbed_late.len(),
+        undisturbed_late
+            .iter()
+            .map(|one| format!("; {one}"))
+            .collect::<String>()
+    ));
     say(&format!(
         "{late} late in all; sounds and pictures are in {}",
         out.display()
@@ -114,12 +140,19 @@ fn stolen_ms() -> Option<u64> {
 }
 
 /// Runs this very command on one core only.
-fn again_on(core: String, seconds: f64, only: Option<&str>, out: &Path) -> Result<()> {
+fn again_on(
+    core: String,
+    seconds: f64,
+    only: Option<&str>,
+    tries: usize,
+    out: &Path,
+) -> Result<()> {
     let this = std::env::current_exe().context("the running program has no path")?;
     let mut pinned = std::process::Command::new("taskset");
     pinned.args(["--cpu-list", &core]).arg(this);
     pinned.args(["bench", "--packs", "--seconds", &seconds.to_string()]);
     pinned.args(only.iter().flat_map(|only| ["--only", only]));
+    pinned.args(["--tries", &tries.to_string()]);
     pinned.arg("--out").arg(out);
     run(&mut pinned, "play every pack on one core")
 }
@@ -183,6 +216,8 @@ fn drum_notes() -> Vec<(u64, [u8; 3])> {
 struct Played {
     late: u64,
     is_real_time: bool,
+    /// Of the time that it took, what the machine below had; where that is known.
+    stolen_share: Option<f64>,
 }
 
 /// Plays a pack, and prints its line.
@@ -191,12 +226,13 @@ fn play(clap: &Path, name: &str, material: &Material, seconds: f64, out: &Path) 
         anyhow::bail!("{name} is on the list of packs, and its folder is not there");
     };
     let task = task(&pack);
-    let stolen_before = stolen_ms();
+    let (begun, stolen_before) = (Instant::now(), stolen_ms());
     let (rendered, _) = job(pack, task, material, seconds)?.run(clap)?;
-    let stolen = stolen_before.zip(stolen_ms());
-    let stolen = stolen.map_or("-".to_owned(), |(before, after)| {
-        after.saturating_sub(before).to_string()
-    });
+    let wall_ms = begun.elapsed().as_secs_f64() * 1e3;
+    let taken_ms = stolen_before
+        .zip(stolen_ms())
+        .map(|(before, after)| after.saturating_sub(before));
+    let stolen = taken_ms.map_or("-".to_owned(), |taken| taken.to_string());
     let status = rendered.status.clone().unwrap_or_default();
     let late = status.late_frames + status.late_notes + status.late_samples;
     let runtime = if status.backend.contains("rten") {
@@ -232,6 +268,7 @@ fn play(clap: &Path, name: &str, material: &Material, seconds: f64, out: &Path) 
     Ok(Played {
         late,
         is_real_time: rendered.real_time,
+        stolen_share: taken_ms.map(|taken| taken as f64 / wall_ms),
     })
 }
 

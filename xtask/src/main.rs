@@ -99,8 +99,9 @@ cargo xtask <command>
                              measure the callback and the worker against their deadlines, and the
                              spectral inverse beside others, two instances that trade bars in real time,
                              and continuations of held-out pieces
-         --packs [--seconds S] [--only PACK] [--out DIR]
-                             every pack that ships in its task, live on one core, on both runtimes
+         --packs [--seconds S] [--only PACK] [--tries N] [--out DIR]
+                             every pack that ships in its task, live on one core, on both runtimes;
+                             N: play one again, so often at most, when a machine below took much of the core
   package                    an archive of the bundles for this platform
 ";
 
