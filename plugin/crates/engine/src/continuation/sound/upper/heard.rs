@@ -151,18 +151,71 @@ impl HeardUpper {
         let known = whole(until.saturating_sub(self.lost.reach() as u64));
         let known = known.min(self.upper.len() as u64);
         let begins = whole(from).min(known);
-        let upper = self.upper.range(begins as usize..known as usize);
-        (upper.copied().collect(), self.upper_from + begins)
+        let upper = copied(&self.upper, begins as usize, known as usize);
+        (upper, self.upper_from + begins)
     }
 
     /// The samples at the continuer's rate from one index to another that are kept.
     pub(super) fn between(&self, from: u64, until: u64) -> Vec<f32> {
         let place = |at: u64| (at.saturating_sub(self.base) as usize).min(self.samples.len());
-        let (from, until) = (place(from), place(until));
-        self.samples.range(from..until.max(from)).copied().collect()
+        copied(&self.samples, place(from), place(until))
     }
 
     pub(super) fn map(&self) -> RateMap {
         self.map
+    }
+}
+
+/// The values from one place to another, both in its bounds. In two pieces: one by one they take the worker some
+/// milliseconds.
+fn copied(values: &VecDeque<f32>, from: usize, until: usize) -> Vec<f32> {
+    let (first, second) = values.as_slices();
+    let split = first.len();
+    let mut copy = Vec::with_capacity(until.saturating_sub(from));
+    copy.extend_from_slice(
+        first
+            .get(from.min(split)..until.min(split))
+            .unwrap_or_default(),
+    );
+    let second = second.get(from.saturating_sub(split)..until.saturating_sub(split));
+    copy.extend_from_slice(second.unwrap_or_default());
+    copy
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{HeardUpper, copied};
+    use crate::timeline::RateMap;
+    use std::collections::VecDeque;
+
+    #[test]
+    fn a_copy_is_what_lies_between_on_both_sides_of_the_rings_end() {
+        let mut values: VecDeque<f32> = VecDeque::with_capacity(8);
+        values.extend([0.0; 5]);
+        values.drain(..5);
+        values.extend((0..7).map(|value| value as f32));
+        for (from, until) in [(0, 7), (1, 2), (2, 6), (4, 7), (3, 3), (5, 2)] {
+            let expected: Vec<f32> = (from..until).map(|value| value as f32).collect();
+            assert_eq!(copied(&values, from, until), expected, "{from} to {until}");
+        }
+    }
+
+    #[test]
+    fn only_a_continuer_without_a_top_has_an_upper_band() {
+        for (host_rate_hz, model_rate_hz, is_there) in [
+            (48_000, 16_000, true),
+            (44_100, 22_050, true),
+            (48_000, 44_100, false), // the walk through what was heard, and most hosts
+            (48_000, 48_000, false),
+            (22_050, 22_050, false),
+            (22_050, 48_000, false),
+        ] {
+            let map = RateMap {
+                host_rate_hz,
+                model_rate_hz,
+                origin_host: 0,
+            };
+            assert_eq!(HeardUpper::new(map).is_some(), is_there, "{map:?}");
+        }
     }
 }

@@ -34,17 +34,33 @@ pub(super) struct Outline {
     pub(super) top: f32,
 }
 
-impl Outline {
-    /// Mean squared difference of the bands, in squared decibels.
-    pub(super) fn distance(&self, other: &Self) -> f32 {
-        // Eight sums side by side, so that the processor makes them at once.
-        let mut sums = [0.0; VALUES / 2];
-        for (place, sum) in sums.iter_mut().enumerate() {
-            let low = self.values[place] - other.values[place];
-            let high = self.values[place + VALUES / 2] - other.values[place + VALUES / 2];
-            *sum = low * low + high * high;
+/// Some outlines side by side, so that the processor compares them at once.
+pub(super) struct Side([[f32; SIDE]; VALUES]);
+
+/// Outlines of a [`Side`].
+pub(super) const SIDE: usize = 8;
+
+impl Side {
+    /// Of the outlines given, of which there are no more than [`SIDE`].
+    pub(super) fn of(outlines: &[Outline]) -> Self {
+        let mut side = Self([[0.0; SIDE]; VALUES]);
+        for (place, outline) in outlines.iter().enumerate() {
+            for (values, value) in side.0.iter_mut().zip(outline.values) {
+                values[place] = value;
+            }
         }
-        sums.iter().sum()
+        side
+    }
+
+    /// Mean squared differences of the bands from those of `other`, in squared decibels.
+    pub(super) fn distances(&self, other: &Outline) -> [f32; SIDE] {
+        let mut sums = [0.0; SIDE];
+        for (values, wanted) in self.0.iter().zip(other.values) {
+            for (sum, value) in sums.iter_mut().zip(values) {
+                *sum += (value - wanted) * (value - wanted);
+            }
+        }
+        sums
     }
 }
 

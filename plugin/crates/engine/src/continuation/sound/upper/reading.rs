@@ -1,7 +1,7 @@
 //! Which place of what was heard is read beside what the continuer makes, and how loud.
 
 use super::heard::Memory;
-use super::outline::Outline;
+use super::outline::{Outline, SIDE, Side};
 use crate::continuation::sound::seam::product;
 
 /// Share of a frame's past in what its place costs: half of it lies in the last 20 ms.
@@ -49,6 +49,7 @@ pub(super) struct Step {
 /// A way through a memory.
 pub(super) struct Reading {
     memory: Memory,
+    sides: Vec<Side>,
     hop: usize,
     /// Of each place: how unlike what lies before it is to what was made last, in squared decibels.
     costs: Vec<f32>,
@@ -64,6 +65,7 @@ impl Reading {
     pub(super) fn new(memory: Memory, hop: usize) -> Self {
         Self {
             costs: vec![NO_PAST; memory.outlines.len()],
+            sides: memory.outlines.chunks(SIDE).map(Side::of).collect(),
             memory,
             hop,
             at: None,
@@ -81,9 +83,11 @@ impl Reading {
     pub(super) fn note(&mut self, made: &Outline) {
         self.tops = [self.tops[1], self.tops[2], made.top];
         let mut past = NO_PAST;
-        for (cost, heard) in self.costs.iter_mut().zip(&self.memory.outlines) {
-            let before = std::mem::replace(&mut past, *cost);
-            *cost = PAST * before + (1.0 - PAST) * made.distance(heard);
+        for (costs, side) in self.costs.chunks_mut(SIDE).zip(&self.sides) {
+            for (cost, distance) in costs.iter_mut().zip(side.distances(made)) {
+                let before = std::mem::replace(&mut past, *cost);
+                *cost = PAST * before + (1.0 - PAST) * distance;
+            }
         }
     }
 
