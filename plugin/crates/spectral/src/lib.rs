@@ -13,6 +13,7 @@ pub mod clean;
 pub mod counter_rng;
 mod error;
 mod extrapolation;
+mod lost_band;
 mod overlap_add;
 pub mod phase;
 pub mod play;
@@ -29,6 +30,7 @@ pub mod voice;
 pub mod window;
 
 pub use error::{ResampleError, SpecError};
+pub use lost_band::LostBand;
 pub use phase::PhaseMethod;
 pub use phase::whole::{Iteration, WholeInverse, invert_whole};
 pub use resample::{Resampler, resampled};

@@ -7,6 +7,7 @@ use afterimage_spectral::resample::CHUNK_HOST_FRAMES;
 use afterimage_spectral::{ResampleError, Resampler};
 
 use super::history::History;
+use super::upper::HeardUpper;
 use crate::continuation::{Continuer, ContinuerSpec};
 use crate::contract::DecodeError;
 use crate::timeline::RateMap;
@@ -37,6 +38,8 @@ pub(super) struct Hearing {
     heard: u64,
     /// Times that it was too far behind.
     skips: u64,
+    /// What lies above its band; none where it knows all.
+    upper: Option<HeardUpper>,
 }
 
 impl Hearing {
@@ -56,14 +59,15 @@ impl Hearing {
         let second = u64::from(host.max(1));
         let origin_host = (begins.saturating_sub(context) / second * second).max(history.from());
         let resampler = Resampler::new(f64::from(host), f64::from(model), 1)?;
+        let map = RateMap {
+            host_rate_hz: host,
+            model_rate_hz: model,
+            origin_host,
+        };
         Ok(Self {
             serial,
             spec: spec.clone(),
-            map: RateMap {
-                host_rate_hz: host,
-                model_rate_hz: model,
-                origin_host,
-            },
+            map,
             delay: resampler.delay_host_frames(),
             resampler,
             taken: origin_host,
@@ -71,6 +75,7 @@ impl Hearing {
             base: 0,
             heard: 0,
             skips: 0,
+            upper: HeardUpper::new(map),
         })
     }
 
@@ -94,6 +99,11 @@ impl Hearing {
     /// The index after the newest sample that is known.
     pub(super) fn known(&self) -> u64 {
         self.base + self.samples.len() as u64
+    }
+
+    /// What was heard above its band.
+    pub(super) fn upper(&self) -> Option<&HeardUpper> {
+        self.upper.as_ref()
     }
 
     /// Times that the continuer was too far behind, since this was last asked.
@@ -134,6 +144,12 @@ impl Hearing {
             let left_out = self.delay.min(made.len());
             self.delay -= left_out;
             self.samples.extend(&made[left_out..]);
+            if let Some(upper) = &mut self.upper {
+                upper.hear(&made[left_out..]);
+            }
+        }
+        if let Some(upper) = &mut self.upper {
+            upper.hear_above(history);
         }
         self.drop_old();
     }

@@ -218,7 +218,8 @@ impl SoundLink {
                 let mut seat = self.continuer.lock();
                 let serial = seat.serial;
                 let model = seat.model.as_deref_mut();
-                let outcome = piece.generate(model.map(|model| (model as _, serial)), history);
+                let outcome =
+                    piece.generate(model.map(|model| (model as _, serial)), hearing, history);
                 drop(seat);
                 self.report(outcome);
             }

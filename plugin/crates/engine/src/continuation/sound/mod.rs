@@ -13,6 +13,7 @@ mod player;
 mod recording;
 mod seam;
 mod stock;
+mod upper;
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;

@@ -13,6 +13,7 @@ use super::player::half_switch;
 use super::recording::Recording;
 use super::seam::{self, Fit, MOST_LAG_MS};
 use super::stock::Stock;
+use super::upper::UpperBand;
 use super::{CHUNK_SAMPLES, COMPARED_MS, Slab, SoundBegin};
 use crate::continuation::{Continuer, Ending, Style, Take};
 use crate::contract::DecodeError;
@@ -52,6 +53,8 @@ struct Way {
     leave_out: u64,
     gains: [f32; 2],
     correlation: f32,
+    /// What was made for a sample sounds so many samples earlier.
+    lag: i32,
 }
 
 /// A piece.
@@ -69,6 +72,8 @@ pub(super) struct Piece {
     ends: Option<(u64, Ending)>,
     stock: Stock,
     way: Option<Way>,
+    /// What lies above the continuer's band, from its beginning on.
+    upper: Option<UpperBand>,
     /// The host sample that is sent next.
     next_host: u64,
     recording: Recording,
@@ -97,6 +102,7 @@ impl Piece {
             ends: None,
             stock: Stock::new(map.model_rate_hz),
             way: None,
+            upper: None,
             next_host: begin.stream_from,
             recording: Recording::new(&begin, spec.name.clone(), start),
             begin,
@@ -163,7 +169,7 @@ impl Piece {
         if self.next_host >= wanted {
             return Need::Nothing;
         }
-        if self.stock.made() as i64 >= way.next + self.filled() as i64 {
+        if self.stock.made() as i64 >= way.next + (self.filled() + self.upper_ahead()) as i64 {
             Need::Room
         } else {
             self.need_samples()
@@ -192,6 +198,7 @@ impl Piece {
     pub(super) fn generate(
         &mut self,
         continuer: Option<(&mut dyn Continuer, u64)>,
+        hearing: &Hearing,
         history: &History,
     ) -> Result<(), DecodeError> {
         let continuer = continuer.filter(|(_, serial)| *serial == self.serial);
@@ -200,7 +207,7 @@ impl Piece {
         let outcome = if self.begun {
             self.go_on(continuer)
         } else {
-            self.start(continuer, history)
+            self.start(continuer, hearing, history)
         };
         self.failed |= outcome.is_err();
         outcome
@@ -209,12 +216,16 @@ impl Piece {
     fn start(
         &mut self,
         continuer: Option<&mut dyn Continuer>,
+        hearing: &Hearing,
         history: &History,
     ) -> Result<(), DecodeError> {
         self.begun = true;
         let branch = self.begin.place.branch_sample;
         let from = branch.saturating_sub(PRIMING_S * u64::from(self.map.host_rate_hz));
         self.recording.prime(history.between(from, branch));
+        let follows = self.begin.start.follows_heard && !self.failed;
+        let heard = hearing.upper().filter(|_| follows);
+        self.upper = heard.and_then(|heard| UpperBand::new(heard, self.branch));
         let (start, pack) = (self.recording.start(), self.recording.pack());
         continuer.map_or(Ok(()), |continuer| {
             catch_unwind(AssertUnwindSafe(|| continuer.begin(&start))).map_err(|_| panicked(pack))
@@ -249,7 +260,10 @@ impl Piece {
                 wanted.len()
             }
         };
-        self.stock.push(&samples[..count]);
+        self.stock.push(&mut samples[..count]);
+        if let Some(upper) = &mut self.upper {
+            upper.take(&samples[..count]);
+        }
         outcome.map(|_| ())
     }
 
@@ -258,10 +272,18 @@ impl Piece {
         2 * self.resampler.max_fill(CHUNK_SAMPLES) as u64
     }
 
+    /// Samples that the upper band looks ahead.
+    fn upper_ahead(&self) -> u64 {
+        self.upper.as_ref().map_or(0, UpperBand::ahead)
+    }
+
     /// Samples that must be made beyond what is sent: the resampler's way, two slabs, the longest move.
     fn ahead(&self) -> u64 {
         let host = self.resampler.delay_host_frames() + 2 * CHUNK_SAMPLES;
-        self.map.duration_to_model(host as u64) + self.filled() + self.most_lag()
+        self.map.duration_to_model(host as u64)
+            + self.filled()
+            + self.upper_ahead()
+            + self.most_lag()
     }
 
     /// Compares what was made with what was played meanwhile, and places it.
@@ -310,6 +332,7 @@ impl Piece {
             leave_out: filter + self.begin.stream_from.saturating_sub(first_host),
             gains,
             correlation: fit.correlation,
+            lag: fit.lag,
         }
     }
 
@@ -338,6 +361,9 @@ impl Piece {
         (way.next, way.leave_out) = (next, way.leave_out - left_out as u64);
         if left_out > 0 {
             return true;
+        }
+        if let Some(upper) = &mut self.upper {
+            upper.add(self.next_host, way.lag, &mut samples);
         }
         let slab = Slab {
             piece: self.begin.piece,

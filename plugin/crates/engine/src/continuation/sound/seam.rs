@@ -74,7 +74,7 @@ pub(super) fn fit(played: &[f32], made: &[f32], most_lag: usize) -> Fit {
 
 /// The sum of the products of the samples, in eight sums side by side: one after the other it would take
 /// the worker some milliseconds, in which frames may be due.
-fn product(a: &[f32], b: &[f32]) -> f32 {
+pub(super) fn product(a: &[f32], b: &[f32]) -> f32 {
     const LANES: usize = 8;
     let mut sums = [0.0; LANES];
     let (a, b) = (a.chunks_exact(LANES), b.chunks_exact(LANES));

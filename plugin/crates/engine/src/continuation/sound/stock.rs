@@ -27,11 +27,12 @@ impl Stock {
         self.dropped + self.samples.len() as u64
     }
 
-    /// Takes more; what is not finite is silence, what stands still is removed.
-    pub(super) fn push(&mut self, samples: &[f32]) {
+    /// Cleans more in place, and takes it: what is not finite is silence, what stands still is removed.
+    pub(super) fn push(&mut self, samples: &mut [f32]) {
         for value in samples {
             let fine = if value.is_finite() { *value } else { 0.0 };
-            self.samples.push_back(self.dc.next(fine, self.pole));
+            *value = self.dc.next(fine, self.pole);
+            self.samples.push_back(*value);
         }
     }
 
