@@ -37,6 +37,7 @@ pub fn command(mut arguments: Arguments) -> Result<()> {
     let seconds = arguments.parsed("--seconds")?.unwrap_or(SECONDS);
     let only = arguments.value("--only")?;
     let tries: usize = arguments.parsed("--tries")?.unwrap_or(1);
+    ensure!(tries > 0, "--tries wants 1 or more");
     let out = arguments.path("--out")?;
     let out = out.unwrap_or_else(|| target_folder().join("live-packs"));
     arguments.finish()?;
@@ -78,7 +79,7 @@ pub fn command(mut arguments: Arguments) -> Result<()> {
                     Ok(played) => {
                         late += played.late;
                         is_real_time &= played.is_real_time;
-                        if played.stolen_share.is_none_or(|share| share > STOLEN_SHARE) {
+                        if played.stolen_share.is_some_and(|share| share > STOLEN_SHARE) {
                             continue;
                         }
                         undisturbed += 1;
@@ -107,7 +108,7 @@ pub fn command(mut arguments: Arguments) -> Result<()> {
             .collect::<String>()
     ));
     say(&format!(
-        "{late} late in all; sounds and pictures are in {}",
+        "{late} late in all runs; sounds and pictures are in {}",
         out.display()
     ));
     Ok(())

@@ -108,8 +108,9 @@ impl Continuer for WaveContinuer {
         let flags = set_flush_denormals();
         for sample in &mut samples[..count] {
             self.net.foretell(&self.played, &mut self.mixture);
-            *sample = on_grid(self.mixture.draw(freedom, &self.stream, self.made));
-            self.net.push(&mut self.played, *sample, label);
+            let drawn = on_grid(self.mixture.draw(freedom, &self.stream, self.made));
+            self.net.push(&mut self.played, drawn, label);
+            *sample = (drawn * self.played.gain()).clamp(-1.0, 1.0);
             self.made += 1;
         }
         flags.restore();

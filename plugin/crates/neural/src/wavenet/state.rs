@@ -138,6 +138,11 @@ impl WaveState {
         &self.taps
     }
 
+    /// What the newest sample is to be multiplied by to come out as loud as what was heard.
+    pub(super) fn gain(&self) -> f32 {
+        self.tape.gain()
+    }
+
     /// What is foretold, and the logarithm of the level that scales follow.
     pub(super) fn centre_and_level(&self) -> (f32, f32) {
         let level = self.tape.steered(self.log_level);
@@ -164,7 +169,8 @@ impl WaveState {
             past.copy_within(..last, 1);
             past[0] = newest;
         }
-        self.tape.take(left - self.foretold, left, &mut self.taps);
+        let heard = [left - self.foretold, left, sample];
+        self.tape.take(heard, &mut self.taps);
         if !self.tape.plays() && self.follower.push(left) {
             self.taps.copy_from_slice(self.follower.taps());
         }

@@ -3,6 +3,8 @@
 //! A net that was taught on real pasts takes scale and spectrum from its own last samples when it plays: every error in
 //! them is the next sample's measure, and within a second both have walked away. So while it plays, taps and levels are
 //! those of what was heard: from the place most like the present, over and over. The net still makes every sample.
+//! What it makes is then brought to the level that was heard there: the fixed taps take the lows away, so what they leave
+//! says little of how loud held notes are, and these were 2 to 5 dB softer right after the switch.
 
 use super::follower::BLOCK;
 
@@ -31,6 +33,11 @@ const TOLERANCE: f32 = 0.3;
 const LOUDEST: f32 = 4.0;
 /// Nepers of damping of a tap by the next, for a neper too much.
 const DAMPING: f32 = 0.006;
+/// Of the newest block in the level of the sound: 40 ms at 16 kHz.
+const NEWEST_OF_SOUND: f32 = 0.1;
+/// Share of the difference between sounds that the output makes up for, and nepers at most: 6 dB.
+const LEVELLING: f32 = 0.8;
+const MOST_LEVELLING: f32 = 0.69;
 /// The power of half a step of 16-bit sound.
 const FLOOR: f32 = 1.0 / (1 << 30) as f32;
 
@@ -39,15 +46,16 @@ const FLOOR: f32 = 1.0 / (1 << 30) as f32;
 pub(super) struct Tape {
     /// `[BLOCKS][followed]`: the taps that were in force.
     taps: Vec<f32>,
-    /// `[BLOCKS]`: natural logarithms of the levels of what those missed, and of what the fixed taps left.
-    levels: Vec<[f32; 2]>,
+    /// `[BLOCKS]`: natural logarithms of the levels of what those missed, of what the fixed taps left, and of the sound.
+    levels: Vec<[f32; 3]>,
     /// Blocks heard since it forgot.
     heard: usize,
     /// Sums of squares of the block that is being filled, and its samples.
-    power: [f32; 2],
+    power: [f32; 3],
     filled: usize,
-    /// Natural logarithm of the level that the fixed taps left of late.
+    /// Natural logarithms of the level that the fixed taps left of late, and of the sound's.
     loudness: f32,
+    sound: f32,
     play: Option<Play>,
 }
 
@@ -59,6 +67,8 @@ struct Play {
     at: usize,
     /// Natural logarithm of the level of what the taps shall miss.
     goal: f32,
+    /// Natural logarithms of the output's gain where this block begins and ends.
+    gain: [f32; 2],
 }
 
 impl Tape {
@@ -66,19 +76,21 @@ impl Tape {
     pub(super) fn new(followed: usize) -> Self {
         Self {
             taps: vec![0.0; BLOCKS * followed],
-            levels: vec![[0.0; 2]; BLOCKS],
+            levels: vec![[0.0; 3]; BLOCKS],
             heard: 0,
-            power: [0.0; 2],
+            power: [0.0; 3],
             filled: 0,
             loudness: 0.5 * FLOOR.ln(),
+            sound: 0.5 * FLOOR.ln(),
             play: None,
         }
     }
 
     /// Back to nothing heard.
     pub(super) fn forget(&mut self) {
-        (self.heard, self.power, self.filled) = (0, [0.0; 2], 0);
-        (self.loudness, self.play) = (0.5 * FLOOR.ln(), None);
+        (self.heard, self.power, self.filled) = (0, [0.0; 3], 0);
+        (self.loudness, self.sound) = (0.5 * FLOOR.ln(), 0.5 * FLOOR.ln());
+        self.play = None;
     }
 
     /// Becomes equal to another for as many taps, without allocating.
@@ -86,7 +98,8 @@ impl Tape {
         self.taps.copy_from_slice(&other.taps);
         self.levels.copy_from_slice(&other.levels);
         (self.heard, self.power, self.filled) = (other.heard, other.power, other.filled);
-        (self.loudness, self.play) = (other.loudness, other.play);
+        (self.loudness, self.sound) = (other.loudness, other.sound);
+        self.play = other.play;
     }
 
     /// Whether a continuation goes along it.
@@ -94,26 +107,28 @@ impl Tape {
         self.play.is_some()
     }
 
-    /// What the taps missed of a sample, and what the fixed taps left of it. While it plays, `taps` become those of the
-    /// next block where one ends; while it hears, they are remembered.
-    pub(super) fn take(&mut self, missed: f32, left: f32, taps: &mut [f32]) {
-        self.power[0] += missed * missed;
-        self.power[1] += left * left;
+    /// What the taps missed of a sample, what the fixed taps left of it, and the sample. While it plays, `taps` become
+    /// those of the next block where one ends; while it hears, they are remembered.
+    pub(super) fn take(&mut self, [missed, left, sample]: [f32; 3], taps: &mut [f32]) {
+        for (power, value) in self.power.iter_mut().zip([missed, left, sample]) {
+            *power += value * value;
+        }
         self.filled += 1;
         if self.filled < BLOCK {
             return;
         }
-        let [missed, left] = self
+        let [missed, left, sound] = self
             .power
             .map(|power| 0.5 * (power / BLOCK as f32 + FLOOR).ln());
-        (self.power, self.filled) = ([0.0; 2], 0);
+        (self.power, self.filled) = ([0.0; 3], 0);
         self.loudness += NEWEST * (left - self.loudness);
+        self.sound += NEWEST_OF_SOUND * (sound - self.sound);
         if self.play.is_some() {
             self.go_on(taps);
         } else {
             let place = self.heard % BLOCKS;
             self.taps[place * taps.len()..][..taps.len()].copy_from_slice(taps);
-            self.levels[place] = [missed, self.loudness];
+            self.levels[place] = [missed, self.loudness, self.sound];
             self.heard += 1;
         }
     }
@@ -125,6 +140,7 @@ impl Tape {
                 period: self.period(),
                 at: 0,
                 goal: 0.0,
+                gain: [0.0; 2],
             });
             self.go_on(taps);
         }
@@ -137,14 +153,23 @@ impl Tape {
         })
     }
 
-    /// The next block's taps and goal.
+    /// What the newest sample that was made is to be multiplied by, to be as loud as what was heard: from 1 on, in lines
+    /// from block to block.
+    pub(super) fn gain(&self) -> f32 {
+        self.play.map_or(1.0, |play| {
+            let share = self.filled as f32 / BLOCK as f32;
+            (play.gain[0] + share * (play.gain[1] - play.gain[0])).exp()
+        })
+    }
+
+    /// The next block's taps, goal and gain.
     fn go_on(&mut self, taps: &mut [f32]) {
         let Some(play) = self.play else {
             return;
         };
         let first = self.heard - play.period;
         let of = |at: usize| (first + at % play.period) % BLOCKS;
-        let [missed, loudness] = self.levels[of(play.at)];
+        let [missed, loudness, sound] = self.levels[of(play.at)];
         let place = of(play.at + AHEAD);
         taps.copy_from_slice(&self.taps[place * taps.len()..][..taps.len()]);
         let quieter = loudness - self.loudness;
@@ -160,6 +185,10 @@ impl Tape {
         self.play = Some(Play {
             at: play.at + 1,
             goal: missed + (STEERING * quieter).clamp(-FURTHEST, FURTHEST),
+            gain: [
+                play.gain[1],
+                (LEVELLING * (sound - self.sound)).clamp(-MOST_LEVELLING, MOST_LEVELLING),
+            ],
             ..play
         });
     }
@@ -206,7 +235,7 @@ mod tests {
         for block in 0..blocks {
             let level = if block % beat < 8 { 0.1 } else { 0.001 };
             let mut taps = [(block % beat) as f32 / beat as f32, 0.5];
-            (0..BLOCK).for_each(|_| tape.take(level, level, &mut taps));
+            (0..BLOCK).for_each(|_| tape.take([level; 3], &mut taps));
         }
         tape
     }
@@ -219,7 +248,7 @@ mod tests {
         for _ in 0..blocks {
             found.push(taps[0]);
             let level = tape.steered(0.0).exp();
-            (0..BLOCK).for_each(|_| tape.take(level, level, &mut taps));
+            (0..BLOCK).for_each(|_| tape.take([level; 3], &mut taps));
         }
         found
     }
@@ -247,7 +276,29 @@ mod tests {
             assert!(heard <= 0.1_f32.ln() + FURTHEST + 1e-3);
             assert!(tape.steered(5.0) <= heard + FREEDOM);
             assert!(tape.steered(-30.0) >= heard - FREEDOM);
-            (0..BLOCK).for_each(|_| tape.take(1.0, 1.0, &mut [0.0; 2]));
+            (0..BLOCK).for_each(|_| tape.take([1.0; 3], &mut [0.0; 2]));
+        }
+    }
+
+    #[test]
+    fn what_is_made_too_soft_or_too_loud_comes_out_as_loud_as_what_was_heard() {
+        for (off, least, most) in [
+            (0.6, 1.3, 1.7),
+            (1.6, 0.6, 0.75),
+            (1.0, 0.99, 1.01),
+            (1e-6, 1.9, 2.0),
+        ] {
+            let mut tape = Tape::new(2);
+            (0..500 * BLOCK).for_each(|_| tape.take([0.01, 0.01, 0.1], &mut [0.0; 2]));
+            assert_eq!(tape.gain(), 1.0);
+            tape.play(&mut [0.0; 2]);
+            let mut before = tape.gain();
+            for _ in 0..100 * BLOCK {
+                tape.take([0.01, 0.01, 0.1 * off], &mut [0.0; 2]);
+                assert!((tape.gain() / before - 1.0).abs() < 0.012, "a step, {off}");
+                before = tape.gain();
+            }
+            assert!((least..most).contains(&before), "{off}: {before}");
         }
     }
 
@@ -256,7 +307,7 @@ mod tests {
         let mut tape = taught(500, 100);
         let mut taps = [0.0; 2];
         tape.play(&mut taps);
-        (0..20 * BLOCK).for_each(|_| tape.take(1.0, 1.0, &mut taps));
+        (0..20 * BLOCK).for_each(|_| tape.take([1.0; 3], &mut taps));
         assert!(taps[1] < 0.5 * 0.99);
     }
 
@@ -264,7 +315,7 @@ mod tests {
     fn while_it_hears_it_changes_nothing() {
         let mut taps = [0.25, 0.5];
         let mut tape = taught(100, 50);
-        (0..200).for_each(|_| tape.take(1.0, 1.0, &mut taps));
+        (0..200).for_each(|_| tape.take([1.0; 3], &mut taps));
         assert_eq!((taps, tape.steered(5.0)), ([0.25, 0.5], 5.0));
         let mut deaf = Tape::new(2);
         deaf.play(&mut taps);

@@ -43,8 +43,8 @@ pub(super) struct Hearing {
 }
 
 impl Hearing {
-    /// For the continuer that sits there now: hears again what its context holds of what lies before
-    /// `begins`, from a whole second of the timeline on. Allocates.
+    /// For the continuer that sits there now: hears again what its context holds of what was heard, from a whole second
+    /// of the timeline on. Filters that one `before` had, at the same rates, go on. Allocates.
     ///
     /// # Errors
     /// When the continuer's rate cannot be made.
@@ -52,12 +52,13 @@ impl Hearing {
         serial: u64,
         spec: &ContinuerSpec,
         history: &History,
-        begins: u64,
+        before: Option<Self>,
     ) -> Result<Self, ResampleError> {
         let (host, model) = (history.rate_hz(), spec.sample_rate_hz);
         let context = spec.context_samples as u64 * u64::from(host) / u64::from(model.max(1));
         let second = u64::from(host.max(1));
-        let origin_host = (begins.saturating_sub(context) / second * second).max(history.from());
+        let origin_host =
+            (history.end().saturating_sub(context) / second * second).max(history.from());
         let resampler = Resampler::new(f64::from(host), f64::from(model), 1)?;
         let map = RateMap {
             host_rate_hz: host,
@@ -75,7 +76,7 @@ impl Hearing {
             base: 0,
             heard: 0,
             skips: 0,
-            upper: HeardUpper::new(map),
+            upper: HeardUpper::new(map, before.and_then(|before| before.upper)),
         })
     }
 

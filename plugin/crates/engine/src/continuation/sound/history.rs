@@ -46,10 +46,12 @@ impl History {
         self.from + self.samples.len() as u64
     }
 
-    /// Takes the next chunk; what lies between it and the one before is heard as silence.
-    pub(super) fn push(&mut self, chunk: &Chunk) {
+    /// Takes the next chunk; what lies between it and the one before is heard as silence. False where that is longer
+    /// than what is kept, so that nothing of before is.
+    pub(super) fn push(&mut self, chunk: &Chunk) -> bool {
         let kept = KEPT_S * u64::from(self.rate_hz);
-        if chunk.from_host > self.end() + kept {
+        let goes_on = chunk.from_host <= self.end() + kept;
+        if !goes_on {
             // On the grid of chunks, as all that is pushed.
             self.samples.clear();
             self.powers.clear();
@@ -63,6 +65,7 @@ impl History {
             self.samples.pop_front();
             self.from += 1;
         }
+        goes_on
     }
 
     fn take(&mut self, samples: &[[f32; 2]; CHUNK_SAMPLES]) {

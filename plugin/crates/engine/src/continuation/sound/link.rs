@@ -86,8 +86,10 @@ impl SoundLink {
             return; // from before a reset
         }
         self.horizon = self.horizon.max(chunk.horizon);
-        if let Some(history) = &mut self.history {
-            history.push(chunk);
+        let goes_on = self.history.as_mut().map(|history| history.push(chunk));
+        if goes_on == Some(false) {
+            // A minute of nothing tells a continuer no more than a beginning, and would take it seconds to hear.
+            self.seat_anew();
         }
     }
 
@@ -126,20 +128,25 @@ impl SoundLink {
         self.finish_all();
         (self.listening, self.horizon) = (listening, 0);
         self.history = Some(History::new(host_rate_hz));
-        self.hearing = None;
-        self.seat();
+        self.seat_anew();
     }
 
     /// Hears with the continuer that sits there now.
     fn seat(&mut self) {
+        let serial = self.continuer.lock().serial;
+        if self.hearing.as_ref().is_none_or(|h| h.serial() != serial) {
+            self.seat_anew();
+        }
+    }
+
+    /// The same, as one that has heard nothing.
+    fn seat_anew(&mut self) {
         let Some(history) = &self.history else {
             return;
         };
+        let before = self.hearing.take();
         let mut seat = self.continuer.lock();
         let serial = seat.serial;
-        if self.hearing.as_ref().is_some_and(|h| h.serial() == serial) {
-            return;
-        }
         let spec = match &mut seat.model {
             Some(continuer) => {
                 forget(continuer.as_mut());
@@ -149,12 +156,12 @@ impl SoundLink {
         };
         drop(seat);
         self.pieces.iter_mut().for_each(Piece::fail); // the new one knows nothing of them
-        let hearing = Hearing::new(serial, &spec, history, history.end());
+        let hearing = Hearing::new(serial, &spec, history, before);
         self.hearing = hearing
             .or_else(|reason| {
                 self.monitor
                     .set_last_error(Some(unfit(&spec.name, &reason.to_string())));
-                Hearing::new(serial, &nobody(history.rate_hz()), history, history.end())
+                Hearing::new(serial, &nobody(history.rate_hz()), history, None)
             })
             .ok();
     }

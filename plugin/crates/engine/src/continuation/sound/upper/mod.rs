@@ -137,10 +137,7 @@ impl UpperBand {
                 // What was heard with it lies so much earlier.
                 let earlier = self.branch as i64 - i64::from(lag) - step.shift;
                 let place = host as i64 - (earlier as f64 * host_samples).round() as i64;
-                let memory = self.reading.memory();
-                let place = usize::try_from(place - memory.upper_from as i64).ok();
-                let value = place.and_then(|place| memory.upper.get(place));
-                value.copied().unwrap_or(0.0)
+                self.reading.memory().above(place)
             };
             *sample += match self.steps.front() {
                 Some(next) if next.jumps => {
