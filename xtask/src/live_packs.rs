@@ -79,7 +79,10 @@ pub fn command(mut arguments: Arguments) -> Result<()> {
                     Ok(played) => {
                         late += played.late;
                         is_real_time &= played.is_real_time;
-                        if played.stolen_share.is_some_and(|share| share > STOLEN_SHARE) {
+                        if played
+                            .stolen_share
+                            .is_some_and(|share| share > STOLEN_SHARE)
+                        {
                             continue;
                         }
                         undisturbed += 1;
