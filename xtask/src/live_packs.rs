@@ -102,7 +102,7 @@ pub fn command(mut arguments: Arguments) -> Result<()> {
         );
     }
     say(&format!(
-        "of {undisturbed} runs from which at most {}% was taken, {} had late frames{}",
+        "of {undisturbed} runs from which no more than {}% is known to have been taken, {} had late frames{}",
         100.0 * STOLEN_SHARE,
         undisturbed_late.len(),
         undisturbed_late

@@ -2,7 +2,7 @@
 //!
 //! `cargo bench -p afterimage-engine --bench upper_band`. A continuer at 16 or 22.05 kHz that costs nothing repeats what
 //! it heard, beside one at 40 kHz, which needs no upper band. Each scene is played several times; the least counts.
-//! The first second of playing is apart: a piece copies what it remembers when it begins.
+//! The first second of playing is apart: a piece goes through what it remembers when it begins.
 #![allow(clippy::disallowed_macros, clippy::unwrap_used)]
 
 use std::time::{Duration, Instant};

@@ -331,7 +331,7 @@ mod tests {
     }
 
     #[test]
-    fn filters_go_on_where_the_rates_are_the_same_and_nothing_else_does() {
+    fn one_that_takes_filters_over_hears_as_one_that_made_its_own() {
         let mut history = History::new(MAP.host_rate_hz);
         let mut before = HeardUpper::new(MAP, None).unwrap();
         heard_noise(&mut history, 0, 2.0);
