@@ -1,12 +1,14 @@
 //! The arithmetic of one sample, once for all instruction sets; the widest there is is chosen when it runs.
 //!
 //! Every output is the same sum in the same order whatever the width, so AVX2 and AVX-512 give the same bits;
-//! where there is no fused multiply-add the last bits differ.
+//! where there is no fused multiply-add the last bits differ. Of weights in [`bytes`](super::bytes) none do.
 
 use std::ops::{Deref, DerefMut};
 
 use rten_simd::ops::{BitOps, Extend, NumOps};
 use rten_simd::{Isa, SimdOp, f16};
+
+use super::bytes::Bytes;
 
 /// Outputs of a layer are padded to a multiple of this: the widest vector there is.
 pub(super) const LANES: usize = 16;
@@ -28,7 +30,7 @@ pub(super) struct Aligned<T> {
 }
 
 impl<T: Copy + Default> Aligned<T> {
-    fn zeros(count: usize) -> Self {
+    pub(super) fn zeros(count: usize) -> Self {
         let values = vec![T::default(); count + LINE_BYTES / size_of::<T>()].into_boxed_slice();
         let first = values.as_ptr().align_offset(LINE_BYTES);
         // Where the alignment cannot be known, any place will do.
@@ -66,6 +68,8 @@ enum Weights {
     /// The same numbers in half the bytes, for a net whose maker rounded them: they are read once a sample and do not
     /// fit into the nearest cache. [`PAST_END`] zeros follow, because a load takes twice what is widened.
     Half(Aligned<f16>),
+    /// The same in a quarter, for one whose maker rounded them so far.
+    Bytes(Bytes),
 }
 
 /// A layer of weights, outputs padded with zeros, and its bias.
@@ -79,6 +83,10 @@ pub(super) struct Dense {
 impl Dense {
     /// From rows of outputs, as graphs store them.
     pub(super) fn new(rows: &[f32], bias: &[f32]) -> Self {
+        let padded = bias.len().next_multiple_of(LANES);
+        if let Some(bytes) = Bytes::of(rows, rows.len() / bias.len().max(1), padded) {
+            return Self::with(Weights::Bytes(bytes), bias, padded);
+        }
         let half = widens_quickly() && rows.iter().all(|weight| narrowed(*weight).is_some());
         Self::kept(rows, bias, half)
     }
@@ -99,18 +107,23 @@ impl Dense {
             places.for_each(|(place, weight)| weights[place] = *weight);
             Weights::Single(weights)
         };
+        Self::with(weights, bias, padded)
+    }
+
+    fn with(weights: Weights, bias: &[f32], padded: usize) -> Self {
         let mut bias = bias.to_vec();
         bias.resize(padded, 0.0);
         Self { weights, bias }
     }
 
     /// Adds the weights times `inputs` to `outputs`: the first of them, as many vectors as there are. The same bits
-    /// however the weights are kept, and in whatever company.
+    /// in halves and whole, and in whatever company; in bytes, inputs are rounded too.
     #[inline(always)]
     pub(super) fn accumulate<I: Isa>(&self, isa: I, inputs: &[f32], outputs: &mut [f32]) {
         match &self.weights {
             Weights::Single(weights) => one_row(isa, self.table(weights), inputs, outputs),
             Weights::Half(weights) => one_row(isa, self.table(weights), inputs, outputs),
+            Weights::Bytes(bytes) => bytes.accumulate(inputs, outputs),
         }
     }
 
@@ -172,6 +185,7 @@ impl SimdOp for Many<'_> {
             Weights::Half(weights) => {
                 all_rows(isa, dense.table(weights), rows, self.inputs, self.outputs);
             }
+            Weights::Bytes(bytes) => bytes.accumulate_rows(rows, self.inputs, self.outputs),
         }
     }
 }

@@ -6,6 +6,7 @@
 //!
 //! Source: van den Oord et al. 2016, "WaveNet: A Generative Model for Raw Audio".
 
+mod bytes;
 mod continuer;
 mod follower;
 mod gate;

@@ -35,9 +35,10 @@ const LOUDEST: f32 = 4.0;
 const DAMPING: f32 = 0.006;
 /// Of the newest block in the level of the sound: 40 ms at 16 kHz.
 const NEWEST_OF_SOUND: f32 = 0.1;
-/// Share of the difference between sounds that the output makes up for, and nepers at most: 6 dB.
+/// Share of the difference between sounds that the output makes up for, and nepers of it: from 6 dB softer to 3 dB louder.
+/// What is made louder by more is the noise between the partials of held notes.
 const LEVELLING: f32 = 0.8;
-const MOST_LEVELLING: f32 = 0.69;
+const LEVELLED: [f32; 2] = [-0.69, 0.35];
 /// The power of half a step of 16-bit sound.
 const FLOOR: f32 = 1.0 / (1 << 30) as f32;
 
@@ -187,7 +188,7 @@ impl Tape {
             goal: missed + (STEERING * quieter).clamp(-FURTHEST, FURTHEST),
             gain: [
                 play.gain[1],
-                (LEVELLING * (sound - self.sound)).clamp(-MOST_LEVELLING, MOST_LEVELLING),
+                (LEVELLING * (sound - self.sound)).clamp(LEVELLED[0], LEVELLED[1]),
             ],
             ..play
         });
@@ -283,10 +284,10 @@ mod tests {
     #[test]
     fn what_is_made_too_soft_or_too_loud_comes_out_as_loud_as_what_was_heard() {
         for (off, least, most) in [
-            (0.6, 1.3, 1.7),
+            (0.8, 1.1, 1.3),
             (1.6, 0.6, 0.75),
             (1.0, 0.99, 1.01),
-            (1e-6, 1.9, 2.0),
+            (1e-6, 1.40, 1.45),
         ] {
             let mut tape = Tape::new(2);
             (0..500 * BLOCK).for_each(|_| tape.take([0.01, 0.01, 0.1], &mut [0.0; 2]));
