@@ -216,8 +216,11 @@ impl HeardUpper {
         }
         let wholes = self.first + self.stretches.len() as u64;
         let known = wholes * side + self.outlines.len() as u64;
-        // Each is complete a hop after its centre.
-        let places = (branch / hop).min(known).saturating_sub(first * side);
+        // Each is complete a hop after its centre, and read for so long. Where it is not known what lay above there is
+        // nothing to read: blocks of that are longer than hops.
+        let above = upper_from + (upper.len() * self.lost.block()) as u64;
+        let whole_above = (self.map.to_model(above).min(branch) / hop).min(known);
+        let places = whole_above.saturating_sub(first * side);
         let count = places.div_ceil(side) as usize;
         let begins = ((first - self.first) as usize).min(self.stretches.len());
         let stretches = self.stretches.range(begins..).take(count).cloned();
@@ -309,9 +312,9 @@ mod tests {
         upper
             .upper
             .push_back(Some(vec![1.0; upper.lost.block()].into()));
-        upper.upper.extend(vec![None; 8]);
+        upper.upper.extend(vec![None; 64]);
         let memory = upper.recollect(8_000).unwrap();
-        for range in [0..500, 1_000..1_100, 7_000..9_000] {
+        for range in [0..500, 1_000..1_100, 5_000..9_000] {
             memory.copy(range.clone(), &mut copy);
             let places = memory.places * hop;
             assert_eq!(copy, &all[range.start..range.end.min(places)]);
@@ -431,6 +434,34 @@ mod tests {
         assert_eq!(tops(early), tops(late));
         // Not all of it: what lies longer back than a memory is forgotten.
         assert!(early.base > 6 * 16_000 && early.upper_from > 6 * 48_000);
+    }
+
+    #[test]
+    fn what_lay_above_is_known_wherever_it_is_read() {
+        for (host_rate_hz, model_rate_hz) in [(48_000, 16_000), (44_100, 22_050), (44_100, 16_000)]
+        {
+            let map = RateMap {
+                host_rate_hz,
+                model_rate_hz,
+                origin_host: 0,
+            };
+            let mut history = History::new(host_rate_hz);
+            let mut upper = HeardUpper::new(map, None).unwrap();
+            heard_noise(&mut history, 0, 4.0);
+            upper.hear_above(&history);
+            upper.hear(&vec![0.1; 3 * model_rate_hz as usize]);
+            let hop = upper.outliner.hop();
+            for branch in (2 * u64::from(model_rate_hz)..).step_by(97).take(60) {
+                let memory = upper.recollect(branch).unwrap();
+                // What is read at the last place sounds up to a hop after it.
+                let until = map.to_host(memory.base + (memory.places * hop) as u64);
+                let known = memory.upper_from + (memory.upper.len() * memory.block) as u64;
+                assert!(until <= known + 1, "{branch}: {until} of {known}");
+                assert!((1..100).all(|before| memory.above((until - before) as i64) != 0.0));
+                // And no block that is known is left out.
+                assert!(map.to_host(memory.base + ((memory.places + 1) * hop) as u64) > known);
+            }
+        }
     }
 
     #[test]
