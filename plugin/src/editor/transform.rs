@@ -189,13 +189,11 @@ fn show_biases(ui: &mut Ui, layout: &Layout, (params, setter): Controls<'_, '_>,
     let grid = Grid::new(inner, measures, axes);
     for (axis, bias) in params.bias.iter().enumerate().take(axes) {
         let (cell, diameter) = grid.cell(axis);
-        let name = names.get(axis).map(String::as_str);
+        let name = axis_name(names, axis);
         let look = KnobLook {
             diameter,
             colour: WARM,
-            name: name
-                .filter(|name| !name.is_empty())
-                .unwrap_or(bias.value.name()),
+            name: &name,
             value: Some(format!("{:+.2}", bias.value.unmodulated_plain_value())),
             hint: "Added to where your input puts this axis, in standard deviations",
             sounding: None,
@@ -204,9 +202,17 @@ fn show_biases(ui: &mut Ui, layout: &Layout, (params, setter): Controls<'_, '_>,
     }
 }
 
+/// What a knob is called: by the pack, and by its number where that does not say. The host's name for it says what tab it
+/// is on, and is too long here.
+fn axis_name(names: &[String], axis: usize) -> String {
+    let name = names.get(axis).filter(|name| !name.is_empty());
+    name.cloned()
+        .unwrap_or_else(|| format!("Axis {}", axis + 1))
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{packs, stepped};
+    use super::{axis_name, packs, stepped};
     use crate::shelf::tests::shelf_of;
 
     #[test]
@@ -227,5 +233,15 @@ mod tests {
         );
         assert_eq!(after("", 1), Some("b"));
         assert_eq!(stepped(&packs[..1], "b", 1).map(|facts| &facts.hash), None);
+    }
+
+    #[test]
+    fn an_axis_without_a_name_has_its_number() {
+        let names = ["bright".to_owned(), String::new()];
+        assert_eq!(
+            [0, 1, 2].map(|axis| axis_name(&names, axis)),
+            ["bright", "Axis 2", "Axis 3"]
+        );
+        assert_eq!(axis_name(&[], 0), "Axis 1");
     }
 }

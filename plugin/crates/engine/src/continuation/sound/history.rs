@@ -9,6 +9,11 @@ const KEPT_S: u64 = 60;
 /// Chunks whose channels are told apart: 0.7 s at 192 kHz.
 const MEASURED_CHUNKS: usize = 2048;
 
+/// Samples that are kept at a rate.
+fn kept(rate_hz: u32) -> u64 {
+    KEPT_S * u64::from(rate_hz)
+}
+
 /// The last minute.
 pub(super) struct History {
     rate_hz: u32,
@@ -21,11 +26,12 @@ pub(super) struct History {
 }
 
 impl History {
-    /// Nothing yet. Allocates as it grows.
+    /// Nothing yet. Has room for all that it keeps: a ring that grows moves, and a whole one takes the worker milliseconds
+    /// to move. Allocates.
     pub(super) fn new(rate_hz: u32) -> Self {
         Self {
             rate_hz,
-            samples: VecDeque::new(),
+            samples: VecDeque::with_capacity(kept(rate_hz) as usize + CHUNK_SAMPLES),
             from: 0,
             powers: VecDeque::with_capacity(MEASURED_CHUNKS),
         }
@@ -49,7 +55,7 @@ impl History {
     /// Takes the next chunk; what lies between it and the one before is heard as silence. False where that is longer
     /// than what is kept, so that nothing of before is.
     pub(super) fn push(&mut self, chunk: &Chunk) -> bool {
-        let kept = KEPT_S * u64::from(self.rate_hz);
+        let kept = kept(self.rate_hz);
         let goes_on = chunk.from_host <= self.end() + kept;
         if !goes_on {
             // On the grid of chunks, as all that is pushed.
@@ -61,16 +67,18 @@ impl History {
             self.take(&[[0.0; 2]; CHUNK_SAMPLES]);
         }
         self.take(&chunk.samples);
-        while self.samples.len() as u64 > kept {
-            self.samples.pop_front();
-            self.from += 1;
-        }
         goes_on
     }
 
     fn take(&mut self, samples: &[[f32; 2]; CHUNK_SAMPLES]) {
         let mono = samples.iter().map(|[left, right]| 0.5 * (left + right));
         self.samples.extend(mono);
+        let old = self
+            .samples
+            .len()
+            .saturating_sub(kept(self.rate_hz) as usize);
+        self.samples.drain(..old);
+        self.from += old as u64;
         let mut powers = [0.0; 3];
         for [left, right] in samples.map(|sample| sample.map(f64::from)) {
             let middle = 0.5 * (left + right);

@@ -315,3 +315,107 @@ fn unfit(pack: &str, reason: &str) -> DecodeError {
         reason: reason.to_owned(),
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test may stop")]
+mod tests {
+    use std::sync::Arc;
+
+    use parking_lot::Mutex;
+
+    use super::SoundLink;
+    use crate::continuation::sound::{CHUNK_SAMPLES, Chunk, SoundCue, make_ends};
+    use crate::continuation::{
+        Continuer, ContinuerSlot, ContinuerSpec, SoundStart, Style, TakeShelf,
+    };
+    use crate::contract::DecodeError;
+    use crate::monitor::Monitor;
+
+    const RATE_HZ: u32 = 48_000;
+
+    /// How often it was told to forget, and what it heard since.
+    #[derive(Default)]
+    struct Told {
+        forgets: usize,
+        heard: Vec<f32>,
+    }
+
+    struct Listens(ContinuerSpec, Arc<Mutex<Told>>);
+
+    impl Continuer for Listens {
+        fn spec(&self) -> &ContinuerSpec {
+            &self.0
+        }
+
+        fn forget(&mut self) {
+            let mut told = self.1.lock();
+            told.forgets += 1;
+            told.heard.clear();
+        }
+
+        fn hear(&mut self, samples: &[f32]) -> Result<(), DecodeError> {
+            self.1.lock().heard.extend_from_slice(samples);
+            Ok(())
+        }
+
+        fn begin(&mut self, _: &SoundStart) {}
+
+        fn go_on(&mut self, _: &Style, samples: &mut [f32]) -> Result<usize, DecodeError> {
+            Ok(samples.len())
+        }
+    }
+
+    #[test]
+    fn after_a_pause_of_more_than_a_minute_a_continuer_begins_anew() {
+        let told = Arc::new(Mutex::new(Told::default()));
+        let spec = ContinuerSpec {
+            name: "listens".into(),
+            sample_rate_hz: 16_000,
+            context_samples: 4_000,
+            speed: 1.0,
+        };
+        let slot = Arc::new(ContinuerSlot::default());
+        slot.lock().model = Some(Box::new(Listens(spec, Arc::clone(&told))));
+        let monitor = Arc::new(Monitor::default());
+        let (mut ends, worker) = make_ends();
+        let takes = Arc::new(TakeShelf::default());
+        let mut link = SoundLink::new(worker, slot, takes, Arc::clone(&monitor));
+        let restart = SoundCue::Restart {
+            listening: 1,
+            host_rate_hz: RATE_HZ,
+        };
+        ends.cues.push(restart).unwrap();
+        // A second of a level, from a host sample on.
+        let mut hears = |from_host: u64, level: f32| {
+            for chunk in 0..u64::from(RATE_HZ) / CHUNK_SAMPLES as u64 {
+                let from_host = from_host + chunk * CHUNK_SAMPLES as u64;
+                let chunk = Chunk {
+                    listening: 1,
+                    from_host,
+                    horizon: from_host,
+                    samples: [[level; 2]; CHUNK_SAMPLES],
+                };
+                ends.chunks.push(chunk).unwrap();
+            }
+            while link.take_in() {}
+            while link.seconds_until_due().is_some() {
+                link.step();
+            }
+        };
+        hears(0, 0.25);
+        let before = told.lock().forgets;
+        assert!(told.lock().heard.len() > 15_000);
+        hears(90 * u64::from(RATE_HZ), 0.5);
+        let told = told.lock();
+        assert_eq!(told.forgets, before + 1);
+        // Its context, from a whole second on, and the second that was played: not the minute, and nothing of before.
+        assert!(
+            (15_000..2 * 16_000).contains(&told.heard.len()),
+            "{}",
+            told.heard.len()
+        );
+        assert!((told.heard.last().unwrap() - 0.5).abs() < 0.01);
+        // It was not behind: nothing was passed over to catch up.
+        assert_eq!(monitor.counts().hearing_skips, 0);
+    }
+}

@@ -63,6 +63,8 @@ pub(super) struct Piece {
     map: RateMap,
     /// Index, at the continuer's rate, of the first sample that it makes.
     branch: u64,
+    /// Its take has what was heard before: in a step of its own, because that takes a millisecond.
+    primed: bool,
     begun: bool,
     failed: bool,
     serial: u64,
@@ -93,6 +95,7 @@ impl Piece {
         Ok(Self {
             map,
             branch: map.to_model(begin.place.branch_sample),
+            primed: false,
             begun: false,
             failed: false,
             serial: hearing.serial(),
@@ -194,7 +197,7 @@ impl Piece {
         u64::from(ms_to_samples(MOST_LAG_MS, self.map.model_rate_hz, 1))
     }
 
-    /// Begins, or makes some samples in the style of their passage.
+    /// Takes up what was heard before its branch, then begins, then makes some samples in the style of their passage.
     pub(super) fn generate(
         &mut self,
         continuer: Option<(&mut dyn Continuer, u64)>,
@@ -206,23 +209,29 @@ impl Piece {
         let continuer = continuer.map(|(continuer, _)| continuer);
         let outcome = if self.begun {
             self.go_on(continuer)
+        } else if self.primed {
+            self.start(continuer, hearing)
         } else {
-            self.start(continuer, hearing, history)
+            self.prime(history);
+            Ok(())
         };
         self.failed |= outcome.is_err();
         outcome
+    }
+
+    fn prime(&mut self, history: &History) {
+        self.primed = true;
+        let branch = self.begin.place.branch_sample;
+        let from = branch.saturating_sub(PRIMING_S * u64::from(self.map.host_rate_hz));
+        self.recording.prime(history.between(from, branch));
     }
 
     fn start(
         &mut self,
         continuer: Option<&mut dyn Continuer>,
         hearing: &Hearing,
-        history: &History,
     ) -> Result<(), DecodeError> {
         self.begun = true;
-        let branch = self.begin.place.branch_sample;
-        let from = branch.saturating_sub(PRIMING_S * u64::from(self.map.host_rate_hz));
-        self.recording.prime(history.between(from, branch));
         let follows = self.begin.start.follows_heard && !self.failed;
         let heard = hearing.upper().filter(|_| follows);
         self.upper = heard.and_then(|heard| UpperBand::new(heard, self.branch));

@@ -1,11 +1,12 @@
 //! What was heard above the continuer's band, and what it was heard with. Worker thread only.
 
 use std::collections::VecDeque;
+use std::ops::Range;
 use std::sync::Arc;
 
 use afterimage_spectral::LostBand;
 
-use super::outline::{Outline, Outliner};
+use super::outline::{Outline, Outliner, SIDE, Side};
 use crate::continuation::sound::history::History;
 use crate::timeline::RateMap;
 
@@ -18,21 +19,40 @@ const KEPT_S: u64 = 58;
 /// What lies further below the sound of its block than this is what the filters let through: -80 dB.
 const LEAST_SHARE: f32 = 1e-8;
 
+/// Some frames of what was heard in the band that the continuer knows.
+#[derive(Debug, PartialEq)]
+pub(super) struct Stretch {
+    pub(super) side: Side,
+    /// At the continuer's rate, a hop a frame; a frame is centred on the first of its own.
+    samples: Box<[f32]>,
+}
+
+impl Stretch {
+    fn of(outlines: &[Outline], samples: &[f32]) -> Arc<Self> {
+        Arc::new(Self {
+            side: Side::of(outlines),
+            samples: samples.into(),
+        })
+    }
+}
+
 /// The heard side, beside one continuer's hearing.
+///
+/// It is kept in pieces that a memory shares: memory that is fresh from the system takes milliseconds to fill, whether
+/// all of it is copied at a branch or a ring moves to where it has room.
 pub(in crate::continuation::sound) struct HeardUpper {
     map: RateMap,
     outliner: Outliner,
-    outlines: VecDeque<Outline>,
-    /// Index of the first outline that is kept.
+    stretches: VecDeque<Arc<Stretch>>,
+    /// Index of the first stretch that is kept.
     first: u64,
-    /// At the continuer's rate, of the last outlines and some more.
-    samples: VecDeque<f32>,
-    /// Index of the first of them.
-    base: u64,
+    /// Of the stretch that is not whole yet.
+    outlines: Vec<Outline>,
+    /// From where that begins on, and up to a hop more than it has outlines.
+    samples: Vec<f32>,
     lost: LostBand,
-    /// What lies above, at the host's rate, in blocks from the timeline's origin on: shared, because what a piece
-    /// remembers would take milliseconds to copy.
-    upper: VecDeque<Arc<[f32]>>,
+    /// What lies above, at the host's rate, in blocks from the timeline's origin on; none where that is silent.
+    upper: VecDeque<Option<Arc<[f32]>>>,
     /// Host sample of the first.
     upper_from: u64,
     around: Vec<f32>,
@@ -41,13 +61,16 @@ pub(in crate::continuation::sound) struct HeardUpper {
 
 /// What a piece reads in: what was heard before its branch.
 pub(super) struct Memory {
-    pub(super) outlines: Vec<Outline>,
-    /// At the continuer's rate; those of frame `n` are centred on sample `n * hop`.
-    pub(super) samples: Vec<f32>,
-    /// Index of the first sample since the timeline's origin: a multiple of the hop.
+    /// The last may hold more than the places.
+    pub(super) stretches: Vec<Arc<Stretch>>,
+    /// Frames that can be read.
+    pub(super) places: usize,
+    /// Sample, at the continuer's rate since the timeline's origin, that the first is centred on.
     pub(super) base: u64,
+    hop: usize,
     /// What lay above, host rate, in blocks of one length.
-    upper: Vec<Arc<[f32]>>,
+    upper: Vec<Option<Arc<[f32]>>>,
+    block: usize,
     /// Host sample of the first.
     upper_from: u64,
 }
@@ -55,15 +78,44 @@ pub(super) struct Memory {
 impl Memory {
     /// What lay above at a host sample; nothing beyond what is known.
     pub(super) fn above(&self, host: i64) -> f32 {
-        let block = self.upper.first().map_or(1, |block| block.len());
         let place = usize::try_from(host - self.upper_from as i64);
         place.map_or(0.0, |place| {
-            let block = self
-                .upper
-                .get(place / block)
-                .map(|whole| whole[place % block]);
-            block.unwrap_or(0.0)
+            let block = self.upper.get(place / self.block).and_then(Option::as_ref);
+            block.map_or(0.0, |block| block[place % self.block])
         })
+    }
+
+    /// Power of the top at a place.
+    pub(super) fn top(&self, place: usize) -> f32 {
+        self.stretches[place / SIDE].side.tops[place % SIDE]
+    }
+
+    /// The samples of a range since `base`, as far as places lie there.
+    pub(super) fn copy(&self, range: Range<usize>, into: &mut Vec<f32>) {
+        into.clear();
+        let range = range.start..range.end.min(self.places * self.hop);
+        let first = range.start / (SIDE * self.hop);
+        let stretches = self.stretches.iter().skip(first);
+        let parts = stretches.map(|stretch| &*stretch.samples);
+        let begins = first * SIDE * self.hop;
+        copy_parts(parts, begins, range, into);
+    }
+}
+
+/// Appends what lies in a range of parts that follow each other, the first of which begins at `begins`.
+fn copy_parts<'a>(
+    parts: impl Iterator<Item = &'a [f32]>,
+    mut begins: usize,
+    range: Range<usize>,
+    into: &mut Vec<f32>,
+) {
+    for part in parts {
+        if begins >= range.end {
+            break;
+        }
+        let place = |at: usize| at.saturating_sub(begins).min(part.len());
+        into.extend_from_slice(&part[place(range.start)..place(range.end)]);
+        begins += part.len();
     }
 }
 
@@ -82,10 +134,10 @@ impl HeardUpper {
         };
         Some(Self {
             outliner: Outliner::new(map.model_rate_hz).ok()?,
-            outlines: VecDeque::new(),
+            stretches: VecDeque::new(),
             first: 0,
-            samples: VecDeque::new(),
-            base: 0,
+            outlines: Vec::with_capacity(SIDE),
+            samples: Vec::new(),
             upper: VecDeque::new(),
             upper_from: map.origin_host,
             around: vec![0.0; lost.block() + 2 * lost.reach()],
@@ -97,18 +149,22 @@ impl HeardUpper {
 
     /// Hears the next samples at the continuer's rate.
     pub(in crate::continuation::sound) fn hear(&mut self, samples: &[f32]) {
-        self.samples.extend(samples);
+        self.samples.extend_from_slice(samples);
         let outlines = &mut self.outlines;
         self.outliner
-            .push(samples, |outline| outlines.push_back(outline));
-        let hop = self.outliner.hop() as u64;
-        let kept = KEPT_S * u64::from(self.map.model_rate_hz) / hop;
-        let old = (self.outlines.len() as u64).saturating_sub(kept);
-        self.outlines.drain(..old as usize);
+            .push(samples, |outline| outlines.push(outline));
+        // An outline is complete a hop after its centre: the samples of its hop are there.
+        let whole = SIDE * self.outliner.hop();
+        while self.outlines.len() >= SIDE && self.samples.len() >= whole {
+            let stretch = Stretch::of(&self.outlines[..SIDE], &self.samples[..whole]);
+            self.outlines.drain(..SIDE);
+            self.samples.drain(..whole);
+            self.stretches.push_back(stretch);
+        }
+        let kept = KEPT_S * u64::from(self.map.model_rate_hz) / whole as u64;
+        let old = (self.stretches.len() as u64).saturating_sub(kept);
+        self.stretches.drain(..old as usize);
         self.first += old;
-        let old = (self.first * hop - self.base).min(self.samples.len() as u64);
-        self.samples.drain(..old as usize);
-        self.base += old;
     }
 
     /// Hears what lies above, as far as the history has it.
@@ -130,10 +186,9 @@ impl HeardUpper {
             }
             self.lost.extract(&self.around, &mut self.block);
             let power = |sound: &[f32]| sound.iter().map(|value| value * value).sum::<f32>();
-            if power(&self.block) <= LEAST_SHARE * power(&self.around) {
-                self.block.fill(0.0);
-            }
-            self.upper.push_back(Arc::from(&*self.block));
+            let is_silent = power(&self.block) <= LEAST_SHARE * power(&self.around);
+            self.upper
+                .push_back((!is_silent).then(|| Arc::from(&*self.block)));
         }
         let kept = KEPT_S * u64::from(self.map.host_rate_hz) / block;
         let old = (self.upper.len() as u64).saturating_sub(kept);
@@ -150,34 +205,45 @@ impl HeardUpper {
     /// heard above. The same however late it is asked for within some seconds. Allocates.
     pub(super) fn recollect(&self, branch: u64) -> Option<Memory> {
         let hop = self.outliner.hop() as u64;
+        let (whole, side) = (SIDE as u64 * hop, SIDE as u64);
         let rate = u64::from(self.map.model_rate_hz);
         let earliest = branch.saturating_sub(MEMORY_S * rate);
-        let first = earliest.div_ceil(hop).max(self.first);
-        let count = (branch / hop).saturating_sub(first); // each is complete a hop after its centre
-        let places = (first - self.first) as usize;
-        let outlines = self.outlines.range(places.min(self.outlines.len())..);
-        let outlines: Vec<_> = outlines.take(count as usize).copied().collect();
-        let base = first * hop;
-        let until = (base + outlines.len() as u64 * hop).min(branch);
+        let first = earliest.div_ceil(whole).max(self.first);
+        let base = first * whole;
         let (upper, upper_from) = self.above(self.map.to_host(base), self.map.to_host(branch));
-        if upper
-            .iter()
-            .all(|block| block.iter().all(|value| *value == 0.0))
-        {
+        if upper.iter().all(Option::is_none) {
             return None;
         }
+        let wholes = self.first + self.stretches.len() as u64;
+        let known = wholes * side + self.outlines.len() as u64;
+        // Each is complete a hop after its centre, and read for so long. Where it is not known what lay above there is
+        // nothing to read: blocks of that are longer than hops.
+        let above = upper_from + (upper.len() * self.lost.block()) as u64;
+        let whole_above = (self.map.to_model(above).min(branch) / hop).min(known);
+        let places = whole_above.saturating_sub(first * side);
+        let count = places.div_ceil(side) as usize;
+        let begins = ((first - self.first) as usize).min(self.stretches.len());
+        let stretches = self.stretches.range(begins..).take(count).cloned();
+        let mut stretches: Vec<_> = stretches.collect();
+        if stretches.len() < count {
+            let samples = self.outlines.len() * hop as usize;
+            let samples = self.samples.get(..samples).unwrap_or_default();
+            stretches.push(Stretch::of(&self.outlines, samples));
+        }
         Some(Memory {
-            outlines,
-            samples: self.between(base, until),
+            stretches,
+            places: places as usize,
             base,
+            hop: hop as usize,
             upper,
+            block: self.lost.block(),
             upper_from,
         })
     }
 
     /// The blocks from the one that holds a host sample on, as far as they could be known before another, and the host
     /// sample of the first.
-    fn above(&self, from: u64, until: u64) -> (Vec<Arc<[f32]>>, u64) {
+    fn above(&self, from: u64, until: u64) -> (Vec<Option<Arc<[f32]>>>, u64) {
         let block = self.lost.block() as u64;
         let blocks = |at: u64| at.saturating_sub(self.upper_from) / block;
         let known = blocks(until.saturating_sub(self.lost.reach() as u64));
@@ -189,8 +255,16 @@ impl HeardUpper {
 
     /// The samples at the continuer's rate from one index to another that are kept.
     pub(super) fn between(&self, from: u64, until: u64) -> Vec<f32> {
-        let place = |at: u64| (at.saturating_sub(self.base) as usize).min(self.samples.len());
-        copied(&self.samples, place(from), place(until))
+        let whole = SIDE * self.outliner.hop();
+        let base = self.first * whole as u64;
+        let place = |at: u64| at.saturating_sub(base) as usize;
+        let range = place(from)..place(until);
+        let first = (range.start / whole).min(self.stretches.len());
+        let parts = self.stretches.range(first..).map(|own| &*own.samples);
+        let mut samples = Vec::with_capacity(range.len());
+        let parts = parts.chain(std::iter::once(&*self.samples));
+        copy_parts(parts, first * whole, range, &mut samples);
+        samples
     }
 
     pub(super) fn map(&self) -> RateMap {
@@ -198,41 +272,52 @@ impl HeardUpper {
     }
 }
 
-/// The values from one place to another, both in its bounds. In two pieces: one by one they take the worker some
-/// milliseconds.
-fn copied(values: &VecDeque<f32>, from: usize, until: usize) -> Vec<f32> {
-    let (first, second) = values.as_slices();
-    let split = first.len();
-    let mut copy = Vec::with_capacity(until.saturating_sub(from));
-    copy.extend_from_slice(
-        first
-            .get(from.min(split)..until.min(split))
-            .unwrap_or_default(),
-    );
-    let second = second.get(from.saturating_sub(split)..until.saturating_sub(split));
-    copy.extend_from_slice(second.unwrap_or_default());
-    copy
-}
-
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::panic, reason = "a test may stop")]
 mod tests {
-    use super::{HeardUpper, copied};
+    use super::{HeardUpper, Memory, SIDE};
     use crate::continuation::sound::history::History;
     use crate::continuation::sound::{CHUNK_SAMPLES, Chunk};
     use crate::timeline::RateMap;
     use afterimage_spectral::counter_rng::{Purpose, Stream};
-    use std::collections::VecDeque;
 
     #[test]
-    fn a_copy_is_what_lies_between_on_both_sides_of_the_rings_end() {
-        let mut values: VecDeque<f32> = VecDeque::with_capacity(8);
-        values.extend([0.0; 5]);
-        values.drain(..5);
-        values.extend((0..7).map(|value| value as f32));
-        for (from, until) in [(0, 7), (1, 2), (2, 6), (4, 7), (3, 3), (5, 2)] {
-            let expected: Vec<f32> = (from..until).map(|value| value as f32).collect();
-            assert_eq!(copied(&values, from, until), expected, "{from} to {until}");
+    fn what_is_kept_is_what_was_heard_however_it_came() {
+        let mut upper = HeardUpper::new(MAP, None).unwrap();
+        let hop = upper.outliner.hop();
+        let all: Vec<f32> = (0..9_000).map(|n| (n % 77) as f32).collect();
+        let (mut heard, mut part) = (0, 1);
+        while heard < all.len() {
+            let until = all.len().min(heard + part);
+            upper.hear(&all[heard..until]);
+            (heard, part) = (until, part * 5 % 1_999);
+            let known = upper.stretches.len() * SIDE + upper.outlines.len();
+            assert!(upper.stretches.len() * SIDE * hop + upper.samples.len() == heard);
+            assert!(
+                (known + 1) * hop >= heard && known * hop <= heard,
+                "{heard}"
+            );
+        }
+        for (from, until) in [
+            (0, 9_000),
+            (1, 2),
+            (1_000, 1_100),
+            (1_023, 5_000),
+            (8_990, 9_999),
+        ] {
+            let expected = &all[from..until.min(all.len())];
+            assert_eq!(upper.between(from as u64, until as u64), expected);
+        }
+        let mut copy = vec![7.0; 3];
+        upper
+            .upper
+            .push_back(Some(vec![1.0; upper.lost.block()].into()));
+        upper.upper.extend(vec![None; 64]);
+        let memory = upper.recollect(8_000).unwrap();
+        for range in [0..500, 1_000..1_100, 5_000..9_000] {
+            memory.copy(range.clone(), &mut copy);
+            let places = memory.places * hop;
+            assert_eq!(copy, &all[range.start..range.end.min(places)]);
         }
     }
 
@@ -292,7 +377,10 @@ mod tests {
             let (blocks, from) = upper.above(0, u64::MAX);
             let sound: Vec<f32> = blocks
                 .iter()
-                .flat_map(|block| block.iter().copied())
+                .flat_map(|block| match block {
+                    Some(block) => block.to_vec(),
+                    None => vec![0.0; upper.lost.block()],
+                })
                 .collect();
             let power = |begins: u64, ends: u64| {
                 let place = |at: u64| (at.saturating_sub(from) as usize).min(sound.len());
@@ -324,10 +412,56 @@ mod tests {
             panic!("two were asked for");
         };
         assert_eq!((early.base, early.upper_from), (late.base, late.upper_from));
-        assert_eq!(early.samples, late.samples);
-        assert!(early.outlines == late.outlines && early.upper == late.upper);
+        assert_eq!(early.places, late.places);
+        let (mut before, mut after) = (Vec::new(), Vec::new());
+        early.copy(0..usize::MAX, &mut before);
+        late.copy(0..usize::MAX, &mut after);
+        assert!(before == after && early.upper == late.upper);
+        let sides = |memory: &Memory| {
+            memory
+                .stretches
+                .iter()
+                .map(|own| own.side)
+                .collect::<Vec<_>>()
+        };
+        let whole = early.places / SIDE;
+        assert_eq!(sides(early)[..whole], sides(late)[..whole]);
+        let tops = |memory: &Memory| {
+            (0..memory.places)
+                .map(|at| memory.top(at))
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(tops(early), tops(late));
         // Not all of it: what lies longer back than a memory is forgotten.
         assert!(early.base > 6 * 16_000 && early.upper_from > 6 * 48_000);
+    }
+
+    #[test]
+    fn what_lay_above_is_known_wherever_it_is_read() {
+        for (host_rate_hz, model_rate_hz) in [(48_000, 16_000), (44_100, 22_050), (44_100, 16_000)]
+        {
+            let map = RateMap {
+                host_rate_hz,
+                model_rate_hz,
+                origin_host: 0,
+            };
+            let mut history = History::new(host_rate_hz);
+            let mut upper = HeardUpper::new(map, None).unwrap();
+            heard_noise(&mut history, 0, 4.0);
+            upper.hear_above(&history);
+            upper.hear(&vec![0.1; 3 * model_rate_hz as usize]);
+            let hop = upper.outliner.hop();
+            for branch in (2 * u64::from(model_rate_hz)..).step_by(97).take(60) {
+                let memory = upper.recollect(branch).unwrap();
+                // What is read at the last place sounds up to a hop after it.
+                let until = map.to_host(memory.base + (memory.places * hop) as u64);
+                let known = memory.upper_from + (memory.upper.len() * memory.block) as u64;
+                assert!(until <= known + 1, "{branch}: {until} of {known}");
+                assert!((1..100).all(|before| memory.above((until - before) as i64) != 0.0));
+                // And no block that is known is left out.
+                assert!(map.to_host(memory.base + ((memory.places + 1) * hop) as u64) > known);
+            }
+        }
     }
 
     #[test]

@@ -87,7 +87,12 @@ impl UpperBand {
         self.made.extend_from_slice(samples);
         let fresh = &mut self.fresh;
         self.outliner.push(samples, |outline| fresh.push(outline));
-        for place in 0..self.fresh.len() {
+        // The first are noted together: no step follows them.
+        let together = (PAST_FRAMES - EARLY_FRAMES + 1).saturating_sub(self.frames);
+        let together = together.min(self.fresh.len());
+        self.reading.note(&self.fresh[..together]);
+        self.frames += together;
+        for place in together..self.fresh.len() {
             let outline = self.fresh[place];
             self.note(&outline);
         }
@@ -103,7 +108,7 @@ impl UpperBand {
 
     fn note(&mut self, outline: &Outline) {
         let hop = self.outliner.hop();
-        self.reading.note(outline);
+        self.reading.note(std::slice::from_ref(outline));
         self.frames += 1;
         let Some(frame) = self.frames.checked_sub(2) else {
             return;

@@ -35,7 +35,12 @@ pub(super) struct Outline {
 }
 
 /// Some outlines side by side, so that the processor compares them at once.
-pub(super) struct Side([[f32; SIDE]; VALUES]);
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Side {
+    values: [[f32; SIDE]; VALUES],
+    /// Power of the top of each.
+    pub(super) tops: [f32; SIDE],
+}
 
 /// Outlines of a [`Side`].
 pub(super) const SIDE: usize = 8;
@@ -43,11 +48,15 @@ pub(super) const SIDE: usize = 8;
 impl Side {
     /// Of the outlines given, of which there are no more than [`SIDE`].
     pub(super) fn of(outlines: &[Outline]) -> Self {
-        let mut side = Self([[0.0; SIDE]; VALUES]);
-        for (place, outline) in outlines.iter().enumerate() {
-            for (values, value) in side.0.iter_mut().zip(outline.values) {
+        let mut side = Self {
+            values: [[0.0; SIDE]; VALUES],
+            tops: [0.0; SIDE],
+        };
+        for (place, outline) in outlines.iter().take(SIDE).enumerate() {
+            for (values, value) in side.values.iter_mut().zip(outline.values) {
                 values[place] = value;
             }
+            side.tops[place] = outline.top;
         }
         side
     }
@@ -55,7 +64,7 @@ impl Side {
     /// Mean squared differences of the bands from those of `other`, in squared decibels.
     pub(super) fn distances(&self, other: &Outline) -> [f32; SIDE] {
         let mut sums = [0.0; SIDE];
-        for (values, wanted) in self.0.iter().zip(other.values) {
+        for (values, wanted) in self.values.iter().zip(other.values) {
             for (sum, value) in sums.iter_mut().zip(values) {
                 *sum += (value - wanted) * (value - wanted);
             }

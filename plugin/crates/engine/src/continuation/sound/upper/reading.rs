@@ -1,7 +1,9 @@
 //! Which place of what was heard is read beside what the continuer makes, and how loud.
 
+use std::array;
+
 use super::heard::Memory;
-use super::outline::{Outline, SIDE, Side};
+use super::outline::{Outline, SIDE};
 use crate::continuation::sound::seam::product;
 
 /// Share of a frame's past in what its place costs: half of it lies in the last 20 ms.
@@ -49,10 +51,14 @@ pub(super) struct Step {
 /// A way through a memory.
 pub(super) struct Reading {
     memory: Memory,
-    sides: Vec<Side>,
     hop: usize,
-    /// Of each place: how unlike what lies before it is to what was made last, in squared decibels.
-    costs: Vec<f32>,
+    /// Of each place: how unlike what lies before it is to what was made last, in squared decibels. By stretches of the
+    /// memory; beyond its places they mean nothing.
+    costs: Vec<[f32; SIDE]>,
+    /// Of each frame that is noted: the cost before it of the place before a stretch.
+    pasts: Vec<f32>,
+    /// Samples of the memory that places are aligned by.
+    heard: Vec<f32>,
     /// The place that is read, and how far it is moved, in samples.
     at: Option<(usize, i64)>,
     since_jump: usize,
@@ -64,10 +70,11 @@ pub(super) struct Reading {
 impl Reading {
     pub(super) fn new(memory: Memory, hop: usize) -> Self {
         Self {
-            costs: vec![NO_PAST; memory.outlines.len()],
-            sides: memory.outlines.chunks(SIDE).map(Side::of).collect(),
+            costs: vec![[NO_PAST; SIDE]; memory.stretches.len()],
             memory,
             hop,
+            pasts: Vec::new(),
+            heard: Vec::with_capacity(4 * hop),
             at: None,
             since_jump: 0,
             gain_db: 0.0,
@@ -79,16 +86,30 @@ impl Reading {
         &self.memory
     }
 
-    /// Takes the outline of the next frame that was made.
-    pub(super) fn note(&mut self, made: &Outline) {
-        self.tops = [self.tops[1], self.tops[2], made.top];
-        let mut past = NO_PAST;
-        for (costs, side) in self.costs.chunks_mut(SIDE).zip(&self.sides) {
-            for (cost, distance) in costs.iter_mut().zip(side.distances(made)) {
-                let before = std::mem::replace(&mut past, *cost);
-                *cost = PAST * before + (1.0 - PAST) * distance;
+    /// Takes the outlines of the next frames that were made.
+    ///
+    /// Stretch by stretch, all frames at once: a memory does not fit where the processor reads fast.
+    pub(super) fn note(&mut self, made: &[Outline]) {
+        for frame in made {
+            self.tops = [self.tops[1], self.tops[2], frame.top];
+        }
+        self.pasts.clear();
+        self.pasts.resize(made.len(), NO_PAST);
+        for (costs, stretch) in self.costs.iter_mut().zip(&self.memory.stretches) {
+            for (frame, past) in made.iter().zip(&mut self.pasts) {
+                let distances = stretch.side.distances(frame);
+                let before: [f32; SIDE] = array::from_fn(|at| match at.checked_sub(1) {
+                    Some(before) => costs[before],
+                    None => *past,
+                });
+                *past = costs[SIDE - 1];
+                *costs = array::from_fn(|at| PAST * before[at] + (1.0 - PAST) * distances[at]);
             }
         }
+    }
+
+    fn cost(&self, place: usize) -> f32 {
+        self.costs[place / SIDE][place % SIDE]
     }
 
     /// What is read at the frame before the newest that was noted.
@@ -98,10 +119,10 @@ impl Reading {
         let goes_on = self
             .at
             .map(|(at, moved)| (at + 1, moved))
-            .filter(|(at, _)| at + 2 < self.costs.len());
+            .filter(|(at, _)| at + 2 < self.memory.places);
         let best = self.best()?;
         // The frame after a place is known by now, and says more about it than the place itself.
-        let cost = |at: usize| self.costs[at + 1];
+        let cost = |at: usize| self.cost(at + 1);
         let is_onset = made.rise_db > ONSET_DB;
         let (factor, more) = if is_onset { BETTER_AT_ONSET } else { BETTER };
         let settles = self.since_jump < SETTLED_FRAMES && !is_onset;
@@ -127,19 +148,23 @@ impl Reading {
 
     /// The place whose past is most like what was made; of equals the oldest.
     fn best(&self) -> Option<usize> {
-        let last = self.costs.len().checked_sub(1 + AHEAD_FRAMES)?;
-        let places = 1..last;
-        places.min_by(|a, b| self.costs[a + 1].total_cmp(&self.costs[b + 1]))
+        let last = self.memory.places.checked_sub(1 + AHEAD_FRAMES)?;
+        let costs = self.costs.as_flattened().iter().take(last + 1).skip(2);
+        let best = costs.enumerate().min_by(|a, b| a.1.total_cmp(b.1));
+        best.map(|(place, _)| place + 1)
     }
 
     /// How far a place is moved, in samples, so that the waves there lie on those that were made.
-    fn aligned(&self, at: usize, around: &[f32]) -> i64 {
+    fn aligned(&mut self, at: usize, around: &[f32]) -> i64 {
         let most = self.hop as i64 / 2;
         let from = (at * self.hop) as i64 - self.hop as i64;
         let made_power = product(around, around);
+        let first = usize::try_from(from - most).unwrap_or(0);
+        let until = (from + most) as usize + around.len();
+        self.memory.copy(first..until, &mut self.heard);
         let likeness = |moved: i64| {
-            let from = usize::try_from(from + moved).ok()?;
-            let heard = self.memory.samples.get(from..from + around.len())?;
+            let from = usize::try_from(from + moved).ok()? - first;
+            let heard = self.heard.get(from..from + around.len())?;
             let power = made_power * product(heard, heard);
             Some(product(around, heard) / power.sqrt().max(f32::MIN_POSITIVE))
         };
@@ -152,15 +177,11 @@ impl Reading {
 
     /// The level by which the top of what was made differs from that of a place, and less where they are strangers.
     fn wanted_db(&self, at: usize) -> f32 {
-        let around = self.memory.outlines.get(at - 1..at + 2).unwrap_or_default();
         let weighted =
             |[before, now, after]: [f32; 3]| 0.5 * before + now + 0.5 * after + LEAST_TOP;
-        let mut heard = [0.0; 3];
-        for (top, outline) in heard.iter_mut().zip(around) {
-            *top = outline.top;
-        }
+        let heard = [at - 1, at, at + 1].map(|place| self.memory.top(place));
         let difference_db = 10.0 * (weighted(self.tops) / weighted(heard)).log10();
-        let strange_db = (self.costs[at + 1] - FAMILIAR).max(0.0) / STRANGE;
+        let strange_db = (self.cost(at + 1) - FAMILIAR).max(0.0) / STRANGE;
         difference_db.min(MOST_GAIN_DB) - strange_db.min(MOST_STRANGE_DB)
     }
 }
