@@ -303,6 +303,7 @@ mod avx2 {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test may stop")]
 mod tests {
     use super::{Bytes, LARGEST, MOST, Machine, Narrow, Portable};
     use crate::wavenet::kernel::{LANES, ROWS};
