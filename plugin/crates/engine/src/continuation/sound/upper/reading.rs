@@ -3,7 +3,7 @@
 use std::array;
 
 use super::heard::Memory;
-use super::outline::{Outline, SIDE};
+use super::outline::{Outline, SIDE, Side};
 use crate::continuation::sound::seam::product;
 
 /// Share of a frame's past in what its place costs: half of it lies in the last 20 ms.
@@ -51,6 +51,9 @@ pub(super) struct Step {
 /// A way through a memory.
 pub(super) struct Reading {
     memory: Memory,
+    /// Those of the memory, copied so that they lie side by side: every frame goes through them all, and scattered among
+    /// the samples they take it a third longer.
+    sides: Vec<Side>,
     hop: usize,
     /// Of each place: how unlike what lies before it is to what was made last, in squared decibels. By stretches of the
     /// memory; beyond its places they mean nothing.
@@ -71,6 +74,7 @@ impl Reading {
     pub(super) fn new(memory: Memory, hop: usize) -> Self {
         Self {
             costs: vec![[NO_PAST; SIDE]; memory.stretches.len()],
+            sides: memory.stretches.iter().map(|own| own.side).collect(),
             memory,
             hop,
             pasts: Vec::new(),
@@ -88,16 +92,16 @@ impl Reading {
 
     /// Takes the outlines of the next frames that were made.
     ///
-    /// Stretch by stretch, all frames at once: a memory does not fit where the processor reads fast.
+    /// Side by side, all frames at once: they do not all fit where the processor reads fast.
     pub(super) fn note(&mut self, made: &[Outline]) {
         for frame in made {
             self.tops = [self.tops[1], self.tops[2], frame.top];
         }
         self.pasts.clear();
         self.pasts.resize(made.len(), NO_PAST);
-        for (costs, stretch) in self.costs.iter_mut().zip(&self.memory.stretches) {
+        for (costs, side) in self.costs.iter_mut().zip(&self.sides) {
             for (frame, past) in made.iter().zip(&mut self.pasts) {
-                let distances = stretch.side.distances(frame);
+                let distances = side.distances(frame);
                 let before: [f32; SIDE] = array::from_fn(|at| match at.checked_sub(1) {
                     Some(before) => costs[before],
                     None => *past,
