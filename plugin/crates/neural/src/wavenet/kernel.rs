@@ -116,6 +116,12 @@ impl Dense {
         Self { weights, bias }
     }
 
+    /// Whether its weights are kept in bytes.
+    #[cfg(test)]
+    pub(super) fn is_in_bytes(&self) -> bool {
+        matches!(self.weights, Weights::Bytes(_))
+    }
+
     /// Adds the weights times `inputs` to `outputs`: the first of them, as many vectors as there are. The same bits
     /// in halves and whole, and in whatever company; in bytes, inputs are rounded too.
     #[inline(always)]

@@ -23,6 +23,13 @@ fn net() -> WaveNet {
     read_net(&Pack::open(&folder()).unwrap()).unwrap()
 }
 
+/// The one that ships: its layers are in bytes, the fixture's are not.
+fn shipped() -> WaveNet {
+    let folder = "../../../models/wave-continue";
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
+    read_net(&Pack::open(&folder).unwrap()).unwrap()
+}
+
 fn numbers(value: &Value) -> Vec<f32> {
     let number = |v: &Value| v.as_f64().unwrap() as f32;
     value.as_array().unwrap().iter().map(number).collect()
@@ -139,8 +146,11 @@ fn after(net: &mut WaveNet, state: &mut WaveState) -> Vec<Vec<f32>> {
 #[test]
 fn what_is_heard_at_once_is_to_the_bit_what_is_heard_sample_by_sample() {
     let audio = numbers(&golden()["audio"]);
-    let mut net = net();
-    for cut in [1, 2, 3, 4, 7, 15, 16, 17, 31, 64, 128, audio.len()] {
+    let cuts = [1, 2, 3, 4, 7, 15, 16, 17, 31, 64, 128, audio.len()];
+    for (mut net, cut) in cuts
+        .into_iter()
+        .flat_map(|cut| [(net(), cut), (shipped(), cut)])
+    {
         let [mut pushed, mut heard] = [0; 2].map(|_| WaveState::new(net.shape()));
         for (number, samples) in audio.chunks(cut).enumerate() {
             samples
@@ -161,6 +171,17 @@ fn what_is_heard_at_once_is_to_the_bit_what_is_heard_sample_by_sample() {
 }
 
 #[test]
+fn what_ships_is_kept_in_bytes_but_for_its_ends() {
+    let net = shipped();
+    for layer in &net.layers {
+        let products = [&layer.earlier, &layer.present, &layer.residual, &layer.skip];
+        assert!(products.iter().all(|product| product.is_in_bytes()));
+    }
+    let ends = [&net.front, &net.hidden, &net.out];
+    assert!(!ends.iter().any(|product| product.is_in_bytes()));
+}
+
+#[test]
 fn a_sample_that_is_not_heard_is_seen() {
     let audio = numbers(&golden()["audio"]);
     let mut net = net();
@@ -173,9 +194,9 @@ fn a_sample_that_is_not_heard_is_seen() {
 #[test]
 fn a_label_that_changes_counts_from_the_next_sample_on() {
     let audio = numbers(&golden()["audio"]);
-    let mut net = net();
+    let changes = 100..100 + 2 * AHEAD;
     // What was made ahead of a change, in any place of the samples it is for, is not the former label's.
-    for changed in 100..100 + 2 * AHEAD {
+    for (mut net, changed) in changes.flat_map(|at| [(net(), at), (shipped(), at)]) {
         let [mut pushed, mut heard] = [0; 2].map(|_| WaveState::new(net.shape()));
         for (n, sample) in audio[..200].iter().enumerate() {
             net.push(&mut pushed, *sample, usize::from(n >= changed));
